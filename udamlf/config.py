@@ -1,0 +1,452 @@
+"""What a run is: scenario + method + profile + seed, read from three YAML files and checked before anything starts.
+
+``resolve`` merges, in this order: the three files, the method's own values for the profile (its ``profiles`` block),
+``--rounds`` and the ``--set key=value`` overrides. Keys are dotted paths into the result, e.g.
+``profile.warmup.steps`` or ``method.round.selector.portion``.
+"""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from udamlf.data.labels import LABEL_SPACES, LabelSpace
+from udamlf.errors import UserError
+
+PROJECT_ROOT = Path(__file__).resolve().parents[1]
+CONFIGS = PROJECT_ROOT / "configs"
+Value = TypeVar("Value")
+
+
+class Strict(BaseModel):
+    """Frozen, and an unknown key is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Part(BaseModel):
+    """A named building block (selector, objective, backbone) and its own parameters, checked by the block itself."""
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+    name: str
+
+    @property
+    def params(self) -> dict[str, Any]:
+        """Everything but the name."""
+        return dict(self.model_extra or {})
+
+
+def per_round(value: Value | Sequence[Value], round: int) -> Value:
+    """Value of a per-round hyper-parameter in round 1, 2, ...: entry ``round - 1`` of a list, the last one repeating."""
+    if isinstance(value, (list, tuple)):
+        return value[min(max(round, 1), len(value)) - 1]
+    return value  # type: ignore[return-value]
+
+
+# --- scenario -----------------------------------------------------------------------------------------------------
+
+
+class ListRef(Strict):
+    """A named list of images: a split of a data set."""
+
+    dataset: str
+    split: str
+
+
+class Scenario(Strict):
+    """Source + target data set + the label space they share."""
+
+    name: str
+    title: str
+    label_space: str
+    lists: dict[str, ListRef]
+    report: str = Field(description="the list whose score is the scenario's result")
+
+    @property
+    def space(self) -> LabelSpace:
+        """The LabelSpace named in the file."""
+        return LABEL_SPACES[self.label_space]
+
+
+# --- method -------------------------------------------------------------------------------------------------------
+
+
+class Warmup(Strict):
+    """The first training, from the backbone's initial weights."""
+
+    objective: Part
+    labelled: Literal["source_train", "target_train"] = "source_train"
+
+
+class Round(Strict):
+    """One round: label the target (when there is a selector), then train."""
+
+    objective: Part
+    selector: Part | None = None
+    generator: Literal["last", "middle", "teacher"] = Field(
+        "last", description="which weights of the previous training label the target"
+    )
+    start: Literal["last", "initial"] = Field("last", description="weights the training starts from")
+    pretrain: Part | None = Field(None, description="objective of a self-supervised pre-training before this round")
+    reestimate_bn: tuple[Literal["before", "after"], ...] = Field(
+        (), description="re-estimate BatchNorm statistics on target images before / after the training"
+    )
+    training: dict[str, Any] = Field({}, description="dotted overrides of the profile's `round` budget")
+    model: dict[str, Any] = Field({}, description="overrides of the profile's backbone options")
+
+
+class Method(Strict):
+    """What is computed."""
+
+    name: str
+    title: str
+    role: Literal["baseline", "method", "oracle"] = "method"
+    warmup: Warmup
+    rounds: int = Field(0, ge=0)
+    round: Round | tuple[Round, ...] | None = None
+    profiles: dict[str, dict[str, Any]] = Field({}, description="values that this method takes in a named profile")
+
+    def round_at(self, round: int) -> Round:
+        """Description of round 1, 2, ...; the last entry of a list repeats."""
+        if self.round is None:
+            raise UserError(f"method {self.name} has no `round`", "a `round` block for rounds > 0", "see configs/methods")
+        return per_round(self.round, round)
+
+
+# --- profile ------------------------------------------------------------------------------------------------------
+
+
+class BatchSize(Strict):
+    """Images per optimiser step, from each domain."""
+
+    source: int = Field(ge=0)
+    target: int = Field(0, ge=0)
+
+
+class OptimiserConfig(Strict):
+    """An optimiser; ``lr`` may be a list, one entry per round."""
+
+    name: Literal["sgd", "adam", "adamw"]
+    lr: float | tuple[float, ...]
+    weight_decay: float = 0.0
+    momentum: float = 0.9
+    betas: tuple[float, float] = (0.9, 0.999)
+
+
+class ScheduleConfig(Strict):
+    """Learning-rate factor over the steps of one training."""
+
+    name: Literal["constant", "poly", "cosine"] = "constant"
+    power: float = 0.9
+    floor: float = Field(0.0, description="lowest factor of a cosine schedule")
+    warmup_steps: int = Field(0, ge=0, description="linear warm-up")
+    total_steps: int | None = Field(None, description="length of the curve; default: the steps of the training")
+    cycle_steps: int | None = Field(None, description="cosine with restarts: steps of one cycle (IAST)")
+
+
+class Augmentation(Strict):
+    """Geometry and photometry of training crops."""
+
+    crop_hw: tuple[int, int] | None = Field(None, description="output size; none = the whole frame")
+    crop_height_range: tuple[int, int] | None = Field(None, description="random sized crop (IAST, HIAST)")
+    scale_range: tuple[float, float] | None = Field(None, description="random scale, then crop (CBST, CRST)")
+    flip: float = Field(0.5, ge=0, le=1, description="probability of a mirror")
+    jitter_source: float = Field(0.0, ge=0, description="photometric jitter strength on source images")
+    jitter_target: float = Field(0.0, ge=0, description="photometric jitter strength on target images")
+
+
+class Training(Strict):
+    """The budget of one training."""
+
+    steps: int | tuple[int, ...]
+    batch: BatchSize
+    optimiser: OptimiserConfig
+    schedule: ScheduleConfig = ScheduleConfig()
+    augmentation: Augmentation = Augmentation()
+    loss_stride: int = Field(1, ge=1, description="the loss is taken at 1/loss_stride of the crop's resolution")
+    class_weights: Literal["none", "sqrt_median_frequency"] = "none"
+    freeze_bn_affine: bool = False
+    accumulate: int = Field(1, ge=1, description="micro-batches per optimiser step; the batch stays the same")
+
+
+class Evaluation(Strict):
+    """How an image becomes a label map: part of every reported number."""
+
+    size_hw: tuple[int, int] | None = Field(None, description="network input; none = native size")
+    interpolation: Literal["area", "bilinear", "lanczos"] = "bilinear"
+    scales: tuple[float, ...] = (1.0,)
+    flip: bool = False
+    average: Literal["probabilities", "logits"] = "probabilities"
+
+
+class Profile(Strict):
+    """How much is computed."""
+
+    name: str
+    title: str
+    model: Part
+    frames_hw: tuple[int, int] | None = Field(None, description="training frames are decoded once at this size")
+    warmup: Training
+    round: Training
+    labelling: Evaluation = Evaluation()
+    evaluation: Evaluation = Evaluation()
+    report: str | None = Field(None, description="overrides the scenario's reported list")
+    precision: Literal["float32", "bfloat16"] = "float32"
+    deterministic: bool = False
+    workers: int = Field(1, ge=0, description="threads that prepare batches; the result does not depend on them")
+
+
+# --- the whole ----------------------------------------------------------------------------------------------------
+
+
+class Config(Strict):
+    """Everything a chain is a function of, beside the data and the code."""
+
+    scenario: Scenario
+    method: Method
+    profile: Profile
+    seed: int = Field(0, ge=0)
+    data_root: str | None = Field(None, description="none = the embedded miniature")
+    overrides: tuple[str, ...] = ()
+
+    @cached_property
+    def space(self) -> LabelSpace:
+        """The scenario's LabelSpace."""
+        return self.scenario.space
+
+    @property
+    def report_split(self) -> str:
+        """Name of the list that is reported."""
+        return self.profile.report or self.scenario.report
+
+    def training(self, round: int) -> Training:
+        """Budget of the warm-up (round 0) or of round 1, 2, ..., with this round's learning rate and steps."""
+        base = self.profile.warmup if round == 0 else self.profile.round
+        tree = base.model_dump()
+        if round > 0:
+            for key, value in self.method.round_at(round).training.items():
+                _assign(tree, key, value, f"method {self.method.name}, round {round}, training")
+        tree["steps"] = per_round(tree["steps"], round)
+        tree["optimiser"]["lr"] = per_round(tree["optimiser"]["lr"], round)
+        return _validated(Training, tree, f"the training of round {round}")
+
+    def backbone(self, round: int) -> Part:
+        """Backbone of the warm-up (round 0) or of a round."""
+        options = self.method.round_at(round).model if round > 0 else {}
+        return Part(**{**self.profile.model.model_dump(), **options})
+
+    def stage_part(self, stage: str, round: int) -> dict[str, Any]:
+        """The part of the configuration that a stage reads: what its key depends on."""
+        common = {"space": self.scenario.label_space, "seed": self.seed, "round": round}
+        training = {
+            "training": self.training(round).model_dump(),
+            "backbone": self.backbone(round).model_dump(),
+            "frames_hw": self.profile.frames_hw,
+            "precision": self.profile.precision,
+            "deterministic": self.profile.deterministic,
+        }
+        if stage == "warmup":
+            return {**common, **training, "warmup": self.method.warmup.model_dump()}
+        if stage == "pseudo_label":
+            described = self.method.round_at(round)
+            selector = described.selector.model_dump() if described.selector else None
+            return {
+                **common,
+                "selector": selector,
+                "generator": described.generator,
+                "backbone": training["backbone"],
+                "labelling": self.profile.labelling.model_dump(),
+            }
+        if stage == "self_train":
+            described = self.method.round_at(round)
+            rest = described.model_dump(exclude={"selector", "generator", "training", "model"})
+            labelling = self.profile.labelling.model_dump()
+            return {**common, **training, "described": rest, "labelling": labelling}
+        if stage == "evaluate":
+            return {
+                "space": common["space"],
+                "split": self.report_split,
+                "evaluation": self.profile.evaluation.model_dump(),
+            }
+        raise UserError(f"unknown stage {stage!r}", "warmup, pseudo_label, self_train or evaluate")
+
+    def flat(self) -> dict[str, str]:
+        """Dotted key -> value of every setting, for logging as params."""
+        tree = self.model_dump(exclude={"method": {"profiles"}})
+        return {key: str(value) for key, value in _flatten(tree)}
+
+    def to_yaml(self) -> str:
+        """The resolved configuration."""
+        return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False)
+
+
+def _flatten(tree: Any, prefix: str = "") -> list[tuple[str, Any]]:
+    if isinstance(tree, Mapping) and tree:
+        return [pair for key, value in tree.items() for pair in _flatten(value, f"{prefix}.{key}" if prefix else key)]
+    if isinstance(tree, (list, tuple)) and tree and isinstance(tree[0], Mapping):
+        return [pair for i, value in enumerate(tree, 1) for pair in _flatten(value, f"{prefix}.{i}")]
+    return [(prefix, tree)]
+
+
+# --- reading ------------------------------------------------------------------------------------------------------
+
+
+def nearest(name: str, names: Sequence[str]) -> str:
+    """``try`` text: the nearest valid name, or all of them."""
+    close = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
+    return f"did you mean {close[0]!r}?" if close else f"one of: {', '.join(sorted(names))}"
+
+
+def available(kind: str) -> list[str]:
+    """Names of the shipped configurations of a kind (scenarios, methods, profiles)."""
+    return sorted(path.stem for path in (CONFIGS / kind).glob("*.yaml"))
+
+
+def _read(kind: str, name: str) -> tuple[dict[str, Any], str]:
+    path = Path(name) if name.endswith((".yaml", ".yml")) else CONFIGS / kind / f"{name}.yaml"
+    if not path.is_file():
+        raise UserError(f"unknown {kind[:-1]} {name!r}", f"a file {path}", nearest(name, available(kind)))
+    try:
+        tree = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise UserError(f"{path} is not YAML: {error}", "a YAML mapping") from error
+    if not isinstance(tree, dict):
+        raise UserError(f"{path} holds {type(tree).__name__}", "a YAML mapping")
+    return tree, str(path)
+
+
+def _fields_at(model: type[BaseModel], path: Sequence[Any]) -> list[str]:
+    """Valid keys at a position of a model, for the message about an unknown one."""
+    for key in path:
+        field = model.model_fields.get(str(key))
+        found = [] if field is None else [a for a in (field.annotation, *getattr(field.annotation, "__args__", ()))]
+        models = [a for a in found if isinstance(a, type) and issubclass(a, BaseModel)]
+        if not models:
+            continue
+        model = models[0]
+    return list(model.model_fields)
+
+
+def _validated(model: type[BaseModel], tree: Any, where: str) -> Any:
+    try:
+        return model.model_validate(tree)
+    except ValidationError as error:
+        first = error.errors()[0]
+        location = [k for k in first["loc"] if not (isinstance(k, str) and (k[:1].isupper() or "[" in k))]
+        key = ".".join(str(k) for k in location)
+        if first["type"] == "extra_forbidden":
+            valid = _fields_at(model, location[:-1])
+            message = f"{where}: unknown key {key!r}"
+            raise UserError(message, "a known key", nearest(str(location[-1]), valid)) from error
+        found = "" if first["type"] == "missing" else f" (found {str(first.get('input'))[:60]!r})"
+        raise UserError(f"{where}: {key}: {first['msg']}{found}", "a valid value") from error
+
+
+def _assign(tree: dict[str, Any], key: str, value: Any, where: str) -> None:
+    """Set a dotted key. Blocks between are made when a Part (free keys) or missing; the models check the rest."""
+    *path, last = key.split(".")
+    node: Any = tree
+    for depth, step in enumerate(path):
+        if isinstance(node, list):
+            if not step.isdigit() or not 1 <= int(step) <= len(node):
+                raise UserError(f"{where}: {'.'.join(path[: depth + 1])!r} is not an entry", f"1..{len(node)}")
+            node = node[int(step) - 1]
+            continue
+        if step not in node or node[step] is None:
+            if depth == 0:
+                raise UserError(f"{where}: unknown key {key!r}", "a known key", nearest(step, list(node)))
+            node[step] = {}
+        node = node[step]
+        if not isinstance(node, (dict, list)):
+            raise UserError(f"{where}: {'.'.join(path[: depth + 1])!r} is a value, not a block", "a known key")
+    if isinstance(node, list):
+        for entry in node:
+            entry[last] = value
+    else:
+        node[last] = value
+
+
+def _to_lists(tree: Any) -> Any:
+    if isinstance(tree, Mapping):
+        return {key: _to_lists(value) for key, value in tree.items()}
+    return [_to_lists(value) for value in tree] if isinstance(tree, (list, tuple)) else tree
+
+
+def _parse_override(text: str) -> tuple[str, Any]:
+    key, equals, value = text.partition("=")
+    if not equals or not key.strip():
+        raise UserError(f"--set {text!r}", "key=value, for example --set profile.warmup.steps=100")
+    try:
+        return key.strip(), yaml.safe_load(value)
+    except yaml.YAMLError as error:
+        raise UserError(f"--set {text!r}: the value is not YAML", "key=value") from error
+
+
+def _check_parts(config: Config) -> None:
+    """Have every building block check its own parameters, so that a typo fails before the first stage."""
+    where = f"method {config.method.name}"
+    base = importlib.import_module("udamlf.methods.base")
+    selection = importlib.import_module("udamlf.selection.base")
+    base.check(config.method.warmup.objective, f"{where}, warm-up objective")
+    for number in range(1, config.method.rounds + 1):
+        described = config.method.round_at(number)
+        base.check(described.objective, f"{where}, objective of round {number}")
+        if described.selector:
+            selection.build(described.selector.name, described.selector.params, config.space, number)
+        config.training(number)
+
+
+def resolve(
+    scenario: str,
+    method: str,
+    profile: str = "miniature",
+    seed: int = 0,
+    rounds: int | None = None,
+    data_root: str | None = None,
+    overrides: Sequence[str] = (),
+) -> Config:
+    """Read, merge and check a configuration.
+
+    Args:
+        scenario, method, profile: names in ``configs/`` or paths of YAML files.
+        seed: non-negative.
+        rounds: replaces the method's number of rounds (at least 1).
+        data_root: folder that holds the data sets; none = the embedded miniature.
+        overrides: ``key=value`` texts, keys are dotted paths (``profile.round.steps=60``).
+
+    Raises:
+        UserError: unknown name or key (with the nearest valid one), or a value out of range.
+    """
+    if seed < 0:
+        raise UserError(f"--seed {seed}", "a seed of 0 or more")
+    trees: dict[str, Any] = {"seed": seed, "data_root": data_root or None, "overrides": list(overrides)}
+    models: dict[str, type[BaseModel]] = {"scenario": Scenario, "method": Method, "profile": Profile}
+    for kind, name in (("scenario", scenario), ("method", method), ("profile", profile)):
+        tree, path = _read(f"{kind}s", name)
+        trees[kind] = _to_lists(_validated(models[kind], tree, path).model_dump(exclude_unset=True))
+    for key, value in (trees["method"].get("profiles") or {}).get(trees["profile"]["name"], {}).items():
+        _assign(trees, key, value, f"method {method}, profiles.{profile}")
+    if rounds is not None:
+        if rounds < 1:
+            raise UserError(f"--rounds {rounds}", "at least 1 round", "--method source_only for no adaptation at all")
+        if trees["method"].get("round") is None:
+            raise UserError(f"--rounds {rounds}", f"a method with rounds; {method} has none")
+        trees["method"]["rounds"] = rounds
+    for text in overrides:
+        _assign(trees, *_parse_override(text), where="--set")
+    config: Config = _validated(Config, trees, "the resolved configuration")
+    if config.scenario.label_space not in LABEL_SPACES:
+        space = config.scenario.label_space
+        raise UserError(f"scenario {scenario}: unknown label space {space!r}", "", nearest(space, list(LABEL_SPACES)))
+    if config.report_split not in config.scenario.lists:
+        message = f"reported list {config.report_split!r} is not in scenario {config.scenario.name}"
+        raise UserError(message, "", nearest(config.report_split, list(config.scenario.lists)))
+    _check_parts(config)
+    return config
