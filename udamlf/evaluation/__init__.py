@@ -1,0 +1,1 @@
+"""Scores: integer confusion matrices and the protocol that leads to a prediction."""
