@@ -8,44 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
-import cv2
 import numpy as np
-from PIL import Image
 
 from udamlf.data.labels import IGNORE
+from udamlf.data.resize import resize_image, resize_label
 from udamlf.errors import UserError
-
-Filter = Literal["opencv_nearest", "opencv_bilinear", "opencv_area", "pil_nearest", "pil_bicubic", "pil_lanczos"]
 
 MEAN_COLOUR = (124, 116, 104)
 """ImageNet's mean RGB: an image is padded with what normalisation turns into 0."""
-
-_OPENCV = {
-    "opencv_nearest": cv2.INTER_NEAREST,
-    "opencv_bilinear": cv2.INTER_LINEAR,
-    "opencv_area": cv2.INTER_AREA,
-}
-_PIL = {
-    "pil_nearest": Image.Resampling.NEAREST,
-    "pil_bicubic": Image.Resampling.BICUBIC,
-    "pil_lanczos": Image.Resampling.LANCZOS,
-}
-
-
-def resize(array: np.ndarray, size_hw: tuple[int, int], filter: Filter) -> np.ndarray:
-    """Resize a [H,W] or [H,W,C] array (adversarial-warmup.md 3.5).
-
-    ``opencv_nearest`` takes source sample floor(i*n/N), ``pil_nearest`` floor((i+0.5)*n/N). ``opencv_bilinear`` has
-    half-pixel centres and no antialiasing; the Pillow filters antialias when they shrink and take uint8 only.
-    """
-    if array.shape[:2] == tuple(size_hw):
-        return array
-    height, width = size_hw
-    if filter in _OPENCV:
-        return cv2.resize(np.ascontiguousarray(array), (width, height), interpolation=_OPENCV[filter])
-    return np.asarray(Image.fromarray(array).resize((width, height), _PIL[filter]))
 
 
 @dataclass(frozen=True)
@@ -62,12 +33,16 @@ class Geometry:
     width: int
     output_hw: tuple[int, int]
     flip: bool = False
-    image_filter: Filter = "opencv_bilinear"
-    label_filter: Filter = "opencv_nearest"
+    image_rule: str = "bilinear"
+    label_rule: str = "opencv"
 
 
-def warp(array: np.ndarray, geometry: Geometry, filter: Filter, fill: float | Sequence[float]) -> np.ndarray:
-    """The box of a [H,W] or [H,W,C] array at the output size; ``fill`` (per channel or one value) lies outside."""
+def crop(array: np.ndarray, geometry: Geometry, fill: int | Sequence[int]) -> np.ndarray:
+    """The box of a [H,W] or [H,W,C] array at its own size, mirrored; ``fill`` (one value or one per channel) outside.
+
+    Raises:
+        UserError: the box does not meet the array.
+    """
     g = geometry
     height, width = array.shape[:2]
     # A mirrored crop is cut from the unmirrored array: mirroring the box alone is cheaper and exact.
@@ -82,9 +57,7 @@ def warp(array: np.ndarray, geometry: Geometry, filter: Filter, fill: float | Se
         padded[...] = fill
         padded[rows.start - g.top : rows.stop - g.top, columns.start - left : columns.stop - left] = box
         box = padded
-    if g.flip:
-        box = box[:, ::-1]
-    return np.ascontiguousarray(resize(box, g.output_hw, filter))
+    return np.array(box[:, ::-1] if g.flip else box, order="C")
 
 
 def apply_geometry(
@@ -93,10 +66,11 @@ def apply_geometry(
     """The same geometry for an image (uint8 [H,W,3]) and any number of label maps (uint8 [H,W], padding ``IGNORE``).
 
     Returns:
-        (image, *labels) at the output size, contiguous.
+        (image, *labels) at the output size: new arrays, never views of the arguments.
     """
-    warped = (warp(label, geometry, geometry.label_filter, IGNORE) for label in labels)
-    return (warp(image, geometry, geometry.image_filter, image_fill), *warped)
+    g = geometry
+    maps = (resize_label(crop(label, g, IGNORE), g.output_hw, g.label_rule) for label in labels)
+    return (resize_image(crop(image, g, image_fill), g.output_hw, g.image_rule), *maps)
 
 
 def whole_image(image_hw: tuple[int, int], output_hw: tuple[int, int], flip: bool = False) -> Geometry:
@@ -173,5 +147,5 @@ def cbst_scale_crop(
     top, left = (
         int(rng.random() * max(1.0, stride / rate, offset + length - side + 1)) - offset for length in image_hw
     )
-    image_filter: Filter = "pil_lanczos" if side > output_side else "pil_bicubic"
-    return Geometry(top, left, side, side, (output_side, output_side), flip, image_filter, "pil_nearest")
+    image_rule = "lanczos" if side > output_side else "bicubic"
+    return Geometry(top, left, side, side, (output_side, output_side), flip, image_rule, "pillow")

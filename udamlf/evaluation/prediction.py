@@ -1,0 +1,85 @@
+"""From images to class scores and label maps, as an ``EvalProtocol`` says."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from udamlf.data.resize import resize_image
+from udamlf.evaluation.protocol import EvalProtocol, Size
+from udamlf.models.base import SegmentationModel
+
+
+@contextmanager
+def evaluating(model: nn.Module) -> Iterator[None]:
+    """Eval mode without gradients; every module's own mode is restored afterwards."""
+    modes = [(module, module.training) for module in model.modules()]
+    model.eval()
+    try:
+        with torch.no_grad():
+            yield
+    finally:
+        for module, training in modes:
+            module.training = training
+
+
+def _interpolate(maps: Tensor, size_hw: Size, align_corners: bool) -> Tensor:
+    if maps.shape[-2:] == tuple(size_hw):
+        return maps
+    return F.interpolate(maps, size=size_hw, mode="bilinear", align_corners=align_corners)
+
+
+def _inputs(model: SegmentationModel, images: np.ndarray, size_hw: Size, protocol: EvalProtocol) -> Tensor:
+    if protocol.interpolation != "tensor":
+        images = np.stack([resize_image(image, size_hw, protocol.interpolation) for image in images])
+    device = next(model.parameters()).device
+    pixels = model.normalise(torch.from_numpy(np.ascontiguousarray(images)).to(device))
+    return _interpolate(pixels, size_hw, protocol.align_corners)
+
+
+def _scores(model: SegmentationModel, inputs: Tensor, output_hw: Size, protocol: EvalProtocol) -> Tensor:
+    logits = model(inputs).logits.float()
+    if protocol.average == "logits":
+        return model.upsample(logits, output_hw)
+    probabilities = model.upsample(logits, tuple(inputs.shape[-2:])).softmax(1)
+    return _interpolate(probabilities, output_hw, protocol.align_corners)
+
+
+def scores(
+    model: SegmentationModel, images: np.ndarray, protocol: EvalProtocol, output_hw: Size | None = None
+) -> Tensor:
+    """Class scores, averaged over the protocol's sizes and the mirrored images.
+
+    Args:
+        images: uint8 RGB [N,H,W,3]; images of one size go through the network as one batch.
+        output_hw: size of the result; default the images' own.
+
+    Returns:
+        float32 [N,C,*output_hw] on the model's device: probabilities, or logits with ``average="logits"``. The model
+        is left as it was, its modes and running statistics included.
+    """
+    native_hw = (images.shape[1], images.shape[2])
+    sizes = protocol.sizes(native_hw)
+    output_hw = output_hw or native_hw
+    total: Tensor | None = None
+    with evaluating(model):
+        for size_hw in sizes:
+            inputs = _inputs(model, images, size_hw, protocol)
+            result = _scores(model, inputs, output_hw, protocol)
+            if protocol.flip:
+                result = result + _scores(model, inputs.flip(-1), output_hw, protocol).flip(-1)
+            total = result if total is None else total + result
+    assert total is not None  # scales has at least one entry
+    return total / (len(sizes) * (2 if protocol.flip else 1))
+
+
+def predict(
+    model: SegmentationModel, images: np.ndarray, protocol: EvalProtocol, output_hw: Size | None = None
+) -> np.ndarray:
+    """Label maps uint8 [N,*output_hw] of ``images`` (uint8 [N,H,W,3]); the lowest train id wins a tie."""
+    return scores(model, images, protocol, output_hw).argmax(1).to(torch.uint8).cpu().numpy()
