@@ -6,10 +6,11 @@ import difflib
 import importlib
 import inspect
 import pkgutil
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from itertools import chain
 from types import ModuleType
-from typing import Any, NamedTuple, NotRequired, TypedDict
+from typing import Any, NamedTuple, NotRequired, Self, TypedDict
 
 import torch
 import torch.nn.functional as F
@@ -19,6 +20,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from udamlf.errors import UserError
 from udamlf.seeding import torch_seed
 
+PACKAGE = "udamlf.models"
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
 
@@ -59,6 +61,7 @@ class SegmentationModel(nn.Module):
         mean, std: normalisation, RGB, on the 0-1 scale.
         bgr: the network was trained on blue-green-red channel order.
         align_corners: convention of every bilinear interpolation of its output.
+        stored_statistics: BatchNorm uses its stored statistics in training mode too, and never updates them.
     """
 
     num_classes: int
@@ -66,6 +69,7 @@ class SegmentationModel(nn.Module):
     std: tuple[float, float, float] = IMAGENET_STD
     bgr: bool = False
     align_corners: bool = False
+    stored_statistics: bool = False
 
     def __init__(self, num_classes: int) -> None:
         super().__init__()
@@ -77,10 +81,17 @@ class SegmentationModel(nn.Module):
         """Logits of normalised images float [N, 3, H, W]; H and W need not be multiples of the stride."""
         raise TypeError(f"{type(self).__name__} has no forward")
 
+    def train(self, mode: bool = True) -> Self:
+        """Training mode (or evaluation mode) for all but the BatchNorm of networks with stored statistics."""
+        super().train(mode)
+        if self.stored_statistics:
+            for norm in batchnorm_modules(self):
+                norm.eval()
+        return self
+
     def normalise(self, images: Tensor) -> Tensor:
         """Images uint8 (or float, 0-255) RGB [N, H, W, 3] to float32 [N, 3, H, W], channels_last in memory."""
-        mean = torch.tensor(self.mean, device=images.device) * 255
-        std = torch.tensor(self.std, device=images.device) * 255
+        mean, std = (torch.tensor([255 * v for v in values], device=images.device) for values in (self.mean, self.std))
         normalised = ((images.float() - mean) / std).permute(0, 3, 1, 2)
         return normalised.flip(1) if self.bgr else normalised
 
@@ -111,11 +122,21 @@ def _defines_model(module: ModuleType) -> bool:
     )
 
 
+def _modules() -> list[str]:
+    return sorted(module.name for module in pkgutil.iter_modules(importlib.import_module(PACKAGE).__path__))
+
+
 def available() -> list[str]:
     """Names accepted by ``build``: the modules of this package that define a ``SegmentationModel``."""
-    package = importlib.import_module(__package__ or "udamlf.models")
-    names = sorted(module.name for module in pkgutil.iter_modules(package.__path__))
-    return [name for name in names if _defines_model(importlib.import_module(f"{package.__name__}.{name}"))]
+    return [name for name in _modules() if _defines_model(importlib.import_module(f"{PACKAGE}.{name}"))]
+
+
+@contextmanager
+def seeded(seed: int, name: str) -> Iterator[None]:
+    """Modules made inside get initial weights that depend on (seed, name) alone; torch's global generator is kept."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(torch_seed(seed, "initial weights", name))
+        yield
 
 
 def build(name: str, num_classes: int, *, seed: int = 0, **options: Any) -> SegmentationModel:
@@ -124,19 +145,20 @@ def build(name: str, num_classes: int, *, seed: int = 0, **options: Any) -> Segm
     Raises:
         UserError: there is no network of that name, or it does not know an option.
     """
-    names = available()
-    if name not in names:
+    module = importlib.import_module(f"{PACKAGE}.{name}") if name in _modules() else None
+    if module is None or not _defines_model(module):
+        names = available()
         near = difflib.get_close_matches(name, names, n=1)
-        raise UserError(f"unknown network {name!r}", " | ".join(names), f"model: {near[0]}" if near else "")
-    factory: Callable[..., SegmentationModel] = importlib.import_module(f"{__package__}.{name}").build
+        raise UserError(f"unknown network {name!r}", " | ".join(names), near[0] if near else "")
+    factory: Callable[..., SegmentationModel] = module.build
     known = list(inspect.signature(factory).parameters)[1:]
     for option in options:
         if option not in known:
             near = difflib.get_close_matches(option, known, n=1)
             raise UserError(f"network {name!r} has no option {option!r}", " | ".join(known), near[0] if near else "")
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(torch_seed(seed, "initial weights", name))
-        return factory(num_classes, **options)
+    with seeded(seed, name):
+        model = factory(num_classes, **options)
+    return model.train()
 
 
 def batchnorm_modules(model: nn.Module) -> list[_BatchNorm]:
