@@ -19,6 +19,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from udamlf.data.labels import LABEL_SPACES, LabelSpace
 from udamlf.errors import UserError
+from udamlf.evaluation.protocol import EvalProtocol
+from udamlf.training.schedule import Schedule
 
 PROJECT_ROOT = Path(__file__).resolve().parents[1]
 CONFIGS = PROJECT_ROOT / "configs"
@@ -138,17 +140,9 @@ class OptimiserConfig(Strict):
     weight_decay: float = 0.0
     momentum: float = 0.9
     betas: tuple[float, float] = (0.9, 0.999)
-
-
-class ScheduleConfig(Strict):
-    """Learning-rate factor over the steps of one training."""
-
-    name: Literal["constant", "poly", "cosine"] = "constant"
-    power: float = 0.9
-    floor: float = Field(0.0, description="lowest factor of a cosine schedule")
-    warmup_steps: int = Field(0, ge=0, description="linear warm-up")
-    total_steps: int | None = Field(None, description="length of the curve; default: the steps of the training")
-    cycle_steps: int | None = Field(None, description="cosine with restarts: steps of one cycle (IAST)")
+    visits: Literal["once", "simple", "exact", "exact_fresh_decay"] = Field(
+        "once", description="how often sgd steps a group that the released code lists several times (advent.md 5.1)"
+    )
 
 
 class Augmentation(Strict):
@@ -157,6 +151,10 @@ class Augmentation(Strict):
     crop_hw: tuple[int, int] | None = Field(None, description="output size; none = the whole frame")
     crop_height_range: tuple[int, int] | None = Field(None, description="random sized crop (IAST, HIAST)")
     scale_range: tuple[float, float] | None = Field(None, description="random scale, then crop (CBST, CRST)")
+    cbst_length: int | None = Field(
+        None, description="with scale_range: CBST's integer rule for square crops; its value is the native width"
+    )
+    brightness_contrast: float = Field(0.0, ge=0, le=1, description="probability of IAST's brightness/contrast step")
     flip: float = Field(0.5, ge=0, le=1, description="probability of a mirror")
     jitter_source: float = Field(0.0, ge=0, description="photometric jitter strength on source images")
     jitter_target: float = Field(0.0, ge=0, description="photometric jitter strength on target images")
@@ -168,22 +166,12 @@ class Training(Strict):
     steps: int | tuple[int, ...]
     batch: BatchSize
     optimiser: OptimiserConfig
-    schedule: ScheduleConfig = ScheduleConfig()
+    schedule: Schedule = Schedule()
     augmentation: Augmentation = Augmentation()
     loss_stride: int = Field(1, ge=1, description="the loss is taken at 1/loss_stride of the crop's resolution")
     class_weights: Literal["none", "sqrt_median_frequency"] = "none"
     freeze_bn_affine: bool = False
     accumulate: int = Field(1, ge=1, description="micro-batches per optimiser step; the batch stays the same")
-
-
-class Evaluation(Strict):
-    """How an image becomes a label map: part of every reported number."""
-
-    size_hw: tuple[int, int] | None = Field(None, description="network input; none = native size")
-    interpolation: Literal["area", "bilinear", "lanczos"] = "bilinear"
-    scales: tuple[float, ...] = (1.0,)
-    flip: bool = False
-    average: Literal["probabilities", "logits"] = "probabilities"
 
 
 class Profile(Strict):
@@ -195,8 +183,9 @@ class Profile(Strict):
     frames_hw: tuple[int, int] | None = Field(None, description="training frames are decoded once at this size")
     warmup: Training
     round: Training
-    labelling: Evaluation = Evaluation()
-    evaluation: Evaluation = Evaluation()
+    labelling: EvalProtocol = EvalProtocol()
+    evaluation: EvalProtocol = EvalProtocol()
+    audit: bool = Field(False, description="the evaluate stage also scores pseudo-labels where target labels exist")
     report: str | None = Field(None, description="overrides the scenario's reported list")
     precision: Literal["float32", "bfloat16"] = "float32"
     deterministic: bool = False
@@ -266,7 +255,7 @@ class Config(Strict):
             }
         if stage == "self_train":
             described = self.method.round_at(round)
-            rest = described.model_dump(exclude={"selector", "generator", "training", "model"})
+            rest = described.model_dump(exclude={"selector", "training", "model"})
             labelling = self.profile.labelling.model_dump()
             return {**common, **training, "described": rest, "labelling": labelling}
         if stage == "evaluate":
@@ -274,6 +263,7 @@ class Config(Strict):
                 "space": common["space"],
                 "split": self.report_split,
                 "evaluation": self.profile.evaluation.model_dump(),
+                "audit": self.profile.audit,
             }
         raise UserError(f"unknown stage {stage!r}", "warmup, pseudo_label, self_train or evaluate")
 

@@ -1,0 +1,42 @@
+"""From a whole frame to a training crop: draws a geometry and applies it to the image and all of its maps."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from udamlf.config import Augmentation
+from udamlf.data.augment.geometry import (
+    Geometry,
+    apply_geometry,
+    cbst_scale_crop,
+    random_sized_crop,
+    scale_crop,
+    whole_image,
+)
+from udamlf.data.augment.photometric import random_brightness_contrast
+from udamlf.data.view import View
+
+
+def draw_geometry(image_hw: tuple[int, int], augmentation: Augmentation, rng: np.random.Generator) -> Geometry:
+    """Geometry of one crop of an image of ``image_hw`` (height, width)."""
+    output_hw = augmentation.crop_hw or image_hw
+    if augmentation.crop_height_range is not None:
+        return random_sized_crop(rng, image_hw, augmentation.crop_height_range, output_hw, augmentation.flip)
+    if augmentation.scale_range is not None and augmentation.cbst_length is not None:
+        length, scale, side = augmentation.cbst_length, augmentation.scale_range, output_hw[0]
+        return cbst_scale_crop(rng, image_hw, length, scale, side, augmentation.flip)
+    if augmentation.scale_range is not None:
+        return scale_crop(rng, image_hw, augmentation.scale_range, output_hw, augmentation.flip)
+    flip = bool(rng.random() < augmentation.flip)
+    if output_hw == image_hw:
+        return whole_image(image_hw, output_hw, flip)
+    return scale_crop(rng, image_hw, (1.0, 1.0), output_hw, augmentation.flip)
+
+
+def training_crop(frame: View, augmentation: Augmentation, rng: np.random.Generator) -> View:
+    """One augmented crop of ``frame``; the frame is not changed."""
+    geometry = draw_geometry((frame.image.shape[0], frame.image.shape[1]), augmentation, rng)
+    image, label, *maps = apply_geometry(geometry, frame.image, frame.label, *frame.maps.values())
+    if augmentation.brightness_contrast > 0:
+        image = random_brightness_contrast(image, rng, augmentation.brightness_contrast)
+    return View(image, label, dict(zip(frame.maps, maps, strict=True)))

@@ -1,0 +1,58 @@
+"""The lists of a scenario on disk: which images, from which data set, under which root."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from pathlib import Path
+
+from udamlf.config import Config
+from udamlf.data.dataset import DataSet, Sample, listing_digest, open_dataset
+from udamlf.data.frames import FrameStore
+from udamlf.data.miniature import cached_world, is_miniature
+from udamlf.errors import UserError
+
+TARGET_LABELS_MAY_BE_READ_BY = ("evaluate", "audit", "oracle")
+
+
+class ScenarioData:
+    """Reads a scenario's lists.
+
+    Args:
+        config: names the scenario and the data root; without a root the embedded miniature is generated once.
+        root: overrides the configuration's data root.
+    """
+
+    def __init__(self, config: Config, root: Path | None = None) -> None:
+        self.config = config
+        given = root or (Path(config.data_root) if config.data_root else None)
+        needs = tuple(sorted({ref.dataset for ref in config.scenario.lists.values()}))
+        self.root = given.expanduser().resolve() if given else cached_world(needs=needs)
+        self.samples = lru_cache(maxsize=None)(self._samples)
+
+    @property
+    def kind(self) -> str:
+        """``miniature`` or ``real``: the tag that keeps their numbers apart."""
+        return "miniature" if is_miniature(self.root) else "real"
+
+    def dataset(self, name: str) -> DataSet:
+        """Data set of a list."""
+        return open_dataset(self._ref(name).dataset)
+
+    def _ref(self, name: str):  # noqa: ANN202
+        lists = self.config.scenario.lists
+        if name not in lists:
+            message = f"scenario {self.config.scenario.name} has no list {name!r}"
+            raise UserError(message, f"one of: {', '.join(lists)}")
+        return lists[name]
+
+    def _samples(self, name: str, require_labels: bool = False) -> list[Sample]:
+        return self.dataset(name).samples(self.root, self._ref(name).split, require_labels=require_labels)
+
+    def digest(self, name: str) -> str:
+        """Digest of a list's names and file sizes."""
+        return listing_digest(self.samples(name))
+
+    def frames(self, name: str, size_hw: tuple[int, int] | None, with_labels: bool) -> FrameStore:
+        """Decoded frames of a list at ``size_hw`` (None = native)."""
+        samples = self.samples(name, with_labels)
+        return FrameStore(samples, self.dataset(name), self.config.space, size_hw, with_labels=with_labels)

@@ -1,0 +1,45 @@
+"""A sample on its way to the network, and the hooks through which an objective takes part in preparing it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+
+
+@dataclass
+class View:
+    """One sample on its way to the network.
+
+    Attributes:
+        image: uint8 RGB [H, W, 3].
+        label: uint8 [H, W] train ids, all IGNORE where the sample has no label.
+        maps: further label-like maps [H, W] that follow the geometry (nearest neighbour).
+        images: further views [H, W, 3] uint8 RGB made after the geometry, e.g. the strong view.
+    """
+
+    image: np.ndarray
+    label: np.ndarray
+    maps: dict[str, np.ndarray] = field(default_factory=dict)
+    images: dict[str, np.ndarray] = field(default_factory=dict)
+
+
+class SampleHooks:
+    """How an objective prepares samples; the defaults change nothing. Every hook is pure given its ``rng``."""
+
+    def pick(self, domain: str, index: int, rng: np.random.Generator) -> int:
+        """Position of the sample to read instead of ``index`` (class-balanced sampling)."""
+        return index
+
+    def before_geometry(self, domain: str, view: View, rng: np.random.Generator, read: Callable[[int], View]) -> View:
+        """Change a whole frame before it is cropped (copy-paste); ``read`` gives other frames of the same domain."""
+        return view
+
+    def accept(self, domain: str, view: View, attempt: int, rng: np.random.Generator, index: int) -> bool:
+        """Whether a crop is good enough; False draws another one of the same frame (rare-class sampling)."""
+        return True
+
+    def after_geometry(self, domain: str, view: View, rng: np.random.Generator) -> View:
+        """Add views of a finished crop (weak/strong)."""
+        return view

@@ -1,0 +1,17 @@
+"""Cross-entropy on labelled images: the source-only warm-up, the `control` baseline and the `oracle`."""
+
+from __future__ import annotations
+
+from udamlf.losses.basic import cross_entropy
+from udamlf.methods.base import Batch, BaseObjective, Losses
+
+
+class Objective(BaseObjective):
+    """Mean cross-entropy over the labelled pixels of the batch."""
+
+    domains = ("source",)
+
+    def losses(self, batch: Batch) -> Losses:
+        assert batch.source is not None
+        logits, labels = self.at_loss_resolution(self.model(batch.source.images).logits, batch.source.labels)
+        return {"model": {"source_ce": cross_entropy(logits, labels, self.context.class_weights)}}

@@ -1,0 +1,32 @@
+"""One training of a round: from the previous checkpoint, with the round's pseudo-labels if the method has any."""
+
+from __future__ import annotations
+
+from udamlf.models import checkpoint
+from udamlf.models.base import SegmentationModel, build
+from udamlf.pseudo_labels import PseudoLabels
+from udamlf.stages.runner import Job
+from udamlf.stages.train import train
+
+
+def run(job: Job) -> None:
+    """Train the round's objective from the input "start" with the labels of the input "labels"; publishes
+    ``checkpoint/``."""
+    config = job.config
+    described = config.method.round_at(job.round)
+    start = job.inputs["start"].path / "checkpoint"
+    backbone = config.backbone(job.round)
+
+    def previous() -> SegmentationModel:
+        return checkpoint.load(start, config.space)
+
+    if described.start == "last":
+        saved, state = checkpoint.read_state(start, config.space)
+        options = {k: v for k, v in backbone.params.items() if k != "weights"}
+        model = build(backbone.name, config.space.num_classes, seed=config.seed, **options)
+        checkpoint.load_into(model, state, f"{start} ({saved.name})")
+    else:
+        model = build(backbone.name, config.space.num_classes, seed=config.seed, **backbone.params)
+    published = job.inputs.get("labels")
+    labels = PseudoLabels(published.path / "pseudo_labels", config.scenario.label_space) if published else None
+    train(job, described.objective, model, labels=labels, teacher=previous, reestimate_bn=described.reestimate_bn)

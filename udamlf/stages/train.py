@@ -1,0 +1,208 @@
+"""What warmup and self_train share: data streams, network, objective, loop, checkpoint."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import torch
+
+from udamlf.config import Part, Training
+from udamlf.data.batches import Stream
+from udamlf.data.frames import FrameStore
+from udamlf.data.labels import IGNORE
+from udamlf.data.lists import ScenarioData
+from udamlf.data.resize import resize_label
+from udamlf.data.view import View
+from udamlf.methods.base import BaseObjective, Context, build
+from udamlf.models import checkpoint
+from udamlf.models.base import SegmentationModel, freeze_batchnorm_affine, reestimate_batchnorm
+from udamlf.pseudo_labels import PseudoLabels
+from udamlf.seeding import torch_seed
+from udamlf.stages.progress import Progress
+from udamlf.stages.runner import Job
+from udamlf.training.loop import Trainer, reproducible
+
+BN_BATCH = 8
+
+
+def device() -> torch.device:
+    """The one GPU this process sees, or the CPU."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def training_seed(job: Job) -> int:
+    """Every training draws its own batches: a round that continues another must not see the same order again."""
+    return torch_seed(job.config.seed, "round", job.round)
+
+
+def class_pixels(frames: FrameStore, num_classes: int) -> np.ndarray:
+    """int64 [images, C]: pixels of each class in each labelled frame."""
+    counts = [np.bincount(frames.label(i).ravel(), minlength=IGNORE + 1)[:num_classes] for i in range(len(frames))]
+    return np.stack(counts).astype(np.int64)
+
+
+def sqrt_median_frequency(pixels: np.ndarray) -> np.ndarray:
+    """Class weights sqrt(median frequency / frequency), within 0.3..4; a class that never occurs weighs 1.
+
+    Args:
+        pixels: int64 [images, C].
+
+    Returns:
+        float32 [C].
+    """
+    frequency = pixels.sum(0) / max(pixels.sum(), 1)
+    present = frequency > 0
+    weights = np.ones(len(frequency), np.float32)
+    if present.any():
+        weights[present] = np.sqrt(np.median(frequency[present]) / frequency[present]).clip(0.3, 4.0)
+    return weights
+
+
+def target_reader(frames: FrameStore, labels: PseudoLabels | None) -> Callable[[int], View]:
+    """Target frames with their pseudo-labels, resized to the frame (nearest); all IGNORE where an image has none."""
+    encoded = labels.read_all() if labels else {}
+
+    def read(index: int) -> View:
+        image = frames.image(index)
+        size = (image.shape[0], image.shape[1])
+        png = encoded.get(frames.names[index])
+        label = np.full(size, IGNORE, np.uint8) if png is None else PseudoLabels.decode(png)
+        return View(image, resize_label(label, size, "pillow"))
+
+    return read
+
+
+def reestimate(model: SegmentationModel, frames: FrameStore) -> None:
+    """BatchNorm statistics from the target images (AdaBN) in list order, in batches of 8; a shorter last batch is left
+    out unless it is the only one."""
+    count = max(len(frames) // BN_BATCH, 1) * BN_BATCH
+    where = next(model.parameters()).device
+
+    def batches() -> Iterator[torch.Tensor]:
+        for start in range(0, count, BN_BATCH):
+            images = [frames.image(i) for i in range(start, min(start + BN_BATCH, len(frames)))]
+            yield model.normalise(torch.from_numpy(np.stack(images)).to(where))
+
+    reestimate_batchnorm(model, batches())
+
+
+def train(
+    job: Job,
+    objective: Part,
+    model: SegmentationModel,
+    labelled: str | None = "source_train",
+    labels: PseudoLabels | None = None,
+    teacher: Callable[[], SegmentationModel] | None = None,
+    reestimate_bn: tuple[str, ...] = (),
+) -> None:
+    """Train ``model`` as the job's configuration says and publish the checkpoint under ``job.out``.
+
+    Args:
+        objective: what to minimise.
+        labelled: list of the labelled images.
+        labels: pseudo-labels of ``target_train``.
+        teacher: builds the frozen network of the previous training.
+        reestimate_bn: "before" and / or "after".
+    """
+    config = job.config
+    training = config.training(job.round)
+    data = ScenarioData(config)
+    model = model.to(device(), memory_format=torch.channels_last)  # type: ignore[call-overload]
+    if training.freeze_bn_affine:
+        freeze_batchnorm_affine(model)
+
+    size = config.profile.frames_hw
+    batch = training.batch
+    source = data.frames(labelled, size, with_labels=True) if labelled and batch.source else None
+    reads_target = bool(batch.target or reestimate_bn)
+    target = data.frames("target_train", size, with_labels=False) if reads_target else None
+    pixels = class_pixels(source, config.space.num_classes) if source and _needs_pixels(training) else None
+    weights = torch.from_numpy(sqrt_median_frequency(pixels)).to(device()) if pixels is not None else None
+    context = Context(
+        model=model,
+        space=config.space,
+        training=training,
+        round=job.round,
+        seed=training_seed(job),
+        device=device(),
+        class_weights=weights,
+        source_class_pixels=pixels,
+        label_extras=labels.extras if labels else {},
+        teacher=teacher,
+    )
+    for name, frames in (("source", source), ("target", target)):
+        if frames is not None:
+            list_name = labelled if name == "source" else "target_train"
+            job.run.log_dataset(str(list_name), data.digest(str(list_name)), name, len(frames))
+
+    if target is not None and "before" in reestimate_bn:
+        reestimate(model, target)
+    streams = _streams(job, training, source, target, labels)
+    kept = _run(job, build(objective, context), streams)
+    if target is not None and "after" in reestimate_bn:
+        reestimate(model, target)
+    kept["last"] = model.state_dict()
+    checkpoint.save(job.out / "checkpoint", kept, config.backbone(job.round), config.space)
+
+
+def _needs_pixels(training: Training) -> bool:
+    return training.class_weights != "none"
+
+
+def _streams(
+    job: Job, training: Training, source: FrameStore | None, target: FrameStore | None, labels: PseudoLabels | None
+) -> dict[str, Callable[[BaseObjective], Stream]]:
+    """Stream builders: a stream needs the objective's hooks, and the objective the model."""
+    augmentation, seed = training.augmentation, training_seed(job)
+    builders: dict[str, Callable[[BaseObjective], Stream]] = {}
+    if source is not None:
+
+        def read_source(index: int) -> View:
+            return View(source.image(index), source.label(index))
+
+        builders["source"] = lambda hooks: Stream(
+            "source", read_source, len(source), augmentation, augmentation.jitter_source, seed, hooks
+        )
+    if target is not None and training.batch.target:
+        read_target = target_reader(target, labels)
+        builders["target"] = lambda hooks: Stream(
+            "target", read_target, len(target), augmentation, augmentation.jitter_target, seed, hooks
+        )
+    return builders
+
+
+def _run(
+    job: Job, objective: BaseObjective, builders: dict[str, Callable[[BaseObjective], Stream]]
+) -> dict[str, dict[str, torch.Tensor]]:
+    """Run the loop; returns the weights to publish beside the last ones."""
+    config = job.config
+    streams = {name: builder(objective) for name, builder in builders.items()}
+    trainer = Trainer(
+        objective,
+        streams,
+        seed=training_seed(job),
+        key=job.key,
+        state_path=job.work / "state.pt",
+        precision=config.profile.precision,
+        workers=config.profile.workers,
+    )
+    kept: dict[str, dict[str, torch.Tensor]] = {}
+    middle = job.work / "middle"
+    half = trainer.steps // 2
+    keeps_middle = job.round > 0 and config.method.round_at(job.round).generator == "middle"
+
+    def on_step(done: int) -> None:
+        # Kept on disk, so that a training killed after its middle still has it.
+        if keeps_middle and done == half:
+            checkpoint.save(middle, {"middle": objective.model.state_dict()}, config.backbone(job.round), config.space)
+
+    if trainer.steps:
+        with reproducible(config.profile.deterministic), Progress(job, trainer.steps) as progress:
+            trainer.run(progress.update, on_step, job.run.should_stop)
+    if (middle / checkpoint.META).is_file():
+        kept["middle"] = checkpoint.read_state(middle, config.space, "middle")[1]
+    teacher = objective.teacher_network()
+    if teacher is not None:
+        kept["teacher"] = teacher.state_dict()
+    return kept
