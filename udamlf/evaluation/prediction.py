@@ -46,7 +46,7 @@ def _scores(model: SegmentationModel, inputs: Tensor, output_hw: Size, protocol:
     logits = model(inputs).logits.float()
     if protocol.average == "logits":
         return model.upsample(logits, output_hw)
-    probabilities = model.upsample(logits, tuple(inputs.shape[-2:])).softmax(1)
+    probabilities = model.upsample(logits, (inputs.shape[-2], inputs.shape[-1])).softmax(1)
     return _interpolate(probabilities, output_hw, protocol.align_corners)
 
 
@@ -66,7 +66,7 @@ def scores(
     native_hw = (images.shape[1], images.shape[2])
     sizes = protocol.sizes(native_hw)
     output_hw = output_hw or native_hw
-    total: Tensor | None = None
+    total = None
     with evaluating(model):
         for size_hw in sizes:
             inputs = _inputs(model, images, size_hw, protocol)
@@ -74,7 +74,7 @@ def scores(
             if protocol.flip:
                 result = result + _scores(model, inputs.flip(-1), output_hw, protocol).flip(-1)
             total = result if total is None else total + result
-    assert total is not None  # scales has at least one entry
+    assert total is not None  # an EvalProtocol has at least one scale
     return total / (len(sizes) * (2 if protocol.flip else 1))
 
 

@@ -14,17 +14,18 @@ class EvalProtocol(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    size_hw: Size | None = Field(None, description="network input at scale 1; null = the image's own size")
+    size_hw: Size | None = Field(default=None, description="network input at scale 1; null = the image's own size")
     scales: tuple[float | Size, ...] = Field(
-        (1.0,), min_length=1, description="test sizes: factors of size_hw, or explicit (height, width)"
+        default=(1.0,), min_length=1, description="test sizes: factors of size_hw, or explicit (height, width)"
     )
-    flip: bool = Field(False, description="average with the prediction of the mirrored image")
+    flip: bool = Field(default=False, description="average with the prediction of the mirrored image")
     interpolation: Literal["tensor", "bilinear", "area", "bicubic", "lanczos"] = Field(
-        "tensor", description="how the image is resized: bilinear on the normalised tensor, or a rule of data/resize.py"
+        default="tensor",
+        description="how the image is resized: bilinear on the normalised tensor, or a rule of data/resize.py",
     )
-    align_corners: bool = Field(True, description="of the bilinear resizing of input tensor and scores")
+    align_corners: bool = Field(default=True, description="of the bilinear resizing of input tensor and scores")
     average: Literal["probabilities", "logits"] = Field(
-        "probabilities",
+        default="probabilities",
         description="what is resized to the output and averaged: softmax at the input's size, or the logits themselves",
     )
 

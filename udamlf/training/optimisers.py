@@ -45,17 +45,16 @@ class VisitedSGD(Optimizer):
             with torch.enable_grad():
                 loss = closure()
         for group in self.param_groups:
-            parameters = [p for p in group["params"] if p.grad is not None]
-            if parameters:
-                self._visit(parameters, group)
+            pairs = [(p, p.grad) for p in group["params"] if p.grad is not None]
+            if pairs:
+                self._visit([p for p, _ in pairs], [gradient for _, gradient in pairs], group)
         return loss
 
-    def _visit(self, parameters: list[Tensor], group: dict[str, Any]) -> None:
+    def _visit(self, parameters: list[Tensor], gradients: list[Tensor], group: dict[str, Any]) -> None:
         for p in parameters:
             if "momentum_buffer" not in self.state[p]:
                 self.state[p]["momentum_buffer"] = torch.zeros_like(p)
         buffers = [self.state[p]["momentum_buffer"] for p in parameters]
-        gradients = [p.grad for p in parameters]
         decayed = gradients
         for _ in range(group["visits"]):
             start = decayed if self.accumulate_decay else gradients

@@ -19,11 +19,11 @@ class Schedule(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     kind: Literal["constant", "poly", "cosine"] = "constant"
-    power: float = Field(0.9, gt=0, description="exponent of poly")
-    floor: float = Field(0.0, ge=0, le=1, description="lowest rate of cosine, as a share of the base learning rate")
-    period: float = Field(1.0, gt=0, description="length of the curve, in trainings")
-    warmup_steps: int = Field(0, ge=0, description="steps of a linear warm-up that multiplies the curve")
-    warmup_from: float = Field(1e-6, ge=0, le=1, description="factor of the warm-up at step 0")
+    power: float = Field(default=0.9, gt=0, description="exponent of poly")
+    floor: float = Field(default=0.0, ge=0, le=1, description="lowest rate of cosine, a share of the base rate")
+    period: float = Field(default=1.0, gt=0, description="length of the curve, in trainings")
+    warmup_steps: int = Field(default=0, ge=0, description="steps of a linear warm-up that multiplies the curve")
+    warmup_from: float = Field(default=1e-6, ge=0, le=1, description="factor of the warm-up at step 0")
 
     def factor(self, step: int, total_steps: int, lr_scale: float = 1.0) -> float:
         """Learning rate of a parameter group in units of the base learning rate.
