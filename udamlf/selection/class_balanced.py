@@ -1,0 +1,218 @@
+"""CBST (Zou et al., ECCV 2018): per class, the most confident portion of the pixels predicted as that class.
+
+cbst.md, section 4. Pass 1 counts the top-1 confidences per class; the k-th largest, k = floor(n_c * portion), is the
+class's threshold t_c. A pixel gets ``argmax_c score_c / t_c`` and is kept when that ratio is at least 1. With a spatial
+prior (CBST-SP) the score is prior * probability throughout. A class with k = 0 selects nothing.
+
+The default thresholds are bin edges: at most 2**-15 (with a prior 2**-13) below the exact value, relatively, so the
+kept portion is never smaller than asked for. ``exact`` spends another pass on the exact float32 value.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Annotated, ClassVar
+
+import numpy as np
+import torch
+from pydantic import Field, field_validator
+from torch import Tensor
+
+from udamlf.config import Strict
+from udamlf.data.labels import IGNORE, LabelSpace
+from udamlf.errors import UserError
+from udamlf.selection.base import Selector, State, slices, top1
+from udamlf.selection.histogram import Histogram, Refinement, float32_code
+from udamlf.selection.schedule import Portion, portion_at
+
+# 19 classes: 45 MB; a probability is at least 1/C > 2**-8, and bicubic upsampling overshoots 1 a little.
+PROBABILITY = float32_code(mantissa_bits=15, low_exponent=-8, high_exponent=1)
+# 19 classes: 60 MB; a prior that sums to 1 over a frame makes scores of 1e-6 and below.
+WEIGHTED = float32_code(mantissa_bits=13, low_exponent=-40, high_exponent=8)
+
+
+class PortionParams(Strict):
+    """Parameters of ``class_balanced`` and ``global``.
+
+    Attributes:
+        portion: of a class's pixels to keep, 0-1; a number, a list per round, or {initial, step, max}.
+        exact: thresholds equal to the exact float32 order statistic, for one more pass over the images.
+        min_count: classes with fewer predicted pixels select nothing.
+        prior: spatial prior; ``source`` = computed by the stage from the source labels, else a .npy or .mat file.
+        subsample: count every n-th pixel of each (image, class) in raster order; the published code takes 4.
+        sentinel: count an artificial 0 per class, as the published code does (a portion of 1 then selects nothing).
+        fallback_threshold: threshold of a class with k = 0; the published code takes 1.0, by default it has none.
+    """
+
+    portion: Portion
+    exact: bool = False
+    min_count: int = Field(0, ge=0)
+    prior: str | None = None
+    subsample: Annotated[int, Field(ge=1)] = 1
+    sentinel: bool = False
+    fallback_threshold: Annotated[float, Field(gt=0)] | None = None
+
+    @field_validator("portion")
+    @classmethod
+    def _in_range(cls, value: Portion) -> Portion:
+        values = (value,) if isinstance(value, float) else value if isinstance(value, tuple) else ()
+        if isinstance(value, tuple) and not value:
+            raise ValueError("an empty list of portions")
+        if any(not 0 <= v <= 1 for v in values):
+            raise ValueError(f"a portion lies in 0..1, found {value}")
+        return value
+
+
+class ClassBalanced(Selector):
+    """One threshold per class."""
+
+    Params: ClassVar[type[Strict]] = PortionParams
+    params: PortionParams
+    mergeable: ClassVar[bool] = True
+    pooled: ClassVar[bool] = False
+
+    def __init__(self, params: PortionParams, space: LabelSpace, round: int) -> None:
+        super().__init__(params, space, round)
+        self.passes = 2 if params.exact else 1
+        self.portion = portion_at(params.portion, round)
+        self.prior: np.ndarray | None = None
+        self._prior: Tensor | None = None
+        self.histogram = Histogram(space.num_classes, WEIGHTED if params.prior else PROBABILITY)
+        self.refinement: Refinement | None = None
+        if params.sentinel:
+            self._add_sentinels()
+
+    def _add_sentinels(self) -> None:
+        # One 0 per class; the pooled list gets one more.
+        self.histogram.counts[:, 0] += 1
+        if self.pooled:
+            self.histogram.counts[0, 0] += 1
+
+    # --- observing ------------------------------------------------------------------------------------------------
+
+    def set_prior(self, prior: np.ndarray) -> None:
+        """The spatial prior float32 [C, H, W], of the size of the score maps."""
+        if prior.ndim != 3 or len(prior) != self.space.num_classes:
+            raise UserError(f"a spatial prior of shape {prior.shape}", f"[{self.space.num_classes}, height, width]")
+        self.prior = np.ascontiguousarray(prior, np.float32)
+        self._prior = torch.from_numpy(self.prior)
+
+    def weighted(self, scores: Tensor) -> Tensor:
+        """Scores float32 [C, H, W] times the spatial prior, if there is one."""
+        if self.params.prior is None:
+            return scores
+        if self._prior is None:
+            raise UserError("class_balanced: the spatial prior was not set", "set_prior before the first image")
+        if self._prior.shape != scores.shape:
+            raise UserError(f"a spatial prior of shape {tuple(self._prior.shape)}", f"shape {tuple(scores.shape)}")
+        self._prior = self._prior.to(scores.device)
+        return scores * self._prior
+
+    def observe(self, scores: Tensor, index: int) -> None:
+        self.observe_top1(*top1(self.weighted(scores)))
+
+    def observe_top1(self, confidence: Tensor, label: Tensor) -> None:
+        """Take in the confidence float32 and the class uint8 of every pixel of one image, [H, W] each."""
+        counts: Histogram | Refinement = self.refinement or self.histogram
+        confidence, label = confidence.flatten(), label.flatten()
+        if self.params.subsample > 1:
+            chosen = every_nth_of_each_class(label, self.params.subsample)
+            confidence, label = confidence[chosen], label[chosen]
+        for part in slices(len(label)):
+            rows = torch.zeros_like(label[part]) if self.pooled and self.refinement else label[part]
+            counts.add(confidence[part], rows)
+
+    def end_pass(self) -> None:
+        if self.params.exact and self.refinement is None:
+            histogram = self.histogram.pooled() if self.pooled else self.histogram
+            self.refinement = Refinement.of(histogram, self._ranks())
+
+    def merge(self, other: Selector) -> None:
+        assert isinstance(other, ClassBalanced)
+        if (self.refinement is None) != (other.refinement is None):
+            raise UserError("shards of different passes cannot be merged", "merge, end the pass, then share the state")
+        if self.refinement is not None and other.refinement is not None:
+            self.refinement.merge(other.refinement)
+            return
+        self.histogram.merge(other.histogram)
+        if self.params.sentinel:
+            self.histogram.counts[:, 0] -= 1
+            if self.pooled:
+                self.histogram.counts[0, 0] -= 1
+
+    def state(self) -> State:
+        refined = self.refinement.state() if self.refinement else {}
+        return {"counts": self.histogram.counts.cpu().numpy(), **refined}
+
+    def restore(self, state: Mapping[str, np.ndarray]) -> None:
+        self.histogram.counts = torch.from_numpy(np.array(state["counts"]))
+        self.refinement = Refinement.restored(self.histogram.code, state) if "critical" in state else None
+
+    # --- thresholds and labels ------------------------------------------------------------------------------------
+
+    def class_sizes(self) -> np.ndarray:
+        """Counted pixels predicted as each class, int64 [C] (without sentinels)."""
+        totals = self.histogram.totals()
+        if self.params.sentinel:
+            totals = totals - 1
+            totals[0] -= self.pooled
+        return totals
+
+    def _ranks(self) -> np.ndarray:
+        totals = self.histogram.totals()
+        if self.pooled:
+            totals = totals.sum(keepdims=True)
+        return np.floor(totals * self.portion).astype(np.int64)
+
+    def thresholds(self) -> np.ndarray:
+        if self.refinement is not None:
+            found = self.refinement.kth_largest()
+        else:
+            found = (self.histogram.pooled() if self.pooled else self.histogram).kth_largest(self._ranks())
+        found = np.broadcast_to(found, self.space.num_classes).copy()
+        if self.params.sentinel:
+            found[found == 0] = np.nan  # the artificial 0 was reached
+        else:
+            found = np.maximum(found, np.finfo(np.float32).tiny)  # every positive score is kept
+        found[self.class_sizes() < self.params.min_count] = np.nan
+        return found
+
+    def divisors(self) -> np.ndarray:
+        """What scores are divided by, float32 [C]: the threshold, its fall-back, or infinity for none."""
+        fallback = np.inf if self.params.fallback_threshold is None else self.params.fallback_threshold
+        thresholds = self.thresholds()
+        return np.where(np.isnan(thresholds), fallback, thresholds).astype(np.float32)
+
+    def assign(self, scores: Sequence[Tensor], indices: Sequence[int]) -> list[np.ndarray]:
+        divisors = torch.from_numpy(self.divisors())
+        return [label_by_ratio(self.weighted(s), divisors.to(s.device)) for s in scores]
+
+    def extras(self) -> State:
+        return {**super().extras(), "class_sizes": self.class_sizes()}
+
+
+def every_nth_of_each_class(label: Tensor, step: int) -> Tensor:
+    """Positions 0, step, 2*step, ... within each class of ``label`` [n], in raster order; int64, grouped by class."""
+    order = torch.argsort(label, stable=True)
+    sizes = torch.bincount(label.to(torch.int64))
+    starts = torch.repeat_interleave(sizes.cumsum(0) - sizes, sizes)
+    rank = torch.arange(len(label), device=label.device) - starts
+    return order[rank % step == 0]
+
+
+def label_by_ratio(scores: Tensor, divisors: Tensor) -> np.ndarray:
+    """``argmax_c scores_c / divisors_c`` where that ratio is at least 1, IGNORE elsewhere (cbst.md, 4.5).
+
+    Args:
+        scores: float32 [C, H, W].
+        divisors: float32 [C], > 0; infinity takes a class out.
+
+    Returns:
+        uint8 [H, W]; the lowest class on a tie, and the boundary pixel itself is kept.
+    """
+    flat = scores.flatten(1)
+    label = torch.empty(flat.shape[1], dtype=torch.uint8, device=scores.device)
+    for part in slices(flat.shape[1]):
+        ratio, winner = (flat[:, part] / divisors[:, None]).max(0)
+        label[part] = torch.where(ratio >= 1, winner, IGNORE).to(torch.uint8)
+    return label.view(scores.shape[1:]).cpu().numpy()
