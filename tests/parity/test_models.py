@@ -1,0 +1,446 @@
+"""Networks, discriminators and EMA give the numbers, tensor names and parameter groups of the published code."""
+
+from __future__ import annotations
+
+import math
+import zlib
+from collections import OrderedDict
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from tests.parity.conftest import Golden
+from udamlf.models import discriminator, released
+from udamlf.models.base import SegmentationModel, build, freeze_batchnorm_affine
+from udamlf.models.deeplabv2 import DILATIONS
+from udamlf.models.ema import ema_update, make_teacher, ramped_decay
+from udamlf.models.resnet38 import BLOCKS, EPSILON, HEAD_DILATION
+
+Fill = Callable[[int, str, tuple[int, ...]], Tensor]
+
+
+def analytic(gain: float) -> Fill:
+    """The weight rule of the CBST and IntraDA vectors (their README): a function of position, shape and name."""
+
+    def fill(position: int, name: str, shape: tuple[int, ...]) -> Tensor:
+        if name.endswith("num_batches_tracked"):
+            return torch.zeros((), dtype=torch.int64)
+        index = np.arange(1, math.prod(shape) + 1, dtype=np.uint64)
+        mixed = (np.uint64(2654435761) * index + np.uint64(2246822519 * (position + 1) % 2**32)) % np.uint64(2**32)
+        w = (2 * (mixed / 2**32) - 1).reshape(shape)
+        if len(shape) == 4:
+            value = w * gain / math.sqrt(math.prod(shape[1:]))
+        elif name.endswith(("running_mean", "moving_mean")):
+            value = 0.05 * w
+        elif name.endswith(("running_var", "moving_var")):
+            value = 1 + 0.3 * w
+        elif name.endswith(("gamma", "weight")):
+            value = 1 + 0.1 * w
+        else:
+            value = 0.1 * w
+        return torch.from_numpy(value.astype(np.float32))
+
+    return fill
+
+
+def seeded_fill(seed: int, prefix: str, aspp_std: float) -> Fill:
+    """The weight rule of the IAST and HIAST vectors (their READMEs): one generator per tensor name."""
+
+    def fill(position: int, name: str, shape: tuple[int, ...]) -> Tensor:
+        if name.endswith("num_batches_tracked"):
+            return torch.zeros((), dtype=torch.int64)
+        generator = np.random.default_rng([seed, zlib.crc32(name.removeprefix(prefix).encode())])
+        if name.endswith("running_var"):
+            value = 0.5 + generator.random(shape)
+        elif name.endswith(("running_mean", "bias")):
+            value = 0.1 * generator.standard_normal(shape)
+        elif len(shape) == 1:
+            value = 0.5 + 0.5 * generator.random(shape)
+        else:
+            value = generator.standard_normal(shape) * math.sqrt(2 / math.prod(shape[1:]))
+            if "aspp" in name:
+                value = aspp_std * generator.standard_normal(shape)
+        return torch.from_numpy(np.asarray(value, np.float32))
+
+    return fill
+
+
+def filled(tensors: Iterable[tuple[str, list[int]]], fill: Fill, num_classes: int, heads: tuple[str, ...]) -> dict:
+    """State dict under the published names; tensors of ``heads`` get ``num_classes`` output channels."""
+    return {
+        name: fill(position, name, (num_classes, *shape[1:]) if name.startswith(heads) else tuple(shape))
+        for position, (name, shape) in enumerate(tensors)
+    }
+
+
+def our_names(published: Iterable[tuple[str, list[int]]]) -> dict[str, str]:
+    """Published tensor name -> ours, for the tensors we keep."""
+    state = {name: torch.empty(shape, device="meta") for name, shape in published}
+    ours = {id(tensor): name for name, tensor in released.rename(state).state.items()}
+    return {name.removeprefix("module."): ours[id(t)] for name, t in state.items() if id(t) in ours}
+
+
+def on_meta(name: str, num_classes: int, **options: Any) -> SegmentationModel:
+    """A network without memory: for names, shapes and groups."""
+    with torch.device("meta"):
+        return build(name, num_classes, **options)
+
+
+def close(actual: Tensor, expected: np.ndarray, relative_to_max: float) -> None:
+    """Every element within ``relative_to_max`` of the largest expected magnitude."""
+    assert actual.shape == expected.shape
+    np.testing.assert_allclose(actual.numpy(), expected, rtol=0, atol=relative_to_max * np.abs(expected).max())
+
+
+def group_names(model: SegmentationModel) -> dict[str, tuple[float, int]]:
+    """Parameter name -> (relative learning rate, visits); a parameter that is not trained is absent."""
+    names = {id(p): name for name, p in model.named_parameters()}
+    return {
+        names[id(p)]: (group["lr_scale"], group.get("visits", 1))
+        for group in model.parameter_groups()
+        for p in group["params"]
+    }
+
+
+# ---------------------------------------------------------------------------------------------- IAST
+
+
+def test_iast_forward_matches_in_both_modes(golden: Golden) -> None:
+    """Features of every stage, logits, upsampling, and one training-mode forward with its running statistics."""
+    arrays, hparams = golden.arrays("iast", "deeplabv2_forward"), golden.hparams("iast", "deeplabv2_forward")
+    keys = golden.json("iast", "state_dict_keys")
+    assert list(DILATIONS) == hparams["aspp_dilations"]
+    fill = seeded_fill(int(arrays["fill_seed"]), "", hparams["aspp_fill_std"])
+    state = filled(keys["keys"].items(), fill, hparams["num_classes"], ("decoder.",))
+    model = released.rename(state).build().eval()
+    backbone = model.backbone
+    seen: list[Tensor] = []
+    hooks = [backbone.pool.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))]
+    for layer in (backbone.layer1, backbone.layer2, backbone.layer3, backbone.layer4):
+        hooks.append(layer.register_forward_hook(lambda _, __, output: seen.append(output)))
+    image = torch.from_numpy(arrays["image"])
+    with torch.no_grad():
+        logits = model(image).logits
+    for hook in hooks:
+        hook.remove()
+    np.testing.assert_array_equal([f.shape for f in seen], arrays["feature_shapes"])
+    stats = [[f.double().mean(), f.double().std(), f.double().abs().max()] for f in seen]
+    np.testing.assert_allclose(stats, arrays["feature_stats"], rtol=1e-3)
+    close(logits, arrays["logits_low_eval"], 1e-3)
+    assert model.align_corners == hparams["align_corners"]
+    step = hparams["logits_full_subsample"]
+    full = model.upsample(logits, tuple(image.shape[-2:]))
+    close(full[:, :, ::step, ::step], arrays["logits_full_eval_sub"], 1e-3)
+    with torch.no_grad():
+        close(model.train()(image).logits, arrays["logits_low_train"], 1e-3)
+    for name, norm in (("bn1", backbone.bn1), ("l4_bn3", backbone.layer4[-1].bn3)):
+        assert (norm.eps, norm.momentum) == (hparams["bn_eps"], hparams["bn_momentum"])
+        for statistic in ("running_mean", "running_var"):
+            expected = arrays[f"{name}_{statistic}_after"]
+            np.testing.assert_allclose(getattr(norm, statistic).numpy(), expected, rtol=1e-3, atol=1e-5)
+
+
+def test_iast_names_frozen_tensors_groups_and_geometry(golden: Golden) -> None:
+    """The checkpoint's keys load strictly; frozen tensors, rates, counts and every convolution's geometry agree."""
+    facts, keys = golden.json("iast", "freeze_and_groups"), golden.json("iast", "state_dict_keys")
+    hparams = golden.hparams("iast", "freeze_and_groups")
+    prefix = keys["checkpoint_prefix"]
+    names = our_names([(prefix + name, shape) for name, shape in keys["keys"].items()])
+    model = on_meta("deeplabv2", hparams["num_classes"])
+    assert set(names.values()) == set(model.state_dict())
+    unused = sum(math.prod(shape) for name, shape in keys["keys"].items() if name not in names)
+    parameters = dict(model.named_parameters())
+    assert sum(p.numel() for p in parameters.values()) + unused == facts["counts"]["all"]
+    frozen = freeze_batchnorm_affine(model)
+    assert len(frozen) == hparams["num_frozen_tensors"]
+    assert set(frozen) == {names[name] for name in facts["freezebn_requires_grad_false"]}
+    assert {name for name, p in parameters.items() if not p.requires_grad} == set(frozen)
+    assert sum(p.numel() for p in parameters.values() if p.requires_grad) + unused == facts["counts"]["trainable"]
+    rates = facts["param_groups_lr_mult"]
+    for name, (scale, _) in group_names(model).items():
+        published = rates["backbone."] if name.startswith("backbone.") else rates["decoder."]
+        assert scale == pytest.approx(published / rates["backbone."])
+    convs = {name: m for name, m in model.named_modules() if isinstance(m, nn.Conv2d) and m.kernel_size != (1, 1)}
+    geometry = {
+        name: [list(m.kernel_size), list(m.stride), list(m.padding), list(m.dilation)] for name, m in convs.items()
+    }
+    published_geometry = {
+        names[f"{name}.weight"].removesuffix(".weight"): value for name, value in facts["conv_geometry"].items()
+    }
+    assert geometry == published_geometry
+
+
+def test_iast_warmup_checkpoint_brings_its_discriminator(golden: Golden) -> None:
+    """The discriminator inside a warm-up checkpoint is found and fits ours exactly."""
+    keys = golden.json("iast", "state_dict_keys")
+    both = keys["keys"] | keys["discriminator_keys_in_warmup_checkpoint"]
+    state = {keys["checkpoint_prefix"] + name: torch.zeros(shape) for name, shape in both.items()}
+    found = released.rename(state)
+    assert found.project == "iast"
+    critic = found.build_discriminator()
+    assert critic is not None
+    assert critic.conv1.out_channels == golden.hparams("iast", "state_dict_keys")["discriminator_ndf"]
+
+
+@pytest.mark.parametrize("method", ["iast", "hiast"])
+def test_discriminator_outputs(golden: Golden, method: str) -> None:
+    """Scores of IAST's (3x3 first) and HIAST's discriminators, with and without the self-information input."""
+    arrays, hparams = golden.arrays(method, "adversarial_warmup"), golden.hparams(method, "adversarial_warmup")
+    weights = {name.removeprefix("D."): torch.from_numpy(a) for name, a in arrays.items() if name.startswith("D.")}
+    critic = discriminator.build(hparams["num_classes"], "iast" if method == "iast" else "advent", hparams["ndf"])
+    released.load_strictly(critic, released.rename_discriminator(weights), method)
+    size = tuple(int(v) for v in arrays["image_hw"])
+    outputs = {name: a for name, a in arrays.items() if "D_out" in name}
+    assert outputs
+    for name, expected in outputs.items():
+        logits = torch.from_numpy(arrays["source_logits_low" if "source" in name else "target_logits_low"])
+        maps = F.interpolate(logits, size, mode="bilinear", align_corners=hparams["align_corners"]).softmax(1)
+        if hparams.get(f"{name.partition('.')[0]}_entropy_input", False):
+            maps = -maps * torch.log2(maps + hparams["log_eps"]) / math.log2(hparams["num_classes"])
+        with torch.no_grad():
+            close(critic(maps), expected, 1e-4)
+
+
+# --------------------------------------------------------------------------------------------- HIAST
+
+
+def test_hiast_forward(golden: Golden) -> None:
+    """Logits and the 2048-channel feature, in evaluation mode."""
+    arrays, hparams = golden.arrays("hiast", "deeplabv2_forward"), golden.hparams("hiast", "deeplabv2_forward")
+    keys = golden.json("hiast", "state_dict_keys")
+    prefix = keys["student_and_teacher_checkpoint_prefix"]
+    fill = seeded_fill(int(arrays["fill_seed"]), prefix, hparams["aspp_fill_std"])
+    state = filled(keys["keys"].items(), fill, hparams["num_classes"], (f"{prefix}aspp.",))
+    model = released.rename(state).build().eval()
+    with torch.no_grad():
+        output = model(torch.from_numpy(arrays["image"]))
+    close(output.logits, arrays["logits_low_eval"], 1e-3)
+    assert output.features is not None
+    np.testing.assert_array_equal(output.features.shape, arrays["feature_shape"])
+    features = output.features.double()
+    np.testing.assert_allclose([features.mean(), features.std()], arrays["feature_mean_std"], rtol=1e-3)
+
+
+def test_hiast_names_frozen_tensors_and_groups(golden: Golden) -> None:
+    """The checkpoint's keys load strictly; frozen tensors, rates and the parameter count agree."""
+    keys, hparams = golden.json("hiast", "state_dict_keys"), golden.hparams("hiast", "state_dict_keys")
+    names = our_names(keys["keys"].items())
+    model = on_meta("deeplabv2", hparams["num_classes"])
+    assert set(names.values()) == set(model.state_dict())
+    unused = sum(math.prod(shape) for name, shape in keys["keys"].items() if name not in names)
+    assert sum(p.numel() for p in model.parameters()) + unused == keys["n_params"]
+    rates = keys["lr_multiplier_by_prefix"]
+    prefix = keys["student_and_teacher_checkpoint_prefix"]
+    for name, (scale, _) in group_names(model).items():
+        part = "backbone." if name.startswith("backbone.") else "aspp."
+        assert scale == pytest.approx(rates[prefix + part] / rates[prefix + "backbone."])
+    frozen = golden.json("hiast", "freeze_bn_no_grad")
+    assert len(frozen) == golden.hparams("hiast", "freeze_bn_no_grad")["num_frozen_tensors"]
+    assert set(freeze_batchnorm_affine(model)) == {names[prefix + name] for name in frozen}
+    both = keys["keys"] | keys["discriminator_keys_in_warmup_checkpoint"]
+    critic = released.rename({name: torch.zeros(shape) for name, shape in both.items()}).build_discriminator()
+    assert critic is not None and critic.conv1.out_channels == hparams["discriminator_ndf"]
+
+
+# ------------------------------------------------------------------------------------ ADVENT, IntraDA
+
+
+def test_intrada_forward(golden: Golden) -> None:
+    """Main and auxiliary logits of the multi-level network; sizes show the ceil-mode pooling."""
+    arrays, hparams = golden.arrays("intrada", "deeplabv2_forward"), golden.hparams("intrada", "deeplabv2_forward")
+    tensors = golden.json("intrada", "state_dict_deeplabv2_resnet101_multilevel")["tensors"]
+    published = [(name, shape) for name, shape, _ in tensors]
+    state = filled(published, analytic(float(arrays["gain"])), hparams["num_classes"], ("layer5.", "layer6."))
+    found = released.rename(state)
+    assert found.options["multi_level"] == hparams["multi_level"]
+    with torch.no_grad():
+        output = found.build().eval()(torch.from_numpy(arrays["input"]))
+    assert output.aux is not None
+    np.testing.assert_allclose(output.aux.numpy(), arrays["aux_logits"], rtol=0, atol=2e-3)
+    np.testing.assert_allclose(output.logits.numpy(), arrays["main_logits"], rtol=0, atol=5e-4)
+
+
+@pytest.mark.parametrize("level", ["multilevel", "singlelevel"])
+def test_intrada_names_counts_and_visits(golden: Golden, level: str) -> None:
+    """Names, shapes and dtypes one to one; trained parameters and how often the published optimiser stepped them."""
+    stem = f"state_dict_deeplabv2_resnet101_{level}"
+    facts, hparams = golden.json("intrada", stem), golden.hparams("intrada", stem)
+    names = our_names([(name, shape) for name, shape, _ in facts["tensors"]])
+    options = {"variant": "advent", "multi_level": hparams["multi_level"], "visits": True}
+    model = on_meta("deeplabv2", hparams["num_classes"], **options)
+    published = {names[name]: (shape, dtype) for name, shape, dtype in facts["tensors"]}
+    own = {name: (list(t.shape), str(t.dtype).removeprefix("torch.")) for name, t in model.state_dict().items()}
+    assert own == published
+    assert sum(p.numel() for p in model.parameters()) == facts["n_parameters"]
+    visits = {
+        names[name.removeprefix("10x:")]: (10.0 if name.startswith("10x:") else 1.0, count)
+        for name, count in facts["optimizer_visits_per_step"].items()
+    }
+    assert group_names(model) == visits
+
+
+def test_advent_discriminator(golden: Golden) -> None:
+    """Names, counts, and the scores of the self-information map under analytic weights."""
+    facts = golden.json("intrada", "state_dict_fc_discriminator")
+    arrays, hparams = golden.arrays("intrada", "adversarial"), golden.hparams("intrada", "adversarial")
+    fill = analytic(float(arrays["gain"]))
+    state = {name: fill(i, name, tuple(shape)) for i, (name, shape, _) in enumerate(facts["tensors"])}
+    critic = discriminator.build(hparams["num_classes"], "advent", hparams["ndf"])
+    released.load_strictly(critic, released.rename_discriminator(state), "advent")
+    assert sum(p.numel() for p in critic.parameters()) == facts["n_parameters"]
+    probabilities = torch.from_numpy(arrays["disc_logits_in"]).softmax(1)
+    base = math.log(hparams["num_classes"]) / math.log(hparams["log_base"])
+    information = -probabilities * torch.log2(probabilities + hparams["log_eps"]) / base
+    with torch.no_grad():
+        close(critic(information), arrays["disc_out"], 1e-4)
+
+
+# ---------------------------------------------------------------------------------------------- CBST
+
+
+def test_resnet38_tensors(golden: Golden) -> None:
+    """Names, order, shapes, parameter count and the block table."""
+    facts, hparams = golden.json("cbst", "resnet38_tensors"), golden.hparams("cbst", "resnet38_tensors")
+    model = on_meta("resnet38", hparams["num_classes"])
+    own = model.state_dict()
+    upstream = model.upstream_names()
+    assert [[name, list(own[mine].shape)] for mine, name in upstream.items()] == facts["tensors"]
+    assert set(upstream) == {name for name in own if not name.endswith("num_batches_tracked")}
+    assert sum(p.numel() for p in model.parameters()) == facts["n_parameters"]
+    assert (hparams["bn_eps"], hparams["head_dilation"]) == (EPSILON, HEAD_DILATION)
+    assert (hparams["dropout_level6"], hparams["dropout_level7"]) == (BLOCKS["6a"].dropout, BLOCKS["7a"].dropout)
+    assert list(BLOCKS) == [block["name"] for block in facts["blocks"]]
+    for block in facts["blocks"]:
+        module = model.blocks[block["name"]]
+        assert [conv.out_channels for conv in module.convs] == block["filters"]
+        assert [conv.kernel_size[0] for conv in module.convs] == block["kernels"]
+        assert module.convs[0].in_channels == block["in_channels"]
+        assert module.convs[0].stride[0] == block["stride"]
+        assert (module.shortcut is None) == block["identity_shortcut"]
+        for index, conv in enumerate(module.convs):
+            if conv.kernel_size[0] > 1:
+                assert conv.dilation[0] == block["dilation_rest" if index else "dilation_first"]
+
+
+def test_resnet38_forward(golden: Golden) -> None:
+    """Logits under analytic weights; training mode without dropout is the same, as statistics are always stored."""
+    arrays, hparams = golden.arrays("cbst", "resnet38_forward"), golden.hparams("cbst", "resnet38_forward")
+    fill = analytic(float(arrays["gain"]))
+    with torch.device("meta"):
+        model = build("resnet38", hparams["num_classes"])
+    own = model.state_dict()
+    state = {
+        mine: fill(position, name, tuple(own[mine].shape))
+        for position, (mine, name) in enumerate(model.upstream_names().items())
+    }
+    counters = {name: torch.tensor(0) for name in own if name.endswith("num_batches_tracked")}
+    model.load_state_dict(state | counters, assign=True)
+    for module in model.modules():
+        if isinstance(module, nn.Dropout):
+            module.p = 0.0
+    with torch.no_grad():
+        logits = model.train()(torch.from_numpy(arrays["input"])).logits
+    np.testing.assert_allclose(logits.numpy(), arrays["logits"], rtol=0, atol=2e-4)
+
+
+# --------------------------------------------------------------------------------------------- ProDA
+
+
+def test_proda_checkpoint_keys(golden: Golden) -> None:
+    """Names, shapes and dtypes of both variants, the discriminator, and the repeated optimiser entries."""
+    facts, hparams = golden.json("proda", "checkpoint_keys"), golden.hparams("proda", "checkpoint_keys")
+    for variant, bn_clr in (("warmup_and_stage1", False), ("stage2_and_stage3_bn_clr", True)):
+        tensors = facts["variants"][variant]
+        assert len(tensors) == facts["n_entries"]["bn_clr" if bn_clr else "base"]
+        names = our_names([(name, shape) for name, shape, _ in tensors])
+        model = on_meta("proda_deeplab", hparams["num_classes"], bn_clr=bn_clr, visits=True)
+        own = {name: (list(t.shape), str(t.dtype).removeprefix("torch.")) for name, t in model.state_dict().items()}
+        assert own == {names[name]: (shape, dtype) for name, shape, dtype in tensors}
+        if not bn_clr:
+            groups = group_names(model)
+            backbone = {names[name]: count for name, count in facts["backbone_group_occurrences"].items() if count}
+            assert {name: count for name, (scale, count) in groups.items() if scale == 1.0} == backbone
+    assert len(facts["extra_keys_with_bn_clr"]) == facts["n_entries"]["bn_clr"] - facts["n_entries"]["base"]
+    weight = facts["discriminator"][0][1]
+    critic = discriminator.build(hparams["num_classes"], "proda", weight[0]).state_dict()
+    assert [[name, list(t.shape), "float32"] for name, t in critic.items()] == facts["discriminator"]
+
+
+# ----------------------------------------------------------------------------------------------- EMA
+
+
+class _Parameters(nn.Module):
+    def __init__(self, values: np.ndarray) -> None:
+        super().__init__()
+        self.values = nn.Parameter(torch.from_numpy(values.copy()))
+
+
+def _loaded(modules: dict[str, nn.Module], state: dict[str, np.ndarray]) -> nn.Module:
+    model = nn.Sequential(OrderedDict(modules))
+    model.load_state_dict({name: torch.from_numpy(np.array(value)) for name, value in state.items()})
+    return model
+
+
+def _with_prefix(arrays: dict[str, np.ndarray], prefix: str) -> dict[str, np.ndarray]:
+    return {name.removeprefix(prefix): value for name, value in arrays.items() if name.startswith(prefix)}
+
+
+def test_hiast_ema(golden: Golden) -> None:
+    """Parameters are interpolated, buffers (the counter too) copied."""
+    arrays = golden.arrays("hiast", "ema_update")
+
+    def network(prefix: str) -> nn.Module:
+        weight = arrays["student.c.weight"]
+        conv = nn.Conv2d(weight.shape[1], weight.shape[0], weight.shape[-1])
+        return _loaded({"c": conv, "bn": nn.BatchNorm2d(weight.shape[0])}, _with_prefix(arrays, prefix))
+
+    student, teacher = network("student."), network("teacher_before.")
+    ema_update(teacher, student, float(arrays["ema_gamma"]))
+    assert float(arrays["ema_gamma"]) == golden.hparams("hiast", "ema_update")["ema_gamma"]
+    expected = _with_prefix(arrays, "teacher_after.")
+    assert set(expected) == set(teacher.state_dict())
+    for name, value in teacher.state_dict().items():
+        np.testing.assert_allclose(value.numpy(), expected[name], rtol=0, atol=1e-7)
+
+
+def test_proda_ema(golden: Golden) -> None:
+    """Several steps with changing students."""
+    arrays, hparams = golden.arrays("proda", "10_ema"), golden.hparams("proda", "10_ema")
+
+    def network(role: str, step: int) -> nn.Module:
+        state = {}
+        for name, value in _with_prefix(arrays, f"{role}_").items():
+            module, _, leaf = name.partition("_")
+            state[f"{module}.{leaf}"] = value[step]
+        shapes = {name.partition(".")[0]: v.shape for name, v in state.items() if v.ndim == 4}
+        modules: dict[str, nn.Module] = {
+            name: nn.Conv2d(shape[1], shape[0], shape[-1], bias=f"{name}.bias" in state)
+            for name, shape in shapes.items()
+        }
+        modules["bn"] = nn.BatchNorm2d(state["bn.weight"].shape[0])
+        return _loaded(modules, state)
+
+    teacher = network("ema", 0)
+    for step in range(1, hparams["num_steps"] + 1):
+        ema_update(teacher, network("student", step), hparams["momentum"])
+        expected = network("ema", step).state_dict()
+        for name, value in teacher.state_dict().items():
+            np.testing.assert_allclose(value.numpy(), expected[name].numpy(), rtol=0, atol=1e-6)
+
+
+def test_daformer_ema_ramp(golden: Golden) -> None:
+    """The decay ramp, and teachers that follow it from their first update on."""
+    arrays, hparams = golden.arrays("proda", "d4_ema_and_lr"), golden.hparams("proda", "d4_ema_and_lr")
+    cap = float(arrays["alpha_max"])
+    assert cap == hparams["alpha_max"]
+    ramp = [ramped_decay(int(step), cap) for step in arrays["ema_iters"]]
+    np.testing.assert_allclose(ramp, arrays["ema_alpha"], rtol=1e-5)
+    teacher = make_teacher(_Parameters(arrays["teacher_init"]))
+    for index, values in enumerate(arrays["student_params"]):
+        ema_update(teacher, _Parameters(values), ramped_decay(index + hparams["ema_first_iter"], cap), buffers="keep")
+        np.testing.assert_allclose(teacher.values.numpy(), arrays["teacher_params"][index], rtol=1e-5, atol=1e-7)
