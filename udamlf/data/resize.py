@@ -12,7 +12,8 @@ from PIL import Image
 from udamlf.errors import UserError
 
 _OPENCV_FILTERS = {"area": cv2.INTER_AREA, "bilinear": cv2.INTER_LINEAR}
-IMAGE_RULES = (*_OPENCV_FILTERS, "lanczos")
+_PILLOW_FILTERS = {"bicubic": Image.Resampling.BICUBIC, "lanczos": Image.Resampling.LANCZOS}
+IMAGE_RULES = (*_OPENCV_FILTERS, *_PILLOW_FILTERS)
 LABEL_RULES = ("opencv", "pillow")
 
 
@@ -20,14 +21,14 @@ def resize_image(image: np.ndarray, size_hw: tuple[int, int], rule: str) -> np.n
     """Resize uint8 [H, W, 3] to ``size_hw``.
 
     Args:
-        rule: "area" (OpenCV, averages), "bilinear" (OpenCV, half-pixel centres, no antialias; HIAST) or
-            "lanczos" (Pillow, antialiased; IAST).
+        rule: "area" (OpenCV, averages), "bilinear" (OpenCV, half-pixel centres, no antialias; HIAST), "bicubic"
+            (Pillow, antialiased; AdvEnt) or "lanczos" (Pillow, antialiased; IAST).
     """
     height, width = size_hw
     if image.shape[:2] == (height, width):
         return image
-    if rule == "lanczos":
-        return np.asarray(Image.fromarray(image).resize((width, height), Image.Resampling.LANCZOS))
+    if rule in _PILLOW_FILTERS:
+        return np.asarray(Image.fromarray(image).resize((width, height), _PILLOW_FILTERS[rule]))
     if rule not in _OPENCV_FILTERS:
         raise UserError(f"unknown interpolation {rule!r}", f"one of: {', '.join(IMAGE_RULES)}")
     return cv2.resize(image, (width, height), interpolation=_OPENCV_FILTERS[rule])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 import numpy as np
@@ -34,20 +34,36 @@ def _interpolate(maps: Tensor, size_hw: Size, align_corners: bool) -> Tensor:
     return F.interpolate(maps, size=size_hw, mode="bilinear", align_corners=align_corners)
 
 
-def _inputs(model: SegmentationModel, images: np.ndarray, size_hw: Size, protocol: EvalProtocol) -> Tensor:
-    if protocol.interpolation != "tensor":
-        images = np.stack([resize_image(image, size_hw, protocol.interpolation) for image in images])
-    device = next(model.parameters()).device
-    pixels = model.normalise(torch.from_numpy(np.ascontiguousarray(images)).to(device))
-    return _interpolate(pixels, size_hw, protocol.align_corners)
-
-
 def _scores(model: SegmentationModel, inputs: Tensor, output_hw: Size, protocol: EvalProtocol) -> Tensor:
     logits = model(inputs).logits.float()
     if protocol.average == "logits":
         return model.upsample(logits, output_hw)
     probabilities = model.upsample(logits, (inputs.shape[-2], inputs.shape[-1])).softmax(1)
     return _interpolate(probabilities, output_hw, protocol.align_corners)
+
+
+def _mean_scores(model: SegmentationModel, inputs: Iterable[Tensor], output_hw: Size, protocol: EvalProtocol) -> Tensor:
+    """Mean over the inputs (one per test size, normalised [N,3,h,w]) and their mirror images."""
+    total, passes = torch.zeros(()), 0
+    with evaluating(model):
+        for pixels in inputs:
+            result = _scores(model, pixels, output_hw, protocol)
+            if protocol.flip:
+                result = result + _scores(model, pixels.flip(-1), output_hw, protocol).flip(-1)
+            total, passes = (result if passes == 0 else total + result), passes + 1 + protocol.flip
+    return total if passes == 1 else total / passes
+
+
+def scores_of_inputs(
+    model: SegmentationModel, inputs: Tensor, protocol: EvalProtocol, output_hw: Size | None = None
+) -> Tensor:
+    """``scores`` of images that are normalised already, float [N,3,H,W] on the model's device.
+
+    They are resized as tensors (bilinear), whatever the protocol's ``interpolation``.
+    """
+    native_hw = (inputs.shape[-2], inputs.shape[-1])
+    resized = (_interpolate(inputs, size, protocol.align_corners) for size in protocol.sizes(native_hw))
+    return _mean_scores(model, resized, output_hw or native_hw, protocol)
 
 
 def scores(
@@ -63,19 +79,17 @@ def scores(
         float32 [N,C,*output_hw] on the model's device: probabilities, or logits with ``average="logits"``. The model
         is left as it was, its modes and running statistics included.
     """
+    device = next(model.parameters()).device
+
+    def normalised(pixels: np.ndarray) -> Tensor:
+        return model.normalise(torch.from_numpy(np.ascontiguousarray(pixels)).to(device))
+
+    if protocol.interpolation == "tensor":
+        return scores_of_inputs(model, normalised(images), protocol, output_hw)
     native_hw = (images.shape[1], images.shape[2])
-    sizes = protocol.sizes(native_hw)
-    output_hw = output_hw or native_hw
-    total = None
-    with evaluating(model):
-        for size_hw in sizes:
-            inputs = _inputs(model, images, size_hw, protocol)
-            result = _scores(model, inputs, output_hw, protocol)
-            if protocol.flip:
-                result = result + _scores(model, inputs.flip(-1), output_hw, protocol).flip(-1)
-            total = result if total is None else total + result
-    assert total is not None  # an EvalProtocol has at least one scale
-    return total / (len(sizes) * (2 if protocol.flip else 1))
+    rule, sizes = protocol.interpolation, protocol.sizes(native_hw)
+    resized = (normalised(np.stack([resize_image(image, size, rule) for image in images])) for size in sizes)
+    return _mean_scores(model, resized, output_hw or native_hw, protocol)
 
 
 def predict(
