@@ -70,11 +70,11 @@ class Stream:
         """Sample ``number`` of the training and its position in the list."""
         draw = rng(self.seed, self.domain, "sample", number)
         index = int(self._permutation(number // self.count)[number % self.count])
-        index = self.hooks.pick(self.domain, index, draw)
+        index, drawn = self.hooks.pick(self.domain, index, draw)
         frame = self.hooks.before_geometry(self.domain, self.read(index), draw, self.read)
-        for attempt in range(MAX_CROP_ATTEMPTS):
+        for _ in range(MAX_CROP_ATTEMPTS):
             view = training_crop(frame, self.augmentation, draw)
-            if self.hooks.accept(self.domain, view, attempt, draw, index):
+            if self.hooks.accept(self.domain, view, drawn):
                 break
         if self.jitter_strength > 0:
             view.image = jitter(view.image, draw, self.jitter_strength)

@@ -28,16 +28,16 @@ class View:
 class SampleHooks:
     """How an objective prepares samples; the defaults change nothing. Every hook is pure given its ``rng``."""
 
-    def pick(self, domain: str, index: int, rng: np.random.Generator) -> int:
-        """Position of the sample to read instead of ``index`` (class-balanced sampling)."""
-        return index
+    def pick(self, domain: str, index: int, rng: np.random.Generator) -> tuple[int, int | None]:
+        """Position of the sample to read instead of ``index`` and the class it was drawn for, handed to ``accept``."""
+        return index, None
 
     def before_geometry(self, domain: str, view: View, rng: np.random.Generator, read: Callable[[int], View]) -> View:
         """Change a whole frame before it is cropped (copy-paste); ``read`` gives other frames of the same domain."""
         return view
 
-    def accept(self, domain: str, view: View, attempt: int, rng: np.random.Generator, index: int) -> bool:
-        """Whether a crop is good enough; False draws another one of the same frame (rare-class sampling)."""
+    def accept(self, domain: str, view: View, drawn: int | None) -> bool:
+        """Whether a crop shows enough of the class it was ``drawn`` for; False draws another crop of the frame."""
         return True
 
     def after_geometry(self, domain: str, view: View, rng: np.random.Generator) -> View:

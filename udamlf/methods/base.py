@@ -22,7 +22,7 @@ from udamlf.data.labels import LabelSpace
 from udamlf.data.view import SampleHooks
 from udamlf.errors import UserError
 from udamlf.models.base import Output, SegmentationModel
-from udamlf.seeding import torch_seed
+from udamlf.seeding import rng
 
 Losses = dict[str, dict[str, Tensor]]
 """{optimiser: {loss name: unweighted scalar}}; the optimiser of the network is called "model"."""
@@ -57,9 +57,9 @@ class Batch:
     source: Domain | None
     target: Domain | None
 
-    def generator(self, *names: str) -> torch.Generator:
-        """A CPU generator that is a function of (seed, step, micro-batch, names)."""
-        return torch.Generator().manual_seed(torch_seed(self.seed, self.step, self.micro, *names))
+    def rng(self, *names: str) -> np.random.Generator:
+        """A generator that is a function of (seed, step, micro-batch, names)."""
+        return rng(self.seed, "batch", self.step, self.micro, *names)
 
 
 @dataclass
@@ -103,6 +103,11 @@ class BaseObjective(SampleHooks):
         """No parameters."""
 
     domains: ClassVar[tuple[str, ...]] = ("source",)
+
+    @classmethod
+    def counts_source_pixels(cls, params: Any) -> bool:
+        """Whether the context must hold ``source_class_pixels``."""
+        return False
 
     def __init__(self, params: Any, context: Context) -> None:
         self.params = params
@@ -150,12 +155,15 @@ class BaseObjective(SampleHooks):
             float32 logits [N, C, H', W'] and labels [N, H', W'], H' = ceil of H / loss_stride; a label is the centre
             pixel of its cell.
         """
-        stride = self.context.training.loss_stride
-        if stride > 1:
-            labels = labels[:, stride // 2 :: stride, stride // 2 :: stride]
+        labels = self.maps_at_loss_resolution(labels)
         size = (labels.shape[-2], labels.shape[-1])
         logits = logits.float()
         return (logits if logits.shape[-2:] == size else self.model.upsample(logits, size)), labels
+
+    def maps_at_loss_resolution(self, maps: Tensor) -> Tensor:
+        """Any map [N, H, W] at 1/loss_stride: the centre pixel of each cell."""
+        stride = self.context.training.loss_stride
+        return maps if stride == 1 else maps[:, stride // 2 :: stride, stride // 2 :: stride]
 
     def forward_together(self, *images: Tensor) -> list[Output]:
         """One forward pass of several image batches of one size: they share their BatchNorm statistics."""
@@ -202,3 +210,8 @@ def check(part: Part, where: str) -> Any:
 def build(part: Part, context: Context) -> BaseObjective:
     """The objective named by ``part`` with its parameters."""
     return _find(part, "objective")(check(part, "objective"), context)
+
+
+def counts_source_pixels(part: Part) -> bool:
+    """Whether the objective named by ``part`` needs the source's pixels per class and image."""
+    return _find(part, "objective").counts_source_pixels(check(part, "objective"))

@@ -6,6 +6,7 @@ kept: a selector that needs the whole list first (CBST) sees it in a first pass.
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Iterator
 from typing import Any
 
@@ -22,7 +23,6 @@ from udamlf.models import checkpoint
 from udamlf.models.base import SegmentationModel
 from udamlf.pseudo_labels import publish
 from udamlf.selection import base as selection
-from udamlf.selection.base import Selector
 from udamlf.stages.runner import Job
 from udamlf.stages.train import device
 
@@ -66,30 +66,28 @@ class Quality:
 
 
 class Labeller:
-    """Probabilities of one target image after another."""
+    """Probabilities of one target image after another; the last ``keep`` of them stay at hand.
 
-    def __init__(self, model: SegmentationModel, config: Config, dataset: DataSet, samples: list[Sample]) -> None:
+    Args:
+        keep: how many images a selector pools before it assigns their labels.
+    """
+
+    def __init__(
+        self, model: SegmentationModel, config: Config, dataset: DataSet, samples: list[Sample], keep: int
+    ) -> None:
         self.model, self.protocol = model, config.profile.labelling
         self.dataset, self.samples = dataset, samples
+        self.recent: OrderedDict[int, Tensor] = OrderedDict()
+        self.keep = keep
 
     def probabilities(self, index: int) -> Tensor:
         """float32 [C, H, W] at the labelling size."""
         image = self.dataset.read_image(self.samples[index])
         size = self.protocol.size_hw or (image.shape[0], image.shape[1])
-        return scores(self.model, image[None], self.protocol, output_hw=size)[0]
-
-
-def label_all(labeller: Labeller, selector: Selector, order: list[int], quality: Quality) -> Iterator[tuple[int, np.ndarray]]:
-    """(position, label map) of every image, in ``order``."""
-    if selector.two_pass:
-        for index in order:
-            selector.observe(labeller.probabilities(index))
-    for start in range(0, len(order), selector.group):
-        group = order[start : start + selector.group]
-        probabilities = [labeller.probabilities(index) for index in group]
-        for index, scored, label in zip(group, probabilities, selector.assign(probabilities), strict=True):
-            quality.add(scored, label)
-            yield index, label
+        self.recent[index] = scores(self.model, image[None], self.protocol, output_hw=size)[0]
+        while len(self.recent) > self.keep:
+            self.recent.popitem(last=False)
+        return self.recent[index]
 
 
 def run(job: Job) -> None:
@@ -105,10 +103,15 @@ def run(job: Job) -> None:
     samples = data.samples("target_train")
     job.run.log_dataset("target_train", data.digest("target_train"), "target", len(samples))
     selector = selection.build(described.selector.name, described.selector.params, config.space, job.round)
-    order = selector.order(len(samples), config.seed)
     quality = Quality(config.space.num_classes)
-    labeller = Labeller(model, config, data.dataset("target_train"), samples)
-    labels = ((samples[index].name, label) for index, label in label_all(labeller, selector, order, quality))
+    labeller = Labeller(model, config, data.dataset("target_train"), samples, selector.group)
+    order: list[str] = []
+
+    def labels() -> Iterator[tuple[str, np.ndarray]]:
+        for index, label in selection.label_images(selector, len(samples), config.seed, labeller.probabilities):
+            quality.add(labeller.recent.pop(index), label)
+            order.append(samples[index].name)
+            yield samples[index].name, label
 
     def finish() -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         description = {
@@ -122,5 +125,5 @@ def run(job: Job) -> None:
         }
         return description, selector.extras()
 
-    manifest = publish(job.out / "pseudo_labels", labels, finish)
+    manifest = publish(job.out / "pseudo_labels", labels(), finish)
     job.run.log_metrics(manifest["quality"], job.round)

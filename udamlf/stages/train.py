@@ -14,7 +14,7 @@ from udamlf.data.labels import IGNORE
 from udamlf.data.lists import ScenarioData
 from udamlf.data.resize import resize_label
 from udamlf.data.view import View
-from udamlf.methods.base import BaseObjective, Context, build
+from udamlf.methods.base import BaseObjective, Context, build, counts_source_pixels
 from udamlf.models import checkpoint
 from udamlf.models.base import SegmentationModel, freeze_batchnorm_affine, reestimate_batchnorm
 from udamlf.pseudo_labels import PseudoLabels
@@ -117,8 +117,10 @@ def train(
     source = data.frames(labelled, size, with_labels=True) if labelled and batch.source else None
     reads_target = bool(batch.target or reestimate_bn)
     target = data.frames("target_train", size, with_labels=False) if reads_target else None
-    pixels = class_pixels(source, config.space.num_classes) if source and _needs_pixels(training) else None
-    weights = torch.from_numpy(sqrt_median_frequency(pixels)).to(device()) if pixels is not None else None
+    weighted = training.class_weights != "none"
+    counts = source is not None and (weighted or counts_source_pixels(objective))
+    pixels = class_pixels(source, config.space.num_classes) if source is not None and counts else None
+    weights = sqrt_median_frequency(pixels) if pixels is not None and weighted else None
     context = Context(
         model=model,
         space=config.space,
@@ -126,7 +128,7 @@ def train(
         round=job.round,
         seed=training_seed(job),
         device=device(),
-        class_weights=weights,
+        class_weights=None if weights is None else torch.from_numpy(weights).to(device()),
         source_class_pixels=pixels,
         label_extras=labels.extras if labels else {},
         teacher=teacher,
@@ -144,10 +146,6 @@ def train(
         reestimate(model, target)
     kept["last"] = model.state_dict()
     checkpoint.save(job.out / "checkpoint", kept, config.backbone(job.round), config.space)
-
-
-def _needs_pixels(training: Training) -> bool:
-    return training.class_weights != "none"
 
 
 def _streams(

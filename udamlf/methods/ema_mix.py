@@ -1,0 +1,151 @@
+"""``ema_mix``: online self-training with an EMA teacher and class mixing (DACS, arXiv 2007.08702; DAFormer, arXiv
+2111.14887; online-ema.md). One training, no stored pseudo-labels: it composes with any warm-up and follows any round.
+
+Each step the teacher labels the clean target crop; half of a source image's classes are pasted onto the augmented crop;
+the student learns the source and the mixed image, the latter weighted by how confident the teacher is.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+
+from udamlf.config import Strict
+from udamlf.data.augment.class_mix import mix, mix_masks, online_labels
+from udamlf.data.augment.photometric import jitter
+from udamlf.data.augment.rare_class import RareClassSampler, shows_class
+from udamlf.data.view import View
+from udamlf.losses.basic import cross_entropy, entropy
+from udamlf.losses.mixed import mixed_cross_entropy
+from udamlf.methods.base import BaseObjective, Batch, Context, Losses
+from udamlf.models.ema import ema_update, make_teacher, ramped_decay
+
+
+class Params(Strict):
+    """Parameters of ``ema_mix``.
+
+    Attributes:
+        decay: cap of the teacher's EMA decay; it ramps up as min(1 - 1/(t+1), decay).
+        buffers: whether the teacher copies the student's BatchNorm statistics or keeps those of its own passes.
+        teacher_mode: "train" normalises by the batch (DAFormer: only dropout is off), "eval" by running statistics.
+        threshold: confidence at which a pixel counts; the share of such pixels weighs the mixed loss.
+        weighting: "share" gives every target pixel the batch's confident share (released), "pixel" weighs a pixel 1
+            or 0 by its own confidence.
+        ignore_top, ignore_bottom: rows of the crop without weight.
+        mix_share: share of a source image's classes that is pasted; 0 mixes nothing.
+        jitter: photometric strength on the target part of the student's view.
+        mixed_weight: weight of the mixed loss.
+        entropy: weight of the entropy (nats) of the unconfident target pixels of the mixed image; 0 is the published
+            recipe.
+        rare_class_temperature: temperature of rare-class sampling of source images; None samples uniformly.
+        rare_class_min_pixels: pixels of the drawn class an image, and half of it a crop, must show.
+        mixed_class_weights: class weights, taken from the source labels, also in the mixed loss.
+    """
+
+    decay: float = Field(0.999, ge=0, lt=1)
+    buffers: Literal["copy", "keep"] = "keep"
+    teacher_mode: Literal["train", "eval"] = "train"
+    threshold: float = Field(0.968, ge=0, le=1)
+    weighting: Literal["share", "pixel"] = "share"
+    ignore_top: int = Field(0, ge=0)
+    ignore_bottom: int = Field(0, ge=0)
+    mix_share: float = Field(0.5, ge=0, le=1)
+    jitter: float = Field(0.2, ge=0)
+    mixed_weight: float = Field(1.0, ge=0)
+    entropy: float = Field(0.0, ge=0)
+    rare_class_temperature: float | None = Field(None, gt=0)
+    rare_class_min_pixels: int = Field(3000, ge=0)
+    mixed_class_weights: bool = False
+
+
+class Objective(BaseObjective):
+    """Source cross-entropy and confidence-weighted cross-entropy of class-mixed images."""
+
+    Params = Params
+    domains = ("source", "target")
+
+    @classmethod
+    def counts_source_pixels(cls, params: Any) -> bool:
+        return params.rare_class_temperature is not None
+
+    def __init__(self, params: Params, context: Context) -> None:
+        super().__init__(params, context)
+        self.teacher = make_teacher(context.model)
+        self.sampler = None
+        if params.rare_class_temperature is not None and context.source_class_pixels is not None:
+            pixels = context.source_class_pixels
+            self.sampler = RareClassSampler(pixels, params.rare_class_temperature, params.rare_class_min_pixels)
+        self.confident = torch.zeros(())
+
+    @property
+    def weights(self) -> dict[str, float]:
+        return {"mixed_ce": self.params.mixed_weight, "mixed_entropy": self.params.entropy}
+
+    def modules(self) -> dict[str, nn.Module]:
+        return {"teacher": self.teacher}
+
+    def teacher_network(self) -> nn.Module:
+        return self.teacher
+
+    def scalars(self) -> dict[str, float]:
+        return {"confident_share": float(self.confident)}
+
+    def pick(self, domain: str, index: int, rng: np.random.Generator) -> tuple[int, int | None]:
+        if domain != "source" or self.sampler is None:
+            return index, None
+        drawn, position = self.sampler.draw(rng)
+        return position, drawn
+
+    def accept(self, domain: str, view: View, drawn: int | None) -> bool:
+        return drawn is None or shows_class(view.label, drawn, self.params.rare_class_min_pixels // 2)
+
+    def after_geometry(self, domain: str, view: View, rng: np.random.Generator) -> View:
+        if domain == "target":
+            view.images["augmented"] = jitter(view.image, rng, self.params.jitter)
+        return view
+
+    @torch.no_grad()
+    def _teach(self, images: Tensor, size: tuple[int, int]) -> Tensor:
+        """Teacher logits float [N, C, *size] of clean target crops."""
+        self.teacher.train(self.params.teacher_mode == "train")
+        for module in self.teacher.modules():
+            if isinstance(module, nn.modules.dropout._DropoutNd):
+                module.eval()
+        return self.model.upsample(self.teacher(images).logits.float(), size)
+
+    def losses(self, batch: Batch) -> Losses:
+        assert batch.source is not None and batch.target is not None
+        p: Params = self.params
+        source, target = batch.source, batch.target
+        size = (target.images.shape[-2], target.images.shape[-1])
+        teacher = self._teach(target.images, size)
+        online = online_labels(teacher, p.threshold, p.ignore_top, p.ignore_bottom)
+        self.confident = online.confident_share
+        confident = teacher.softmax(1).amax(1) >= p.threshold
+        target_weights = online.weights if p.weighting == "share" else confident * (online.weights > 0).float()
+        masks = mix_masks(source.labels, batch.rng("mix"), p.mix_share)
+        images = mix(masks, source.images, target.views["augmented"])
+        labels = mix(masks, source.labels, online.labels)
+        weights = mix(masks, torch.ones_like(target_weights), target_weights)
+        if p.mixed_class_weights and self.context.class_weights is not None:
+            # A last entry for IGNORE, whose loss is 0 anyway.
+            table = torch.cat([self.context.class_weights, self.context.class_weights.new_zeros(1)])
+            weights = weights * table[labels.clamp(max=len(table) - 1)]
+
+        on_source, on_mixed = self.forward_together(source.images, images)
+        logits, source_labels = self.at_loss_resolution(on_source.logits, source.labels)
+        mixed_logits, mixed_labels = self.at_loss_resolution(on_mixed.logits, labels)
+        named = {
+            "source_ce": cross_entropy(logits, source_labels, self.context.class_weights),
+            "mixed_ce": mixed_cross_entropy(mixed_logits, mixed_labels, self.maps_at_loss_resolution(weights)),
+        }
+        if p.entropy:
+            named["mixed_entropy"] = entropy(mixed_logits, self.maps_at_loss_resolution(~masks & ~confident))
+        return {"model": named}
+
+    def after_step(self, step: int) -> None:
+        ema_update(self.teacher, self.model, ramped_decay(step + 1, self.params.decay), self.params.buffers)
