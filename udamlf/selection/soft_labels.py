@@ -71,7 +71,9 @@ def read_soft_label(path: Path) -> np.ndarray:
     try:
         return np.load(path, allow_pickle=False)
     except (OSError, ValueError, EOFError) as error:
-        raise UserError(f"cannot read the soft label {path}: {error}", "a file written by the soft-label stage") from error
+        raise UserError(
+            f"cannot read the soft label {path}: {error}", "a file written by the soft-label stage"
+        ) from error
 
 
 class HardLabels(NamedTuple):

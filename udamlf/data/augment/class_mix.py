@@ -1,0 +1,73 @@
+"""Class mixing of the online EMA recipe: half of a source image's classes pasted on a target image.
+
+DACS (arXiv 2007.08702) and DAFormer (arXiv 2111.14887); numbers in parentheses are sections of online-ema.md.
+Everything here works on batches on the device.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from udamlf.data.labels import IGNORE
+
+
+class OnlineLabels(NamedTuple):
+    """Pseudo-labels made in the step.
+
+    Attributes:
+        labels: int64 [N,H,W], the argmax; no pixel is ignored.
+        weights: float32 [N,H,W], the confident share everywhere, 0 in the ignored rows.
+        confident_share: scalar tensor on the device, share of the batch's pixels over the threshold.
+    """
+
+    labels: Tensor
+    weights: Tensor
+    confident_share: Tensor
+
+
+def online_labels(
+    teacher_logits: Tensor, threshold: float = 0.968, ignore_top: int = 0, ignore_bottom: int = 0
+) -> OnlineLabels:
+    """Labels and weights of a batch of target crops (3.4, 3.5).
+
+    Args:
+        teacher_logits: float [N,C,H,W] at the resolution of the crop.
+        threshold: probability at and above which a pixel counts as confident.
+        ignore_top, ignore_bottom: rows of the crop with weight 0 (sky and bonnet: 15 and 120 in DAFormer).
+    """
+    confidence, labels = torch.softmax(teacher_logits.float(), 1).max(1)
+    share = (confidence >= threshold).float().mean()
+    weights = share.expand_as(confidence).clone()
+    weights[:, :ignore_top] = 0
+    weights[:, weights.shape[1] - ignore_bottom :] = 0
+    return OnlineLabels(labels, weights, share)
+
+
+def choose_classes(present: np.ndarray, generator: np.random.Generator, share: float = 0.5) -> np.ndarray:
+    """ceil(share x K) of the K classes ``present`` [K], drawn without replacement (3.6)."""
+    return generator.choice(present, int(np.ceil(share * len(present))), replace=False)
+
+
+def mix_masks(labels: Tensor, generator: np.random.Generator, share: float = 0.5, classes_of: str = "sample") -> Tensor:
+    """Which pixels come from the source, bool [N,H,W].
+
+    Args:
+        labels: int64 [N,H,W] source labels.
+        classes_of: "sample" draws among the classes of each image. "batch" is the released slip: among the classes of
+            the whole batch, IGNORE included, so that an image may get far less than half of its classes.
+    """
+    masks = []
+    for label in labels:
+        present = torch.unique(labels if classes_of == "batch" else label[label != IGNORE]).cpu().numpy()
+        chosen = torch.as_tensor(choose_classes(present, generator, share), device=labels.device)
+        masks.append(torch.isin(label, chosen.to(label.dtype)))
+    return torch.stack(masks)
+
+
+def mix(masks: Tensor, source: Tensor, target: Tensor) -> Tensor:
+    """``source`` where the mask is True, else ``target``: images [N,3,H,W], labels or weights [N,H,W] (3.7)."""
+    return torch.where(masks if source.dim() == masks.dim() else masks.unsqueeze(1), source, target)
