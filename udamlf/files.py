@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
 import os
@@ -110,3 +111,22 @@ def digest_file(path: Path) -> str:
     """SHA-256 of a file's content, hexadecimal."""
     with open(path, "rb") as handle:
         return hashlib.file_digest(handle, "sha256").hexdigest()
+
+
+def cache_folder() -> Path:
+    """Where things that can be made again are kept: ``UDAMLF_CACHE``, else ``~/.cache/udamlf``."""
+    return Path(os.environ.get("UDAMLF_CACHE") or Path.home() / ".cache" / "udamlf").expanduser()
+
+
+@contextmanager
+def file_lock(path: Path) -> Iterator[None]:
+    """Hold an exclusive lock on the file ``path`` (made if absent); others wait. A killed holder releases it."""
+    path = Path(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle = open(path, "a")  # noqa: SIM115
+    except OSError as error:
+        raise _explain(error, path) from error
+    with handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
