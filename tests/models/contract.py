@@ -97,14 +97,18 @@ class ModelContract:
             )
 
         model.train()
-        optimiser = torch.optim.SGD(
-            [{"params": g["params"], "lr": 1e-3 * g["lr_scale"]} for g in model.parameter_groups()]
-        )
         before = loss()
         before.backward()
+        slope = 0.0
         for group in model.parameter_groups():
             assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in group["params"]), group["name"]
-        optimiser.step()
+            slope += group["lr_scale"] * sum(
+                float(p.grad.square().sum()) for p in group["params"] if p.grad is not None
+            )
+        rate = 1e-4 * before.item() / slope  # to first order 0.01 % off the loss, whatever the network's size
+        torch.optim.SGD(
+            [{"params": g["params"], "lr": rate * g["lr_scale"]} for g in model.parameter_groups()], lr=rate
+        ).step()
         assert loss() < before
 
     def test_normalise_takes_uint8_rgb(self, model: SegmentationModel) -> None:

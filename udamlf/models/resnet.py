@@ -91,10 +91,7 @@ class ResNet(nn.Module):
         self.channels = (16 * width, 32 * width)
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
-                if geometry == "caffe":
-                    nn.init.normal_(module.weight, std=0.01)
-                else:
-                    nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+                nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
 
     def _stage(self, inputs: int, planes: int, blocks: int, stride: int, dilation: int) -> nn.Sequential:
         first = dilation if self.geometry == "caffe" else max(1, dilation // 2)
