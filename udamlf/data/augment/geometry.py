@@ -97,7 +97,7 @@ def random_sized_crop(
     """
     flip = bool(rng.random() < flip_probability)
     height = int(rng.integers(crop_height[0], crop_height[1], endpoint=True))
-    width = int(height * (output_hw[1] / output_hw[0]))
+    width = max(1, int(height * (output_hw[1] / output_hw[0])))
     top = crop_origin(image_hw[0] - height, rng.random())
     left = crop_origin(image_hw[1] - width, rng.random())
     return Geometry(top, left, height, width, output_hw, flip)

@@ -1,0 +1,114 @@
+"""A prediction depends on the image and the protocol alone, and leaves the network as it was."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from pydantic import ValidationError
+from torch import Tensor, nn
+
+from udamlf.evaluation.prediction import predict, scores
+from udamlf.evaluation.protocol import EvalProtocol
+from udamlf.models.base import Output, SegmentationModel
+from udamlf.seeding import rng
+
+IMAGES = rng(0, "images").integers(0, 256, (3, 20, 28, 3), np.uint8)
+
+
+class Small(SegmentationModel):
+    """A stride-2 convolution, BatchNorm and dropout: everything that eval mode must switch off."""
+
+    align_corners = True
+
+    def __init__(self) -> None:
+        super().__init__(4)
+        torch.manual_seed(0)
+        self.conv = nn.Conv2d(3, 4, 3, 2, 1)
+        self.norm = nn.BatchNorm2d(4)
+        self.dropout = nn.Dropout2d(0.5)
+        self.sizes: list[tuple[int, int]] = []
+
+    def forward(self, images: Tensor) -> Output:
+        self.sizes.append((images.shape[-2], images.shape[-1]))
+        return Output(self.dropout(self.norm(self.conv(images))))
+
+
+@pytest.fixture
+def model() -> Small:
+    return Small()
+
+
+PROTOCOLS = [
+    EvalProtocol(),
+    EvalProtocol(average="logits"),
+    EvalProtocol(size_hw=(10, 14), interpolation="bilinear"),
+    EvalProtocol(size_hw=(10, 14), interpolation="lanczos", flip=True),
+    EvalProtocol(scales=(0.5, 1.0, (25, 30)), flip=True),
+]
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+def test_the_model_is_left_as_it_was(model: Small, protocol: EvalProtocol) -> None:
+    model.train()
+    model.norm.eval()  # a mixed mode must survive too
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    modes = [module.training for module in model.modules()]
+    first = scores(model, IMAGES, protocol)
+    assert [module.training for module in model.modules()] == modes
+    for name, value in model.state_dict().items():
+        assert torch.equal(value, before[name])
+    assert torch.equal(first, scores(model, IMAGES, protocol))
+    assert not first.requires_grad
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+def test_the_batch_size_does_not_matter(model: Small, protocol: EvalProtocol) -> None:
+    together = scores(model, IMAGES, protocol)
+    alone = torch.cat([scores(model, image[None], protocol) for image in IMAGES])
+    torch.testing.assert_close(together, alone, rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+def test_shapes_and_distributions(model: Small, protocol: EvalProtocol) -> None:
+    for output_hw in (None, (40, 56)):
+        found = scores(model, IMAGES, protocol, output_hw)
+        assert found.shape == (3, 4, *(output_hw or (20, 28)))
+        if protocol.average == "probabilities":
+            torch.testing.assert_close(found.sum(1), torch.ones_like(found[:, 0]))
+        labels = predict(model, IMAGES, protocol, output_hw)
+        assert labels.dtype == np.uint8
+        np.testing.assert_array_equal(labels, found.argmax(1).numpy())
+
+
+def test_the_network_sees_the_sizes_of_the_protocol(model: Small) -> None:
+    scores(model, IMAGES, EvalProtocol(size_hw=(10, 16), scales=(0.5, 1.25, (7, 9))))
+    assert model.sizes == [(5, 8), (12, 20), (7, 9)]
+
+
+def test_flip_makes_the_prediction_equivariant_to_mirroring(model: Small) -> None:
+    protocol = EvalProtocol(flip=True)
+    mirrored = scores(model, IMAGES[:, :, ::-1], protocol)
+    torch.testing.assert_close(mirrored.flip(-1), scores(model, IMAGES, protocol))
+
+
+def test_several_scales_are_averaged(model: Small) -> None:
+    both = scores(model, IMAGES, EvalProtocol(scales=(0.5, 1.0)))
+    single = [scores(model, IMAGES, EvalProtocol(scales=(s,))) for s in (0.5, 1.0)]
+    torch.testing.assert_close(both, (single[0] + single[1]) / 2)
+
+
+def test_the_lowest_class_wins_a_tie(model: Small) -> None:
+    nn.init.zeros_(model.norm.weight)
+    assert (predict(model, IMAGES, EvalProtocol()) == 0).all()
+
+
+def test_a_protocol_is_frozen_strict_and_has_a_scale() -> None:
+    for wrong in ({"scale": 1}, {"scales": ()}, {"interpolation": "cubic"}):
+        with pytest.raises(ValidationError):
+            EvalProtocol(**wrong)
+    with pytest.raises(ValidationError):
+        EvalProtocol().flip = True  # type: ignore[misc]
+    protocol = EvalProtocol(size_hw=[512, 1024], scales=[0.5, [900, 1800]])
+    assert protocol.sizes((1024, 2048)) == [(256, 512), (900, 1800)]
+    assert EvalProtocol(**protocol.model_dump(mode="json")) == protocol
