@@ -140,10 +140,8 @@ def keep_above(confidence: np.ndarray, label: np.ndarray, thresholds: np.ndarray
     rounded = np.where(rounded < thresholds, np.nextafter(rounded, np.float32(np.inf)), rounded)
     table = np.full(256, np.inf, np.float32)
     table[: len(rounded)] = np.where(np.isnan(rounded), np.float32(np.inf), rounded)
-    rejected = cv2.compare(confidence, cv2.LUT(label, table), cv2.CMP_LT)  # 255 where rejected, 0 elsewhere
-    if IGNORE == 255:
-        return cv2.bitwise_or(label, rejected)
-    return np.where(rejected, np.uint8(IGNORE), label)
+    rejected = cv2.compare(confidence, cv2.LUT(label, table), cv2.CMP_LT)  # all bits set where rejected, 0 elsewhere
+    return np.maximum(label, np.bitwise_and(rejected, IGNORE))  # IGNORE is larger than any class
 
 
 # --- found by name ------------------------------------------------------------------------------------------------

@@ -11,6 +11,7 @@ kept portion is never smaller than asked for. ``exact`` spends another pass on t
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Annotated, ClassVar
 
 import numpy as np
@@ -22,13 +23,16 @@ from udamlf.config import Strict
 from udamlf.data.labels import IGNORE, LabelSpace
 from udamlf.errors import UserError
 from udamlf.selection.base import Selector, State, slices, top1
+from udamlf.selection.crst import entropy_regularised
 from udamlf.selection.histogram import Histogram, Refinement, float32_code
 from udamlf.selection.schedule import Portion, portion_at
+from udamlf.selection.spatial_prior import check_prior_file, load_prior, resized
 
 # 19 classes: 45 MB; a probability is at least 1/C > 2**-8, and bicubic upsampling overshoots 1 a little.
 PROBABILITY = float32_code(mantissa_bits=15, low_exponent=-8, high_exponent=1)
 # 19 classes: 60 MB; a prior that sums to 1 over a frame makes scores of 1e-6 and below.
 WEIGHTED = float32_code(mantissa_bits=13, low_exponent=-40, high_exponent=8)
+FROM_SOURCE = "source"
 
 
 class PortionParams(Strict):
@@ -38,10 +42,12 @@ class PortionParams(Strict):
         portion: of a class's pixels to keep, 0-1; a number, a list per round, or {initial, step, max}.
         exact: thresholds equal to the exact float32 order statistic, for one more pass over the images.
         min_count: classes with fewer predicted pixels select nothing.
-        prior: spatial prior; ``source`` = computed by the stage from the source labels, else a .npy or .mat file.
+        prior: spatial prior; ``source`` = computed from the source labels and given by ``set_prior``, else a .npy or
+            .mat file.
         subsample: count every n-th pixel of each (image, class) in raster order; the published code takes 4.
         sentinel: count an artificial 0 per class, as the published code does (a portion of 1 then selects nothing).
         fallback_threshold: threshold of a class with k = 0; the published code takes 1.0, by default it has none.
+        soft_alpha: LRENT's alpha (CRST): keep the pixels that have a soft label, see ``crst``; the label is its argmax.
     """
 
     portion: Portion
@@ -51,6 +57,8 @@ class PortionParams(Strict):
     subsample: Annotated[int, Field(ge=1)] = 1
     sentinel: bool = False
     fallback_threshold: Annotated[float, Field(gt=0)] | None = None
+
+    soft_alpha: Annotated[float, Field(gt=0)] | None = None
 
     @field_validator("portion")
     @classmethod
@@ -75,8 +83,10 @@ class ClassBalanced(Selector):
         super().__init__(params, space, round)
         self.passes = 2 if params.exact else 1
         self.portion = portion_at(params.portion, round)
-        self.prior: np.ndarray | None = None
-        self._prior: Tensor | None = None
+        if params.prior is not None and params.prior != FROM_SOURCE:
+            check_prior_file(Path(params.prior))
+        self._given_prior: np.ndarray | None = None
+        self._prior: Tensor | None = None  # at the size of the latest score maps
         self.histogram = Histogram(space.num_classes, WEIGHTED if params.prior else PROBABILITY)
         self.refinement: Refinement | None = None
         if params.sentinel:
@@ -91,22 +101,25 @@ class ClassBalanced(Selector):
     # --- observing ------------------------------------------------------------------------------------------------
 
     def set_prior(self, prior: np.ndarray) -> None:
-        """The spatial prior float32 [C, H, W], of the size of the score maps."""
+        """The spatial prior float32 [C, h, w], of any size; it is brought to the size of the score maps."""
         if prior.ndim != 3 or len(prior) != self.space.num_classes:
             raise UserError(f"a spatial prior of shape {prior.shape}", f"[{self.space.num_classes}, height, width]")
-        self.prior = np.ascontiguousarray(prior, np.float32)
-        self._prior = torch.from_numpy(self.prior)
+        self._given_prior, self._prior = prior, None
+
+    def _prior_for(self, scores: Tensor) -> Tensor:
+        if self._given_prior is None:
+            if self.params.prior == FROM_SOURCE:
+                raise UserError("the spatial prior was not set", "set_prior before the first image")
+            self.set_prior(load_prior(Path(str(self.params.prior)), self.space.num_classes))
+        assert self._given_prior is not None
+        if self._prior is None or self._prior.shape != scores.shape:
+            fitted = resized(self._given_prior, (scores.shape[1], scores.shape[2]))
+            self._prior = torch.from_numpy(np.ascontiguousarray(fitted, np.float32)).to(scores.device)
+        return self._prior
 
     def weighted(self, scores: Tensor) -> Tensor:
         """Scores float32 [C, H, W] times the spatial prior, if there is one."""
-        if self.params.prior is None:
-            return scores
-        if self._prior is None:
-            raise UserError("class_balanced: the spatial prior was not set", "set_prior before the first image")
-        if self._prior.shape != scores.shape:
-            raise UserError(f"a spatial prior of shape {tuple(self._prior.shape)}", f"shape {tuple(scores.shape)}")
-        self._prior = self._prior.to(scores.device)
-        return scores * self._prior
+        return scores if self.params.prior is None else scores * self._prior_for(scores)
 
     def observe(self, scores: Tensor, index: int) -> None:
         self.observe_top1(*top1(self.weighted(scores)))
@@ -185,7 +198,7 @@ class ClassBalanced(Selector):
 
     def assign(self, scores: Sequence[Tensor], indices: Sequence[int]) -> list[np.ndarray]:
         divisors = torch.from_numpy(self.divisors())
-        return [label_by_ratio(self.weighted(s), divisors.to(s.device)) for s in scores]
+        return [label_by_ratio(self.weighted(s), divisors.to(s.device), self.params.soft_alpha) for s in scores]
 
     def extras(self) -> State:
         return {**super().extras(), "class_sizes": self.class_sizes()}
@@ -200,12 +213,13 @@ def every_nth_of_each_class(label: Tensor, step: int) -> Tensor:
     return order[rank % step == 0]
 
 
-def label_by_ratio(scores: Tensor, divisors: Tensor) -> np.ndarray:
+def label_by_ratio(scores: Tensor, divisors: Tensor, soft_alpha: float | None = None) -> np.ndarray:
     """``argmax_c scores_c / divisors_c`` where that ratio is at least 1, IGNORE elsewhere (cbst.md, 4.5).
 
     Args:
         scores: float32 [C, H, W].
         divisors: float32 [C], > 0; infinity takes a class out.
+        soft_alpha: keep the pixels that LRENT keeps instead: with this alpha, the soft label's weight exceeds 1.
 
     Returns:
         uint8 [H, W]; the lowest class on a tie, and the boundary pixel itself is kept.
@@ -214,5 +228,8 @@ def label_by_ratio(scores: Tensor, divisors: Tensor) -> np.ndarray:
     label = torch.empty(flat.shape[1], dtype=torch.uint8, device=scores.device)
     for part in slices(flat.shape[1]):
         ratio, winner = (flat[:, part] / divisors[:, None]).max(0)
-        label[part] = torch.where(ratio >= 1, winner, IGNORE).to(torch.uint8)
+        kept = ratio >= 1
+        if soft_alpha is not None:
+            kept = entropy_regularised(flat[:, part, None], divisors, soft_alpha).kept[:, 0]
+        label[part] = torch.where(kept, winner, IGNORE).to(torch.uint8)
     return label.view(scores.shape[1:]).cpu().numpy()

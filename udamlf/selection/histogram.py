@@ -175,3 +175,35 @@ class Refinement:
         refinement = cls(code, np.asarray(state["critical"]), np.asarray(state["rank"]))
         refinement.counts = torch.from_numpy(np.array(state["refined"]))
         return refinement
+
+
+def quantiles_with_extra(counts: np.ndarray, code: Code, quantile: np.ndarray, extra: np.ndarray) -> np.ndarray:
+    """Quantile of each row's counted values joined by one further value, as ``numpy.quantile`` computes it.
+
+    Args:
+        counts: int64 [rows, bins].
+        code: its bins; a counted value is taken to be the edge of its bin, which is exact for half precision.
+        quantile: float64 [rows], 0-1; linear interpolation at position (n - 1) * quantile, n counting the extra value.
+        extra: float64 [rows], >= 0; a row without counts gives it back.
+
+    Returns:
+        float64 [rows].
+    """
+    cumulative = counts.cumsum(1)
+    edges = code.edge(np.arange(counts.shape[1]))
+    position = cumulative[:, -1] * quantile
+    lower = np.floor(position).astype(np.int64)
+    first_not_below = np.searchsorted(edges, extra, side="left")
+
+    def member(row: int, rank: int) -> float:
+        below = cumulative[row, first_not_below[row] - 1] if first_not_below[row] else 0
+        if rank == below:
+            return extra[row]
+        return edges[np.searchsorted(cumulative[row], rank - (rank > below), side="right")]
+
+    rows = range(len(counts))
+    a = np.array([member(row, lower[row]) for row in rows])
+    b = np.array([member(row, min(lower[row] + 1, cumulative[row, -1])) for row in rows])
+    weight = position - lower
+    # Two forms, as NumPy has it: the result then never leaves [a, b], and is the same to the last bit.
+    return np.where(weight >= 0.5, b - (b - a) * (1 - weight), a + (b - a) * weight)

@@ -1,0 +1,404 @@
+"""Selection gives the numbers of the released code: every selection array of cbst, iast, hiast and intrada."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+
+from tests.parity.conftest import Golden
+from udamlf.data.labels import IGNORE, LabelSpace
+from udamlf.losses.adversarial import self_information
+from udamlf.selection import schedule
+from udamlf.selection.base import build, keep_above, label_images, top1
+from udamlf.selection.class_balanced import ClassBalanced
+from udamlf.selection.class_statistics import (
+    ClassStatistics,
+    candidate_images,
+    hard_classes,
+    sampling_probabilities,
+)
+from udamlf.selection.crst import entropy_regularised
+from udamlf.selection.entropy_ranking import entropy_score, normalised_scores, rare_classes_present, split
+from udamlf.selection.histogram import FLOAT16
+from udamlf.selection.instance_adaptive import confidence_counts, selection_quantiles, step
+from udamlf.selection.mining import (
+    cbst_patch,
+    class_shares,
+    crst_patch,
+    interior_candidates,
+    priority_classes,
+    rarest_classes,
+)
+from udamlf.selection.upsample import upsample_probabilities
+
+Arrays = dict[str, np.ndarray]
+FEW_PIXELS = 1e-4  # share of pixels the READMEs allow to differ where a division may round differently
+
+
+def space(classes: int) -> LabelSpace:
+    """A label space of that many classes."""
+    names = tuple(f"class{c}" for c in range(classes))
+    return LabelSpace("golden", names, ((0, 0, 0),) * classes, {"all": names})
+
+
+def labelled(
+    name: str, params: Mapping[str, Any], scores: np.ndarray, prior: np.ndarray | None = None
+) -> tuple[ClassBalanced, np.ndarray]:
+    """The selector after labelling all images, and the label maps [N, H, W]."""
+    selector = build(name, params, space(scores.shape[1]), round=1)
+    assert isinstance(selector, ClassBalanced)
+    if prior is not None:
+        selector.set_prior(prior)
+    maps = dict(label_images(selector, len(scores), 0, lambda i: torch.from_numpy(scores[i])))
+    return selector, np.stack([maps[i] for i in range(len(scores))])
+
+
+def unpadded(row: np.ndarray, padding: int) -> list[int]:
+    return [int(c) for c in row if c != padding]
+
+
+# --- cbst -----------------------------------------------------------------------------------------------------------
+
+
+def published_options(h: Mapping[str, Any], portion: float) -> dict[str, Any]:
+    """Our parameters for the released behaviour described by a folder's hparams."""
+    return {
+        "portion": portion,
+        "exact": True,
+        "subsample": h["subsample_rate"],
+        "sentinel": h["sentinel"],
+        "fallback_threshold": h["fallback_threshold"],
+    }
+
+
+@pytest.mark.parametrize("policy", ["class_balanced", "global"])
+def test_thresholds_and_label_maps_are_exact(golden: Golden, policy: str) -> None:
+    a, h = golden.arrays("cbst", "selection"), golden.hparams("cbst", "selection")
+    short = "cb" if policy == "class_balanced" else "global"
+    np.testing.assert_array_equal(a["ports"], h["portions"])
+    for i, portion in enumerate(h["portions"]):
+        selector, maps = labelled(policy, published_options(h, portion), a["probs"])
+        np.testing.assert_array_equal(np.nan_to_num(selector.thresholds()), a[f"thresh_{short}"][i])
+        np.testing.assert_array_equal(maps, a[f"pseudo_trainid_{short}"][i])
+        if short == "cb":
+            ratios = torch.from_numpy(a["probs"]) / torch.from_numpy(selector.divisors())[:, None, None]
+            np.testing.assert_array_equal(ratios.argmax(1).numpy(), a["rw_argmax_cb"][i])
+            assert h["ignore_label"] == IGNORE
+            ids = np.full(256, h["ignore_label_id"], np.uint8)
+            ids[: h["num_classes"]] = a["trainid_to_labelid"]
+            np.testing.assert_array_equal(ids[maps], a["pseudo_labelid_cb"][i])
+
+
+def test_streaming_thresholds_stay_within_their_stated_accuracy(golden: Golden) -> None:
+    """The default one-pass thresholds are at most 2**-15 below the released ones, relatively."""
+    a, h = golden.arrays("cbst", "selection"), golden.hparams("cbst", "selection")
+    for i, portion in enumerate(h["portions"]):
+        options = {**published_options(h, portion), "exact": False}
+        for name, short in (("class_balanced", "cb"), ("global", "global")):
+            selector, _ = labelled(name, options, a["probs"])
+            found, expected = np.nan_to_num(selector.thresholds()), a[f"thresh_{short}"][i]
+            assert (found <= expected).all()
+            assert (expected - found <= 2.0**-15 * expected).all()
+
+
+def test_class_sizes_and_mined_classes(golden: Golden) -> None:
+    a, h = golden.arrays("cbst", "selection"), golden.hparams("cbst", "selection")
+    selector, _ = labelled("class_balanced", published_options(h, h["portions"][0]), a["probs"])
+    np.testing.assert_array_equal(selector.class_sizes() > 0, a["class_present"].astype(bool))
+    np.testing.assert_array_equal(selector.histogram.totals(), a["samples_per_class"])
+    sizes = np.where(selector.class_sizes() > 0, selector.histogram.totals(), 0)
+    np.testing.assert_array_equal(sizes, a["cls_size"])
+    shares = class_shares(sizes)
+    assert (a["mine_id_number"], a["mine_thresh"]) == (h["mine_id_number"], h["mine_thresh"])
+    np.testing.assert_array_equal(rarest_classes(shares, h["mine_id_number"]), a["mine_id"])
+    mask = np.isin(np.arange(h["num_classes"]), priority_classes(shares, h["mine_thresh"]))
+    np.testing.assert_array_equal(mask, a["mine_priority_mask"].astype(bool))
+
+
+@pytest.mark.parametrize("scaling", ["sum1", "mean1"])
+def test_spatial_prior(golden: Golden, scaling: str) -> None:
+    a, h = golden.arrays("cbst", "spatial_prior"), golden.hparams("cbst", "spatial_prior")
+    probs = golden.arrays("cbst", "selection")["probs"]
+    np.testing.assert_array_equal(a["ports"], h["portions"])
+    scale = h[f"{scaling}_scale"] / h["sum1_scale"]
+    prior = (a["prior_sum1"] * np.float32(scale)).astype(np.float32)
+    for i, portion in enumerate(h["portions"]):
+        options = {**published_options(h, portion), "prior": "source"}
+        selector, maps = labelled("class_balanced", options, probs, prior)
+        found = np.nan_to_num(selector.thresholds())
+        np.testing.assert_allclose(found, a[f"thresh_{scaling}"][i], rtol=1e-6)
+        assert (maps != a[f"pseudo_trainid_{scaling}"][i]).mean() <= FEW_PIXELS
+        np.testing.assert_array_equal(selector.histogram.totals(), a[f"samples_per_class_{scaling}"])
+        np.testing.assert_array_equal(selector.class_sizes() > 0, a[f"class_present_{scaling}"].astype(bool))
+        winners = np.stack([top1(selector.weighted(torch.from_numpy(p)))[1].numpy() for p in probs])
+        assert (winners != a[f"argmax_{scaling}"]).mean() <= FEW_PIXELS
+
+
+def test_mined_patches(golden: Golden) -> None:
+    a, h = golden.arrays("cbst", "mining"), golden.hparams("cbst", "mining")
+    padding = h["padding_value"]
+    np.testing.assert_array_equal(a["crst_crop_size"], h["crst_crop_size_hw"])
+    assert a["target_crop_size"] == h["target_crop_size"]
+    for i, label in enumerate(a["labels"]):
+        crop, d0, d1, side = a["rates_crop"][i].tolist()
+        assert side >= max(label.shape) + max(d0, d1)
+        rarest, priority = unpadded(a["mine_id"][i], padding), unpadded(a["mine_priority"][i], padding)
+        draws = (float(a["uniform_draws"][i, 1]), float(a["uniform_draws"][i, 2]))
+        candidates, _, _ = interior_candidates(label, crop, rarest, priority)
+        assert candidates == unpadded(a["candidates"][i], padding)
+        patch = cbst_patch(label, crop, rarest, priority, draws, (d0, d0))
+        expected = a["cbst_choice"][i]
+        found = [padding] * 6 if patch is None else [patch.label_class, *patch.centre, *patch.origin, patch.pixels]
+        if patch is None:
+            assert expected[0] == padding
+        else:
+            np.testing.assert_array_equal(found, expected)
+        patch = crst_patch(label, tuple(h["crst_crop_size_hw"]), rarest, draws)
+        expected = a["crst_choice"][i]
+        if patch is None:
+            assert expected[0] == padding
+        else:
+            np.testing.assert_array_equal([patch.label_class, *patch.centre, *patch.origin], expected)
+
+
+def test_crst_hard_labels_and_class_sizes(golden: Golden) -> None:
+    a, h = golden.arrays("cbst", "crst_labels"), golden.hparams("cbst", "crst_labels")
+    stem, array = str(a["probs_ref"]).split(":")
+    probs = golden.arrays("cbst", stem.removesuffix(".npz"))[array]
+    np.testing.assert_array_equal(a["ports"], h["portions"])
+    for i, portion in enumerate(h["portions"]):
+        selector, maps = labelled("class_balanced", published_options(h, portion), probs)
+        np.testing.assert_array_equal(selector.divisors(), a["thresh"][i])
+        np.testing.assert_array_equal(np.floor(selector.histogram.totals() * portion), a["n_selected"][i])
+        assert (maps != a["pseudo_trainid_hard"][i]).mean() <= FEW_PIXELS
+    every_pixel, _ = labelled("class_balanced", {"portion": h["portions"][0]}, probs)
+    np.testing.assert_array_equal(every_pixel.class_sizes(), a["cls_size"])
+    shares = class_shares(every_pixel.class_sizes())
+    np.testing.assert_array_equal(rarest_classes(shares, h["rare_number"]), a["rare_id"])
+    mined = priority_classes(shares, h["mine_thresh"])
+    np.testing.assert_array_equal(mined, a["mine_id_sorted"])
+    np.testing.assert_array_equal(np.isin(np.arange(h["num_classes"]), mined), a["mine_id_mask"].astype(bool))
+
+
+def test_lrent_soft_labels(golden: Golden) -> None:
+    """Soft labels, the selector's kept pixels, and both sides of the published test that Z > 1 replaces."""
+    a, h = golden.arrays("cbst", "crst_labels"), golden.hparams("cbst", "crst_labels")
+    probs = golden.arrays("cbst", "selection")["probs"]
+    assert (a["alpha"], a["soft_port_index"]) == (h["alpha"], h["soft_port_index"])
+    options = {**published_options(h, h["portions"][h["soft_port_index"]]), "soft_alpha": h["alpha"]}
+    selector, maps = labelled("class_balanced", options, probs)
+    divisors = torch.from_numpy(selector.divisors())
+    for row, image in enumerate(h["soft_image_indices"]):
+        p = torch.from_numpy(probs[image])
+        soft, kept = entropy_regularised(p, divisors, h["alpha"])
+        np.testing.assert_allclose(soft.permute(1, 2, 0).numpy(), a["soft_label"][row], atol=1e-5)
+        assert (maps[image] != a["soft_trainid"][row]).mean() <= FEW_PIXELS
+        assert ((maps[image] != IGNORE) != kept.numpy()).sum() == 0
+        eps = h["log_eps"]
+        y, q = soft.double(), p.double()
+        regularised = (-y * (q + eps).log() + h["alpha"] * y * (y + eps).log()).sum(0)
+        selected = (-y * divisors.double()[:, None, None].log()).sum(0)
+        np.testing.assert_allclose(regularised.numpy(), a["reg_score"][row], atol=1e-5)
+        np.testing.assert_allclose(selected.numpy(), a["sel_score"][row], atol=1e-5)
+
+
+def test_round_schedule_and_source_picks(golden: Golden) -> None:
+    a, h = golden.arrays("cbst", "schedule"), golden.hparams("cbst", "schedule")
+    names = ("initial", "step", "max")
+    target = schedule.Rising(**{n: h[f"target_portion_{n}"] for n in names})
+    source = schedule.Rising(**{n: h[f"source_portion_{n}"] for n in names})
+    written = [h[f"{d}_portion_{n}"] for d in ("target", "source") for n in names] + [h["base_lr"]]
+    np.testing.assert_array_equal(a["params"], written)
+    assert (a["n_source"], a["seed"]) == (h["n_source"], h["seed"])
+    assert len(a["schedule"]) == h["rounds"]
+    for round, row in enumerate(a["schedule"], 1):
+        assert row[0] == round - 1
+        np.testing.assert_allclose(
+            schedule.learning_rate(h["base_lr"], round, h["lr_decay_per_round"]), row[1], rtol=1e-12
+        )
+        np.testing.assert_allclose([target.at(round), source.at(round)], row[2:4], rtol=1e-12)
+        picks = schedule.source_picks(h["n_source"], source.at(round), h["seed"])
+        assert len(picks) == row[4]
+        if f"src_pick_round{round - 1}" in a:
+            np.testing.assert_array_equal(picks, a[f"src_pick_round{round - 1}"])
+
+
+def test_probability_upsampling(golden: Golden) -> None:
+    a, h = golden.arrays("cbst", "prob_upsample"), golden.hparams("cbst", "prob_upsample")
+    np.testing.assert_array_equal(a["cases"], h["cases_imh_imw_h_w"])
+    assert a["stride"] == h["stride"]
+    for i, (image_h, image_w, height, width) in enumerate(h["cases_imh_imw_h_w"]):
+        found = upsample_probabilities(a["net_probs"], h["stride"], (image_h, image_w), (height, width))
+        np.testing.assert_allclose(found, a[f"out_{i}"], atol=1e-5)
+
+
+# --- iast and hiast -------------------------------------------------------------------------------------------------
+
+
+def check_sequence(a: Arrays, h: Mapping[str, Any], confidences: np.ndarray, labels: np.ndarray, atol: float) -> None:
+    """Thresholds of every step within ``atol``, label maps identical."""
+    for name in ("alpha", "beta", "gamma"):
+        assert a[name] == h[name]
+    thresholds = np.full(h["num_classes"], h["initial_threshold"])
+    np.testing.assert_array_equal(thresholds, a["thr0"])
+    for t in range(len(a["thr"])):
+        images, classes = list(confidences[t]), list(labels[t])
+        moved = step(thresholds, images, classes, h["alpha"], h["beta"], h["gamma"], h["cap_value"])
+        np.testing.assert_allclose(moved.quantiles, a["local_quantile"][t], rtol=0, atol=atol)
+        np.testing.assert_allclose(moved.thresholds, a["thr"][t], rtol=0, atol=atol)
+        thresholds = moved.thresholds
+        kept = np.stack([keep_above(q, y, thresholds) for q, y in zip(images, classes, strict=True)])
+        np.testing.assert_array_equal(kept, a["labels"][t])
+
+
+@pytest.mark.parametrize(
+    ("method", "stem", "atol"),
+    [("iast", "ias_sequence", 0.0), ("iast", "ias_saturation", 0.0), ("hiast", "ias_stats_sequence", 0.0)],
+)
+def test_instance_adaptive_sequences_are_bit_exact(golden: Golden, method: str, stem: str, atol: float) -> None:
+    a = golden.arrays(method, stem)
+    check_sequence(a, golden.hparams(method, stem), a["prob_max"], a["pred"], atol)
+
+
+def test_instance_adaptive_from_logits_through_the_selector(golden: Golden) -> None:
+    a, h = golden.arrays("iast", "ias_from_logits"), golden.hparams("iast", "ias_from_logits")
+    probs = torch.from_numpy(a["logits"]).float().softmax(2)
+    params = {"alpha": h["alpha"], "beta": h["beta"], "gamma": h["gamma"], "initial": h["initial_threshold"]}
+    params |= {"cap": h["cap_value"], "batch": h["selector_batch"]}
+    selector = build("instance_adaptive", params, space(h["num_classes"]), round=1)
+    np.testing.assert_array_equal(selector.thresholds(), a["thr0"])
+    equal = []
+    for t, images in enumerate(probs):
+        maps = selector.assign(list(images), range(len(images)))
+        np.testing.assert_allclose(selector.thresholds(), a["thr"][t], rtol=0, atol=5e-5)
+        equal.append((np.stack(maps) == a["labels"][t]).mean())
+    assert np.mean(equal) >= 0.999
+    thresholds = a["thr0"]
+    for t, images in enumerate(probs):
+        best = [top1(p) for p in images]
+        confidences, labels = [q.numpy() for q, _ in best], [y.numpy() for _, y in best]
+        moved = step(thresholds, confidences, labels, a["alpha"], a["beta"], a["gamma"], h["cap_value"])
+        np.testing.assert_allclose(moved.quantiles, a["local_quantile"][t], rtol=0, atol=1e-3)
+        thresholds = a["thr"][t]
+
+
+def test_quantile_of_small_samples(golden: Golden) -> None:
+    a, h = golden.arrays("iast", "ias_quantile_unit"), golden.hparams("iast", "ias_quantile_unit")
+    np.testing.assert_array_equal(a["prev_thr"], h["prev_thr"])
+    np.testing.assert_array_equal([a["alphas"], a["gammas"]], [h["alphas"], h["gammas"]])
+    labels = np.repeat(np.arange(h["num_classes"]), a["conf_len"]).astype(np.uint8)
+    counts = confidence_counts([a["conf"].astype(np.float32)], [labels], h["num_classes"])
+    assert counts[:, FLOAT16.bins :].sum() == 0
+    for i, (alpha, gamma) in enumerate(zip(h["alphas"], h["gammas"], strict=True)):
+        found = selection_quantiles(counts, a["prev_thr"], alpha, gamma)
+        np.testing.assert_allclose(found, a["local_quantile"][i], rtol=0, atol=1e-7)
+
+
+def test_class_statistics(golden: Golden) -> None:
+    a, h = golden.arrays("hiast", "ias_stats_sequence"), golden.hparams("hiast", "ias_stats_sequence")
+    assert a["mean_gamma"] == h["mean_gamma"]
+    statistics = ClassStatistics(h["num_classes"], h["mean_gamma"])
+    batch = h["selector_batch"]
+    for t in range(h["num_steps"]):
+        statistics.add(range(t * batch, (t + 1) * batch), list(a["prob_max"][t]), list(a["labels"][t]))
+        np.testing.assert_allclose(statistics.mean, a["class_mean_prob"][t], rtol=0, atol=1e-6)
+        np.testing.assert_array_equal(statistics.class_pixels().sum(0), a["class_pixel_count"][t])
+
+
+def test_copy_paste_candidates(golden: Golden) -> None:
+    lists, h = golden.json("hiast", "copypaste_candidate_lists"), golden.hparams("hiast", "copypaste_candidate_lists")
+    given, expected = lists["input_per_class_[file,pixels]"], lists["kept_files_in_order"]
+    assert len(given) == h["num_classes"] and h["rounding"] == "half_even"
+    for label, entries in given.items():
+        pixels = np.array([n for _, n in entries], np.int64)
+        assert [entries[i][0] for i in candidate_images(pixels, h["drop_fraction"])] == expected[label]
+
+
+def test_hard_class_sampling(golden: Golden) -> None:
+    a, h = golden.arrays("hiast", "hard_class_sampling"), golden.hparams("hiast", "hard_class_sampling")
+    number, excluded = h["n_hard"], h["synthia_excluded_classes"]
+    assert a["n_hard"] == number
+    for row, mean in enumerate(a["class_value"]):
+        compared = h["tied_row_meaningful"] if row == h["tied_row"] else number
+        np.testing.assert_array_equal(hard_classes(mean, number)[:compared], a["hard_classes"][row, :compared])
+        found = sampling_probabilities(mean, power=h["probability_power"])
+        np.testing.assert_allclose(found, a["sampling_prob"][row], rtol=0, atol=1e-12)
+    mean = a["synthia_class_value"]
+    finite = [c for c in a["synthia_hard_classes"] if c not in excluded]
+    np.testing.assert_array_equal(hard_classes(mean, number, excluded), finite)
+    # The released result is broken (README): what is right is checked against its definition.
+    assert not np.isfinite(a["synthia_prob_upstream_raw"]).all() or a["synthia_prob_upstream_raw"].sum() == 0
+    weights = np.where(np.isin(np.arange(len(mean)), excluded), 0, (1 - mean) ** h["probability_power"])
+    found = sampling_probabilities(mean, excluded, power=h["probability_power"])
+    np.testing.assert_allclose(found, weights / weights.sum(), rtol=0, atol=1e-12)
+
+
+# --- intrada --------------------------------------------------------------------------------------------------------
+
+
+def upsampled(golden: Golden) -> torch.Tensor:
+    a, h = golden.arrays("intrada", "ranking"), golden.hparams("intrada", "ranking")
+    np.testing.assert_array_equal(a["out_hw"], h["out_size_hw"])
+    logits = torch.from_numpy(a["lowres_logits"])
+    return F.interpolate(logits, tuple(h["out_size_hw"]), mode="bilinear", align_corners=h["align_corners"]).softmax(1)
+
+
+def assert_same_order(found: Sequence[int], expected: np.ndarray, scores: np.ndarray) -> None:
+    """Equal lists, but images whose scores differ by less than 1e-6 may be swapped (README)."""
+    assert len(found) == len(expected)
+    for mine, theirs in zip(found, expected.tolist(), strict=True):
+        assert mine == theirs or abs(scores[mine] - scores[theirs]) < 1e-6
+
+
+def test_entropy_ranking_and_splits(golden: Golden) -> None:
+    a, h = golden.arrays("intrada", "ranking"), golden.hparams("intrada", "ranking")
+    probs = upsampled(golden)
+    np.testing.assert_array_equal(a["rare_class_ids"], h["rare_class_ids"])
+    np.testing.assert_array_equal(a["lambdas"], h["lambdas"])
+    scores = np.array([entropy_score(p) for p in probs])
+    np.testing.assert_allclose(scores, a["score"], rtol=1e-5)
+    labels = np.stack([top1(p)[1].numpy() for p in probs])
+    assert (labels != a["pseudo_label"]).mean() <= FEW_PIXELS
+    present = np.array([rare_classes_present(label, h["rare_class_ids"]) for label in labels])
+    np.testing.assert_array_equal(present, a["n_rare"])
+    weighed = normalised_scores(scores, present, h["normalisation_divisor"], h["normalisation_offset"])
+    np.testing.assert_allclose(weighed, a["score_normalised"], rtol=1e-5)
+    for i, share in enumerate(h["lambdas"]):
+        for name, values in (("plain", scores), ("norm", weighed)):
+            parts = split(values, share)
+            assert_same_order(parts.easy.tolist(), a[f"easy_{name}_{i}"], values)
+            assert_same_order(parts.hard.tolist(), a[f"hard_{name}_{i}"], values)
+
+
+@pytest.mark.parametrize("normalise", [False, True])
+def test_entropy_ranking_selector_publishes_the_easy_split(golden: Golden, normalise: bool) -> None:
+    a, h = golden.arrays("intrada", "ranking"), golden.hparams("intrada", "ranking")
+    probs = upsampled(golden)
+    base = space(h["num_classes"])
+    rare = tuple(base.classes[c] for c in h["rare_class_ids"])
+    with_rare = LabelSpace(base.name, base.classes, base.palette, base.subsets, rare=rare)
+    for i, share in enumerate(h["lambdas"]):
+        params = {"easy_share": share, "normalise": normalise, "offset": h["normalisation_offset"]}
+        selector = build("entropy_ranking", params, with_rare, round=1)
+        maps = dict(label_images(selector, len(probs), 0, lambda k: probs[k]))
+        scores = a["score_normalised" if normalise else "score"]
+        assert_same_order(list(maps), a[f"easy_{'norm' if normalise else 'plain'}_{i}"], scores)
+        assert_same_order(selector.extras()["hard"].tolist(), a[f"hard_{'norm' if normalise else 'plain'}_{i}"], scores)
+        for index, label in maps.items():
+            assert (label != a["pseudo_label"][index]).mean() <= FEW_PIXELS
+
+
+def test_self_information_behind_the_ranking(golden: Golden) -> None:
+    a = golden.arrays("intrada", "entropy")
+    for prefix in ("", "degenerate_"):
+        probs = torch.from_numpy(a[f"{prefix}probs"])
+        information = self_information(probs)
+        np.testing.assert_allclose(information.numpy(), a[f"{prefix}self_information"], atol=1e-6)
+        scores = [entropy_score(p) for p in probs]
+        np.testing.assert_allclose(scores, a[f"{prefix}self_information"].mean((1, 2, 3)), atol=1e-6)
+    np.testing.assert_allclose(self_information(torch.from_numpy(a["probs"])).sum(1), a["entropy_map"], atol=1e-6)
