@@ -23,7 +23,7 @@ class TestDeepLabV2(ModelContract):
 class TestDeepLabV2Advent(ModelContract):
     name = "deeplabv2"
     stride = 8
-    options = {**SMALL, "variant": "advent", "multi_level": True, "visits": True}  # noqa: RUF012
+    options = {**SMALL, "variant": "advent", "multi_level": True}  # noqa: RUF012
 
 
 class TestDeepLabV2Crst(ModelContract):
@@ -41,7 +41,7 @@ class TestProDA(ModelContract):
 class TestProDAWithExtraNorm(ModelContract):
     name = "proda_deeplab"
     stride = 8
-    options = {**SMALL, "bn_clr": True, "visits": True}  # noqa: RUF012
+    options = {**SMALL, "bn_clr": True}  # noqa: RUF012
 
 
 class TestResNet38(ModelContract):
@@ -115,11 +115,11 @@ def test_advent_input_is_bgr_minus_the_published_mean() -> None:
     torch.testing.assert_close(model.normalise(pixel).flatten(), torch.tensor(expected))
 
 
-def test_head_rate_and_visits_are_options() -> None:
-    """ProDA's stage 1 has one rate; ``visits`` splits the backbone into the published optimiser's repetitions."""
+def test_head_rate_is_an_option_and_visits_are_known() -> None:
+    """ProDA's stage 1 has one rate; Caffe-style backbones tell how often they were stepped."""
     flat = build("proda_deeplab", CLASSES, head_lr_scale=1.0, **SMALL).parameter_groups()
     assert {group["lr_scale"] for group in flat} == {1.0}
-    visited = build("deeplabv2", CLASSES, variant="advent", visits=True, **SMALL).parameter_groups()
+    visited = build("deeplabv2", CLASSES, variant="advent", **SMALL).parameter_groups()
     assert [(g["name"], g["visits"]) for g in visited if "visits" in g] == [
         ("backbone_x1", 1),
         ("backbone_x3", 3),

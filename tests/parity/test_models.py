@@ -271,7 +271,7 @@ def test_intrada_names_counts_and_visits(golden: Golden, level: str) -> None:
     stem = f"state_dict_deeplabv2_resnet101_{level}"
     facts, hparams = golden.json("intrada", stem), golden.hparams("intrada", stem)
     names = our_names([(name, shape) for name, shape, _ in facts["tensors"]])
-    options = {"variant": "advent", "multi_level": hparams["multi_level"], "visits": True}
+    options = {"variant": "advent", "multi_level": hparams["multi_level"]}
     model = on_meta("deeplabv2", hparams["num_classes"], **options)
     published = {names[name]: (shape, dtype) for name, shape, dtype in facts["tensors"]}
     own = {name: (list(t.shape), str(t.dtype).removeprefix("torch.")) for name, t in model.state_dict().items()}
@@ -358,7 +358,7 @@ def test_proda_checkpoint_keys(golden: Golden) -> None:
         tensors = facts["variants"][variant]
         assert len(tensors) == facts["n_entries"]["bn_clr" if bn_clr else "base"]
         names = our_names([(name, shape) for name, shape, _ in tensors])
-        model = on_meta("proda_deeplab", hparams["num_classes"], bn_clr=bn_clr, visits=True)
+        model = on_meta("proda_deeplab", hparams["num_classes"], bn_clr=bn_clr)
         own = {name: (list(t.shape), str(t.dtype).removeprefix("torch.")) for name, t in model.state_dict().items()}
         assert own == {names[name]: (shape, dtype) for name, shape, dtype in tensors}
         if not bn_clr:

@@ -66,7 +66,6 @@ class DeepLabV2(SegmentationModel):
         depth: int,
         width: int,
         head_lr_scale: float,
-        visits: bool,
     ) -> None:
         super().__init__(num_classes)
         self.backbone = ResNet(depth, variant.geometry, width)
@@ -74,7 +73,6 @@ class DeepLabV2(SegmentationModel):
         self.aux_head = SummedASPP(middle, num_classes) if multi_level else None
         self.head = SummedASPP(last, num_classes)
         self.head_lr_scale = head_lr_scale
-        self.visits = visits
         self.stored_statistics = variant.stored_statistics
         if variant.caffe_input:
             self.mean, self.std, self.bgr = CAFFE_MEAN, CAFFE_STD, True
@@ -91,7 +89,7 @@ class DeepLabV2(SegmentationModel):
         """Backbone at the base rate, heads at ``head_lr_scale`` times it."""
         heads = [p for head in (self.aux_head, self.head) if head is not None for p in head.parameters()]
         head_groups = parameter_groups([("head", heads, self.head_lr_scale, 1.0)])
-        return self.backbone.parameter_groups(self.visits) + head_groups
+        return self.backbone.parameter_groups() + head_groups
 
 
 def build(
@@ -102,7 +100,6 @@ def build(
     width: int = 64,
     weights: str | Path | None = None,
     head_lr_scale: float = 10.0,
-    visits: bool = False,
 ) -> DeepLabV2:
     """DeepLab-v2.
 
@@ -113,14 +110,13 @@ def build(
         width: stem channels; 64 is the published one.
         weights: initial backbone: ``imagenet``, a URL or a local file; see ``ResNet.load_imagenet``.
         head_lr_scale: learning rate of the heads relative to the backbone's.
-        visits: parameter groups say how often the published optimiser stepped each backbone tensor.
 
     Raises:
         UserError: unknown variant or depth, or unusable weights.
     """
     if variant not in VARIANTS:
         raise UserError(f"unknown DeepLab-v2 variant {variant!r}", " | ".join(VARIANTS))
-    model = DeepLabV2(num_classes, VARIANTS[variant], multi_level, depth, width, head_lr_scale, visits)
+    model = DeepLabV2(num_classes, VARIANTS[variant], multi_level, depth, width, head_lr_scale)
     if weights is not None:
         model.backbone.load_imagenet(weights)
     return model

@@ -61,16 +61,13 @@ class ProDADeepLab(SegmentationModel):
     std = (1.0, 1.0, 1.0)
     align_corners = True
 
-    def __init__(
-        self, num_classes: int, bn_clr: bool, depth: int, width: int, head_lr_scale: float, visits: bool
-    ) -> None:
+    def __init__(self, num_classes: int, bn_clr: bool, depth: int, width: int, head_lr_scale: float) -> None:
         super().__init__(num_classes)
         self.backbone = ResNet(depth, "caffe", width)
         last = self.backbone.channels[1]
         self.head = Head(last, num_classes)
         self.bn_clr = nn.BatchNorm2d(last) if bn_clr else None
         self.head_lr_scale = head_lr_scale
-        self.visits = visits
 
     def forward(self, images: Tensor) -> Output:
         """Images [N, 3, H, W] to logits [N, C, h, w] and features [N, 256, h, w] at stride 8."""
@@ -81,7 +78,7 @@ class ProDADeepLab(SegmentationModel):
     def parameter_groups(self) -> list[ParameterGroup]:
         """Backbone at the base rate, head and extra BatchNorm at ``head_lr_scale`` times it (1 in stage 1)."""
         new = [*self.head.parameters(), *(self.bn_clr.parameters() if self.bn_clr is not None else ())]
-        return self.backbone.parameter_groups(self.visits) + parameter_groups([("head", new, self.head_lr_scale, 1.0)])
+        return self.backbone.parameter_groups() + parameter_groups([("head", new, self.head_lr_scale, 1.0)])
 
 
 def build(
@@ -91,7 +88,6 @@ def build(
     width: int = 64,
     weights: str | Path | None = None,
     head_lr_scale: float = 10.0,
-    visits: bool = False,
 ) -> ProDADeepLab:
     """ProDA's network.
 
@@ -100,9 +96,8 @@ def build(
         depth, width: 101 and 64 are the published ones.
         weights: initial backbone (ImageNet for the warm-up, SimCLRv2 for stages 2 and 3); see ``ResNet.load_imagenet``.
         head_lr_scale: learning rate of the head relative to the backbone's; 1 in stage 1.
-        visits: parameter groups say how often the published optimiser stepped each backbone tensor.
     """
-    model = ProDADeepLab(num_classes, bn_clr, depth, width, head_lr_scale, visits)
+    model = ProDADeepLab(num_classes, bn_clr, depth, width, head_lr_scale)
     if weights is not None:
         model.backbone.load_imagenet(weights)
     return model

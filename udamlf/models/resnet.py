@@ -117,8 +117,9 @@ class ResNet(nn.Module):
             for name, _ in self.named_parameters()
         }
 
-    def parameter_groups(self, visits: bool) -> list[ParameterGroup]:
-        """One group, or with ``visits`` one group per number of visits."""
+    def parameter_groups(self) -> list[ParameterGroup]:
+        """One group; in the ``caffe`` geometry one per number of visits (whether they count, the optimiser decides)."""
+        visits = self.geometry == "caffe"
         counts = self.visits()
         groups: dict[int, ParameterGroup] = {}
         for name, parameter in self.named_parameters():
