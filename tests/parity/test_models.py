@@ -1,11 +1,9 @@
-"""Networks, discriminators and EMA give the numbers, tensor names and parameter groups of the published code."""
+"""Networks and discriminators give the numbers, tensor names and parameter groups of the published code."""
 
 from __future__ import annotations
 
 import math
-import zlib
-from collections import OrderedDict
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -15,59 +13,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from tests.parity.conftest import Golden
+from tests.parity.fills import Fill, analytic, seeded_fill
 from udamlf.models import discriminator, released
 from udamlf.models.base import SegmentationModel, build, freeze_batchnorm_affine
 from udamlf.models.deeplabv2 import DILATIONS
-from udamlf.models.ema import ema_update, make_teacher, ramped_decay
 from udamlf.models.resnet38 import BLOCKS, EPSILON, HEAD_DILATION
-
-Fill = Callable[[int, str, tuple[int, ...]], Tensor]
-
-
-def analytic(gain: float) -> Fill:
-    """The weight rule of the CBST and IntraDA vectors (their README): a function of position, shape and name."""
-
-    def fill(position: int, name: str, shape: tuple[int, ...]) -> Tensor:
-        if name.endswith("num_batches_tracked"):
-            return torch.zeros((), dtype=torch.int64)
-        index = np.arange(1, math.prod(shape) + 1, dtype=np.uint64)
-        mixed = (np.uint64(2654435761) * index + np.uint64(2246822519 * (position + 1) % 2**32)) % np.uint64(2**32)
-        w = (2 * (mixed / 2**32) - 1).reshape(shape)
-        if len(shape) == 4:
-            value = w * gain / math.sqrt(math.prod(shape[1:]))
-        elif name.endswith(("running_mean", "moving_mean")):
-            value = 0.05 * w
-        elif name.endswith(("running_var", "moving_var")):
-            value = 1 + 0.3 * w
-        elif name.endswith(("gamma", "weight")):
-            value = 1 + 0.1 * w
-        else:
-            value = 0.1 * w
-        return torch.from_numpy(value.astype(np.float32))
-
-    return fill
-
-
-def seeded_fill(seed: int, prefix: str, aspp_std: float) -> Fill:
-    """The weight rule of the IAST and HIAST vectors (their READMEs): one generator per tensor name."""
-
-    def fill(position: int, name: str, shape: tuple[int, ...]) -> Tensor:
-        if name.endswith("num_batches_tracked"):
-            return torch.zeros((), dtype=torch.int64)
-        generator = np.random.default_rng([seed, zlib.crc32(name.removeprefix(prefix).encode())])
-        if name.endswith("running_var"):
-            value = 0.5 + generator.random(shape)
-        elif name.endswith(("running_mean", "bias")):
-            value = 0.1 * generator.standard_normal(shape)
-        elif len(shape) == 1:
-            value = 0.5 + 0.5 * generator.random(shape)
-        else:
-            value = generator.standard_normal(shape) * math.sqrt(2 / math.prod(shape[1:]))
-            if "aspp" in name:
-                value = aspp_std * generator.standard_normal(shape)
-        return torch.from_numpy(np.asarray(value, np.float32))
-
-    return fill
 
 
 def filled(tensors: Iterable[tuple[str, list[int]]], fill: Fill, num_classes: int, heads: tuple[str, ...]) -> dict:
@@ -369,78 +319,3 @@ def test_proda_checkpoint_keys(golden: Golden) -> None:
     weight = facts["discriminator"][0][1]
     critic = discriminator.build(hparams["num_classes"], "proda", weight[0]).state_dict()
     assert [[name, list(t.shape), "float32"] for name, t in critic.items()] == facts["discriminator"]
-
-
-# ----------------------------------------------------------------------------------------------- EMA
-
-
-class _Parameters(nn.Module):
-    def __init__(self, values: np.ndarray) -> None:
-        super().__init__()
-        self.values = nn.Parameter(torch.from_numpy(values.copy()))
-
-
-def _loaded(modules: dict[str, nn.Module], state: dict[str, np.ndarray]) -> nn.Module:
-    model = nn.Sequential(OrderedDict(modules))
-    model.load_state_dict({name: torch.from_numpy(np.array(value)) for name, value in state.items()})
-    return model
-
-
-def _with_prefix(arrays: dict[str, np.ndarray], prefix: str) -> dict[str, np.ndarray]:
-    return {name.removeprefix(prefix): value for name, value in arrays.items() if name.startswith(prefix)}
-
-
-def test_hiast_ema(golden: Golden) -> None:
-    """Parameters are interpolated, buffers (the counter too) copied."""
-    arrays = golden.arrays("hiast", "ema_update")
-
-    def network(prefix: str) -> nn.Module:
-        weight = arrays["student.c.weight"]
-        conv = nn.Conv2d(weight.shape[1], weight.shape[0], weight.shape[-1])
-        return _loaded({"c": conv, "bn": nn.BatchNorm2d(weight.shape[0])}, _with_prefix(arrays, prefix))
-
-    student, teacher = network("student."), network("teacher_before.")
-    ema_update(teacher, student, float(arrays["ema_gamma"]))
-    assert float(arrays["ema_gamma"]) == golden.hparams("hiast", "ema_update")["ema_gamma"]
-    expected = _with_prefix(arrays, "teacher_after.")
-    assert set(expected) == set(teacher.state_dict())
-    for name, value in teacher.state_dict().items():
-        np.testing.assert_allclose(value.numpy(), expected[name], rtol=0, atol=1e-7)
-
-
-def test_proda_ema(golden: Golden) -> None:
-    """Several steps with changing students."""
-    arrays, hparams = golden.arrays("proda", "10_ema"), golden.hparams("proda", "10_ema")
-
-    def network(role: str, step: int) -> nn.Module:
-        state = {}
-        for name, value in _with_prefix(arrays, f"{role}_").items():
-            module, _, leaf = name.partition("_")
-            state[f"{module}.{leaf}"] = value[step]
-        shapes = {name.partition(".")[0]: v.shape for name, v in state.items() if v.ndim == 4}
-        modules: dict[str, nn.Module] = {
-            name: nn.Conv2d(shape[1], shape[0], shape[-1], bias=f"{name}.bias" in state)
-            for name, shape in shapes.items()
-        }
-        modules["bn"] = nn.BatchNorm2d(state["bn.weight"].shape[0])
-        return _loaded(modules, state)
-
-    teacher = network("ema", 0)
-    for step in range(1, hparams["num_steps"] + 1):
-        ema_update(teacher, network("student", step), hparams["momentum"])
-        expected = network("ema", step).state_dict()
-        for name, value in teacher.state_dict().items():
-            np.testing.assert_allclose(value.numpy(), expected[name].numpy(), rtol=0, atol=1e-6)
-
-
-def test_daformer_ema_ramp(golden: Golden) -> None:
-    """The decay ramp, and teachers that follow it from their first update on."""
-    arrays, hparams = golden.arrays("proda", "d4_ema_and_lr"), golden.hparams("proda", "d4_ema_and_lr")
-    cap = float(arrays["alpha_max"])
-    assert cap == hparams["alpha_max"]
-    ramp = [ramped_decay(int(step), cap) for step in arrays["ema_iters"]]
-    np.testing.assert_allclose(ramp, arrays["ema_alpha"], rtol=1e-5)
-    teacher = make_teacher(_Parameters(arrays["teacher_init"]))
-    for index, values in enumerate(arrays["student_params"]):
-        ema_update(teacher, _Parameters(values), ramped_decay(index + hparams["ema_first_iter"], cap), buffers="keep")
-        np.testing.assert_allclose(teacher.values.numpy(), arrays["teacher_params"][index], rtol=1e-5, atol=1e-7)
