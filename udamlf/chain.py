@@ -1,0 +1,337 @@
+"""A method on a scenario as a plan of steps; each step reuses a finished run or becomes a process.
+
+A step's *key* is a hash of everything its result depends on. A finished run with the same key and its artifacts in
+place is the step's result; two chains that need the same step at once do it once.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import logging
+import shlex
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from udamlf.config import Config, resolve
+from udamlf.data.lists import ScenarioData
+from udamlf.errors import UserError
+from udamlf.files import digest_bytes, digest_json
+from udamlf.launch import GRACE_S, LOCAL, PROJECT_ROOT, environment, identity, is_alive, launch_stage
+from udamlf.recording import Run
+from udamlf.tracking import CHAIN, DIGEST, ERROR, KEY, PROCESS, Input, Tracker
+
+REFERENCES = ("source_only", "adabn")
+_CODE = PROJECT_ROOT / "udamlf"
+# Code that decides how stages are started and shown, not what they compute.
+_CODE_LEFT_OUT = ("chain.py", "cli.py", "commands.py", "journal.py", "launch.py", "recording.py", "tracking.py",
+                  "report", "serving.py", "reap.py")  # fmt: skip
+_VERSIONS = ("torch", "numpy", "opencv-python")
+logger = logging.getLogger("udamlf")
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a user asked for: the arguments of ``config.resolve``."""
+
+    scenario: str
+    method: str
+    profile: str = "miniature"
+    seed: int = 0
+    rounds: int | None = None
+    data_root: str | None = None
+    overrides: tuple[str, ...] = ()
+
+    def resolve(self) -> Config:
+        """The checked configuration. UserError: see ``config.resolve``."""
+        return resolve(**{name: getattr(self, name) for name in self.__dataclass_fields__})
+
+    def parameters(self) -> dict[str, str]:
+        """As parameters of the MLproject, valid in any folder."""
+        values = {
+            "scenario": _absolute_yaml(self.scenario),
+            "method": _absolute_yaml(self.method),
+            "profile": _absolute_yaml(self.profile),
+            "seed": str(self.seed),
+            "rounds": "" if self.rounds is None else str(self.rounds),
+            "data_root": str(Path(self.data_root).expanduser().absolute()) if self.data_root else "",
+            "set": shlex.join(self.overrides),
+        }
+        return {name: value for name, value in values.items() if value}
+
+    def command(self) -> str:
+        """The command line that repeats it."""
+        parts = ["udamlf", "run"]
+        for name, value in self.parameters().items():
+            pairs = [("set", text) for text in self.overrides] if name == "set" else [(name, value)]
+            parts += [text for key, shown in pairs for text in (f"--{key.replace('_', '-')}", shown)]
+        return shlex.join(parts)
+
+    def reference(self, method: str) -> Request:
+        """The same budget and data for another method: what was set for the method itself falls away."""
+        shared = tuple(o for o in self.overrides if not o.strip().startswith("method."))
+        return replace(self, method=method, rounds=None, overrides=shared)
+
+
+def _absolute_yaml(name: str) -> str:
+    return str(Path(name).absolute()) if name.endswith((".yaml", ".yml")) else name
+
+
+# --- plan ------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Step:
+    """One stage of one round; ``needs`` maps the names of its inputs to the steps that make them."""
+
+    stage: str
+    round: int
+    needs: Mapping[str, Step] = field(default_factory=dict, compare=False)
+
+    def __str__(self) -> str:
+        return f"{self.stage} {self.round}" if self.stage in ("pseudo_label", "self_train") else self.stage
+
+
+def plan(config: Config) -> list[Step]:
+    """Warm-up, then for each round pseudo-labels (where the method has a selector) and a training, then one
+    evaluation of all trainings; in an order in which they can run."""
+    training = Step("warmup", 0)
+    steps, evaluated = [training], {"round0": training}
+    for number in range(1, config.method.rounds + 1):
+        needs = {"start": training}
+        if config.method.round_at(number).selector:
+            labels = Step("pseudo_label", number, {"generator": training})
+            steps.append(labels)
+            needs["labels"] = evaluated[f"labels{number}"] = labels
+        training = Step("self_train", number, needs)
+        steps.append(training)
+        evaluated[f"round{number}"] = training
+    return [*steps, Step("evaluate", config.method.rounds, evaluated)]
+
+
+def until(steps: Sequence[Step], stage: str, round: int) -> list[Step]:
+    """The plan up to and including one step. UserError when it has no such step."""
+    for position, step in enumerate(steps):
+        if (step.stage, step.round) == (stage, round):
+            return list(steps[: position + 1])
+    raise UserError(f"the method has no stage {stage} in round {round}", f"one of: {', '.join(map(str, steps))}")
+
+
+# --- key -------------------------------------------------------------------------------------------------------------
+
+
+@lru_cache(maxsize=1)
+def code_digest() -> str:
+    """Hash of the package's sources that decide a result (not of a commit: edits count, comments elsewhere do not)."""
+    files = sorted(p for p in _CODE.rglob("*.py") if p.relative_to(_CODE).parts[0] not in _CODE_LEFT_OUT)
+    return digest_json({p.relative_to(_CODE).as_posix(): digest_bytes(p.read_bytes()) for p in files})
+
+
+def lists_of(config: Config, stage: str) -> list[str]:
+    """Lists of the scenario that a stage may read."""
+    if stage == "evaluate":
+        return [config.report_split, *(["target_train"] if config.profile.audit else [])]
+    return ["target_train"] if stage == "pseudo_label" else ["source_train", "target_train"]
+
+
+def step_key(config: Config, stage: str, round: int, inputs: Mapping[str, str], digest: Callable[[str], str]) -> str:
+    """SHA-256 of everything the step's result depends on.
+
+    Args:
+        inputs: input name -> digest of its artifacts.
+        digest: list name -> digest of the list.
+    """
+    return digest_json(
+        {
+            "stage": stage,
+            "config": json.loads(json.dumps(config.stage_part(stage, round), default=str)),
+            "inputs": dict(inputs),
+            "data": {name: digest(name) for name in lists_of(config, stage)},
+            "code": code_digest(),
+            "versions": {name: version(name) for name in _VERSIONS},
+        }
+    )
+
+
+# --- run -------------------------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def only_once(path: Path, what: str) -> Iterator[None]:
+    """Hold the lock of a piece of work; says for whom it waits. A holder that dies releases it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with open(path, "a+") as handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            handle.seek(0)
+            logger.warning("waiting for process %s, which is at the same work: %s", handle.read().strip(), what)
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        handle.truncate(0)
+        handle.write(identity())
+        handle.flush()
+        yield
+
+
+@dataclass(frozen=True)
+class Done:
+    """A finished step."""
+
+    step: Step
+    result: Input
+    reused: bool
+
+
+class Chain:
+    """Runs the plan of one request under a parent run.
+
+    Args:
+        tracker: store and experiment.
+        env_manager: MLflow's environment manager, passed on to every stage.
+        launch: starts one stage and waits for it (replaced in tests).
+    """
+
+    def __init__(
+        self,
+        request: Request,
+        tracker: Tracker,
+        env_manager: str = LOCAL,
+        launch: Callable[..., bool] = launch_stage,
+    ) -> None:
+        self.request, self.tracker, self.env_manager, self.launch = request, tracker, env_manager, launch
+        self.config = request.resolve()
+        self.data = ScenarioData(self.config)
+        self.list_digest = lru_cache(maxsize=None)(self.data.digest)
+
+    def tags(self) -> dict[str, str]:
+        """Tags that a parent and its children share."""
+        config = self.config
+        return {
+            "scenario": config.scenario.name,
+            "method": config.method.name,
+            "role": config.method.role,
+            "profile": config.profile.name,
+            "seed": str(config.seed),
+            "data": self.data.kind,
+        }
+
+    def parent_tags(self) -> dict[str, str]:
+        """Tags of the parent run: what ``compare`` groups by."""
+        config = self.config
+        rest = config.model_dump(mode="json", exclude={"seed", "data_root"})
+        lists = {name: self.list_digest(name) for name in ("source_train", "target_train", config.report_split)}
+        overrides = [*self.request.overrides, *([f"rounds={self.request.rounds}"] if self.request.rounds else [])]
+        return {
+            **self.tags(),
+            "stage": CHAIN,
+            "rounds": str(config.method.rounds),
+            "split": config.report_split,
+            "label_space": config.scenario.label_space,
+            "overrides": " ".join(overrides),
+            "udamlf.config": digest_json(rest),
+            "udamlf.data": digest_json(lists),
+        }
+
+    def name(self) -> str:
+        """Short name of the parent run: MLflow's tables cut at 18 characters."""
+        return f"{self.config.method.name}-s{self.config.seed}"
+
+    def run(self, parent: Run, steps: Sequence[Step] | None = None) -> list[Done]:
+        """Do the steps (default: the whole plan) and record on ``parent`` what they found, by round."""
+        parent.log_params({f"cfg.{key}": value for key, value in self.config.flat().items()})
+        parent.set_tags({**self.parent_tags(), PROCESS: identity()})
+        parent.log_text(self.config.to_yaml(), "config.yaml")
+        done: dict[Step, Done] = {}
+        steps = plan(self.config) if steps is None else steps
+        for position, step in enumerate(steps, 1):
+            inputs = {name: done[need].result for name, need in step.needs.items()}
+            done[step] = self._do(step, inputs, parent.run_id)
+            how = "reused" if done[step].reused else "done"
+            logger.info("%s: %d/%d %s %s", self.name(), position, len(steps), step, how)
+            parent.set_tags({f"udamlf.run.{step.stage}.{step.round}": done[step].result.run_id})
+            self._record(parent, done[step])
+        return list(done.values())
+
+    def _do(self, step: Step, inputs: Mapping[str, Input], parent_id: str) -> Done:
+        digests = {name: given.tags[DIGEST] for name, given in inputs.items()}
+        key = step_key(self.config, step.stage, step.round, digests, self.list_digest)
+        with only_once(self.tracker.work / "locks" / key, str(step)):
+            found = self._finished(key)
+            if found:
+                return Done(step, found, reused=True)
+            tags = {**self.tags(), "stage": step.stage, "round": str(step.round), KEY: key}
+            run_id = self.tracker.create_run(f"{self.name()} {step}", tags, parent_id)
+            self._launch(step, inputs, run_id)
+            return Done(step, self.tracker.fetch(run_id), reused=False)
+
+    def _finished(self, key: str) -> Input | None:
+        for run in self.tracker.search({KEY: key}):
+            try:
+                return self.tracker.fetch(run.info.run_id)
+            except UserError as error:
+                logger.warning("not reused: %s", error.found)
+        return None
+
+    def _launch(self, step: Step, inputs: Mapping[str, Input], run_id: str) -> None:
+        parameters = {**self.request.parameters(), "round": str(step.round)}
+        parameters |= input_parameters(step.stage, inputs)
+        experiment = self.tracker.experiment_id
+        try:
+            with environment({"UDAMLF_WORK": str(self.tracker.work)}):
+                succeeded = self.launch(step.stage, parameters, run_id, experiment, self.env_manager)
+        except KeyboardInterrupt:
+            self._await_end(run_id)
+            if self.tracker.get(run_id).info.status != "FINISHED":
+                self.tracker.client.set_terminated(run_id, "KILLED")
+            raise
+        except Exception as error:
+            self.tracker.end(run_id, "FAILED", str(error))
+            message = f"stage {step} could not be started: {error}"
+            raise UserError(message, f"a working environment ({self.env_manager})", "udamlf doctor") from error
+        if not succeeded:
+            self.tracker.end(run_id, "FAILED")
+            reason = self.tracker.get(run_id).data.tags.get(ERROR, "its process ended without a message")
+            raise UserError(f"stage {step} failed (run {run_id}): {reason}")
+
+    def _await_end(self, run_id: str) -> None:
+        """Wait for a stage that was told to stop; it ends itself within the grace period."""
+        deadline = time.monotonic() + GRACE_S + 5
+        while time.monotonic() < deadline:
+            run = self.tracker.get(run_id)
+            who = run.data.tags.get(PROCESS, "")
+            if run.info.status != "RUNNING" or who == identity() or not is_alive(who):
+                return
+            time.sleep(0.2)
+
+    def _record(self, parent: Run, done: Done) -> None:
+        """Copy a step's findings to the parent, with step = round, so that MLflow draws lines over rounds."""
+        if done.step.stage == "pseudo_label":
+            found = self.tracker.get(done.result.run_id).data.metrics
+            quality = {name: value for name, value in found.items() if name.startswith("pl/")}
+            parent.log_metrics(quality, done.step.round)
+        if done.step.stage == "evaluate":
+            for entry in evaluation(done)["rounds"]:
+                headline = entry["miou"][self.config.space.headline]
+                shown = {"miou": headline} if headline is not None else {}
+                parent.log_metrics({**entry["metrics"], **shown}, entry["round"])
+            parent.set_tags({"udamlf.complete": "true"})
+
+
+def evaluation(done: Done) -> dict[str, Any]:
+    """What an evaluate step published."""
+    text = (done.result.path / "evaluation" / "evaluation.json").read_text(encoding="utf-8")
+    result: dict[str, Any] = json.loads(text)
+    return result
+
+
+def input_parameters(stage: str, inputs: Mapping[str, Input]) -> dict[str, str]:
+    """The run ids of a stage's inputs as parameters of its entry point: ``start_run=…``, or ``runs="round0=… …"``."""
+    if stage == "evaluate":
+        return {"runs": " ".join(f"{name}={given.run_id}" for name, given in inputs.items())}
+    return {f"{name}_run": given.run_id for name, given in inputs.items()}

@@ -1,0 +1,133 @@
+"""From a run and its parameters to a stage: the one place that adopts a run, fetches inputs, publishes and closes."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from udamlf.chain import Request, only_once, step_key
+from udamlf.config import Config
+from udamlf.data.lists import ScenarioData
+from udamlf.errors import UserError
+from udamlf.launch import StopFlag, identity
+from udamlf.recording import Run, ending
+from udamlf.tracking import DIGEST, KEY, PROCESS, Input, Tracker, git_tags
+
+__all__ = ["Input", "Job", "execute", "run_stage"]
+
+
+@dataclass(frozen=True)
+class Job:
+    """What a stage is given.
+
+    Attributes:
+        inputs: "start" and "labels" (self_train), "generator" (pseudo_label), "round0", "round1", ..., "labels1", ...
+            (evaluate): finished runs and local folders of their artifacts.
+        out: empty folder; everything in it is published when the stage succeeds, nothing otherwise.
+        work: folder that outlives a killed stage: the next process with the same key goes on from what is in it.
+        run: records metrics, tags and data sets.
+        key: hash of everything the result depends on.
+        options: of ``udamlf evaluate``: "predictions", a folder for masks.
+    """
+
+    config: Config
+    round: int
+    inputs: dict[str, Input]
+    out: Path
+    work: Path
+    run: Run
+    key: str
+    options: dict[str, Any] = field(default_factory=dict)
+
+
+_EXPECTED = {"generator": ("warmup", "self_train"), "start": ("warmup", "self_train"), "labels": ("pseudo_label",)}
+
+
+def fetch_inputs(tracker: Tracker, ids: Mapping[str, str]) -> dict[str, Input]:
+    """Input name -> its finished run. UserError: unknown run id, run of the wrong stage, damaged artifacts."""
+    inputs = {}
+    for name, run_id in ids.items():
+        inputs[name] = tracker.fetch(run_id)
+        stage = inputs[name].tags.get("stage")
+        expected = _EXPECTED["labels" if name.startswith("labels") else "start"]
+        if stage not in expected:
+            raise UserError(f"{name}: run {run_id} is of stage {stage}", f"a run of stage {' or '.join(expected)}")
+    return inputs
+
+
+def run_stage(stage: str, request: Request, round: int, ids: Mapping[str, str], stop: StopFlag) -> None:
+    """Adopt the run that was created for this process and do the stage in it.
+
+    Args:
+        ids: input name -> run id.
+    """
+    tracker = Tracker.connect()
+    run_id = os.environ.get("MLFLOW_RUN_ID") or tracker.create_run(f"{request.method}-s{request.seed} {stage}", {})
+    with ending(tracker, run_id):
+        config = request.resolve()
+        inputs = fetch_inputs(tracker, ids)
+        data = ScenarioData(config)
+        tags = tracker.get(run_id).data.tags
+        digests = {name: given.tags[DIGEST] for name, given in inputs.items()}
+        key = tags.get(KEY) or step_key(config, stage, round, digests, data.digest)
+        described = {"stage": stage, "round": str(round), "data": data.kind, "scenario": config.scenario.name}
+        described |= {"method": config.method.name, "profile": config.profile.name, "seed": str(config.seed), KEY: key}
+        if KEY not in tags:
+            described |= git_tags()
+        execute(stage, config, round, inputs, tracker, run_id, key, described, stop)
+
+
+def execute(
+    stage: str,
+    config: Config,
+    round: int,
+    inputs: dict[str, Input],
+    tracker: Tracker,
+    run_id: str,
+    key: str,
+    tags: Mapping[str, str],
+    stop: StopFlag,
+    options: dict[str, Any] | None = None,
+) -> dict[str, Any]:
+    """Run a stage in this process under an existing run; publish its output, or nothing.
+
+    Returns:
+        The stage's ``evaluation.json``; empty for the other stages.
+    """
+    work = tracker.work / "steps" / key
+    with only_once(work.with_suffix(".lock"), stage):
+        run = Run(tracker, run_id, work, stop)
+        # Whose process this is must be known at once, not with the next batch.
+        tracker.client.set_tag(run_id, PROCESS, identity())
+        run.set_tags({**tags, **{f"udamlf.input.{name}": given.run_id for name, given in inputs.items()}})
+        run.log_params({f"cfg.{name}": value for name, value in config.flat().items()})
+        run.log_text(config.to_yaml(), "config.yaml")
+        out = work / "out"
+        shutil.rmtree(out, ignore_errors=True)
+        out.mkdir()
+        module = importlib.import_module(f"udamlf.stages.{stage}")
+        module.run(Job(config, round, inputs, out, work, run, key, options or {}))
+        stop.check()
+        result = _read_evaluation(out)
+        run.complete(lambda: _publish(tracker, run_id, out, config, round))
+        shutil.rmtree(work, ignore_errors=True)
+    return result
+
+
+def _publish(tracker: Tracker, run_id: str, out: Path, config: Config, round: int) -> None:
+    checkpoint = out / "checkpoint"
+    if checkpoint.is_dir():
+        tags = {"scenario": config.scenario.name, "method": config.method.name, "seed": str(config.seed)}
+        tracker.log_model(run_id, f"{config.method.name}-r{round}", checkpoint, round, tags)
+    tracker.publish(run_id, out)
+
+
+def _read_evaluation(out: Path) -> dict[str, Any]:
+    path = out / "evaluation" / "evaluation.json"
+    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}

@@ -1,0 +1,263 @@
+"""The only door to MLflow's tracking: the store, its runs, their artifacts.
+
+Tags with a plain name (``method``, ``scenario``, ``stage`` …) are for people and filters; ``udamlf.*`` is machinery.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote
+
+import mlflow
+from mlflow import MlflowClient
+from mlflow.entities import Dataset, DatasetInput, InputTag, LoggedModelOutput, Metric, Param, RunTag
+from mlflow.entities import Run as MlflowRun
+from mlflow.exceptions import MlflowException
+from mlflow.utils.file_utils import local_file_uri_to_path
+from mlflow.utils.uri import is_local_uri
+
+from udamlf.errors import UserError
+from udamlf.files import atomic_folder, cache_folder, digest_bytes, digest_file, file_lock, write_json
+from udamlf.journal import Entry
+from udamlf.launch import git, identity
+
+KEY, DIGEST, PROCESS, HEARTBEAT = "udamlf.key", "udamlf.artifacts_digest", "udamlf.process", "udamlf.heartbeat"
+TRACKING, ERROR = "udamlf.tracking", "udamlf.error"
+PARENT, DESCRIPTION, COMMIT = "mlflow.parentRunId", "mlflow.note.content", "mlflow.source.git.commit"
+CHAIN = "chain"
+MANIFEST = "manifest.json"
+UNAVAILABLE = (MlflowException, OSError)
+
+
+@dataclass(frozen=True)
+class Input:
+    """A finished run that a stage reads.
+
+    Attributes:
+        path: local folder that holds the run's artifacts.
+    """
+
+    run_id: str
+    path: Path
+    tags: dict[str, str]
+
+
+# --- the store -------------------------------------------------------------------------------------------------------
+
+
+def store_uri() -> str:
+    """``MLFLOW_TRACKING_URI``, else ``mlflow.db`` in the current folder; the path of an SQLite file made absolute."""
+    uri = os.environ.get("MLFLOW_TRACKING_URI") or "sqlite:///mlflow.db"
+    if uri.startswith("sqlite:///"):
+        return f"sqlite:///{Path(uri.removeprefix('sqlite:///')).absolute()}"
+    return uri
+
+
+def _database(uri: str) -> Path | None:
+    return Path(uri.removeprefix("sqlite:///")) if uri.startswith("sqlite:///") else None
+
+
+def work_root(uri: str) -> Path:
+    """Where stages keep what a killed one goes on from: ``UDAMLF_WORK``, else ``.udamlf`` beside an SQLite store,
+    else the cache folder."""
+    if os.environ.get("UDAMLF_WORK"):
+        return Path(os.environ["UDAMLF_WORK"]).absolute()
+    database = _database(uri)
+    return database.parent / ".udamlf" if database else cache_folder() / "work" / digest_bytes(uri.encode())[:12]
+
+
+def git_tags() -> dict[str, str]:
+    """Commit and whether the tree differs from it; empty outside a repository."""
+    commit = git("rev-parse", "HEAD")
+    return {COMMIT: commit, "git_dirty": str(bool(git("status", "--porcelain"))).lower()} if commit else {}
+
+
+class Tracker:
+    """A tracking store and the experiment in which runs are created.
+
+    Attributes:
+        work: folder of work in progress and of locks.
+    """
+
+    def __init__(self, uri: str, client: MlflowClient, experiment_id: str) -> None:
+        self.uri, self.client, self.experiment_id = uri, client, experiment_id
+        self.work = work_root(uri)
+
+    @classmethod
+    def connect(cls) -> Tracker:
+        """Open the store, creating it once under a lock: two processes that create it at once would break it.
+
+        Raises:
+            UserError: it cannot be opened, with MLflow's reason.
+        """
+        uri = store_uri()
+        logging.getLogger("alembic").setLevel(logging.WARNING)
+        # MLflow's own patience (7 tries of 120 s) would stop a training for many minutes.
+        os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
+        os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "30")
+        mlflow.set_tracking_uri(uri)
+        client = MlflowClient(uri)
+        database = _database(uri)
+        lock = file_lock(database.with_name(database.name + ".lock")) if database else contextlib.nullcontext()
+        # A new store puts the default experiment's artifacts under the current folder: make that the database's.
+        home = contextlib.chdir(database.parent) if database else contextlib.nullcontext()
+        try:
+            with lock, home:
+                return cls(uri, client, _experiment(client, database))
+        except MlflowException as error:
+            hint = "start the server, or unset MLFLOW_TRACKING_URI" if uri.startswith("http") else "udamlf doctor"
+            raise UserError(f"cannot open the tracking store {uri}: {error}", "a store of this mlflow", hint) from error
+
+    def within(self, run_id: str) -> Tracker:
+        """This store, with the experiment of an existing run."""
+        return Tracker(self.uri, self.client, self.get(run_id).info.experiment_id)
+
+    # --- runs ---
+
+    def create_run(self, name: str, tags: Mapping[str, str], parent: str | None = None) -> str:
+        """Create a run (RUNNING) and return its id; until a process adopts it, it is this process's."""
+        described = {PROCESS: identity(), "mlflow.user": os.environ.get("USER", ""), **git_tags(), **tags}
+        if parent:
+            described[PARENT] = parent
+        return str(self.client.create_run(self.experiment_id, tags=described, run_name=name).info.run_id)
+
+    def get(self, run_id: str) -> MlflowRun:
+        """UserError when there is no such run."""
+        try:
+            return self.client.get_run(run_id)
+        except MlflowException as error:
+            message = f"no run {run_id!r} in {self.uri}: {error.message}"
+            raise UserError(message, "a run id", "udamlf compare --format json lists run ids") from error
+
+    def search(self, conditions: Mapping[str, str], status: str | None = "FINISHED") -> list[MlflowRun]:
+        """Runs of every experiment whose tags equal ``conditions``, newest first."""
+        parts = [f"tags.`{name}` = '{value}'" for name, value in conditions.items()]
+        parts += [f"attributes.status = '{status}'"] if status else []
+        experiments = [e.experiment_id for e in self.client.search_experiments()]
+        found: list[MlflowRun] = []
+        token = None
+        while True:
+            query = " and ".join(parts)
+            page = self.client.search_runs(experiments, query, order_by=["start_time DESC"], page_token=token)
+            found += page
+            token = page.token
+            if not token:
+                return found
+
+    def end(self, run_id: str, status: str, error: str | None = None) -> None:
+        """Close a run that is still open."""
+        if self.client.get_run(run_id).info.status == "RUNNING":
+            if error:
+                self.client.set_tag(run_id, ERROR, error[:5000])
+            self.client.set_terminated(run_id, status)
+
+    # --- artifacts ---
+
+    def fetch(self, run_id: str) -> Input:
+        """Artifacts of a finished stage run in a local folder; its manifest is checked, and every file downloaded.
+
+        Raises:
+            UserError: no such run, not finished, or its artifacts are missing or damaged.
+        """
+        run = self.get(run_id)
+        stage, status = run.data.tags.get("stage", "?"), run.info.status
+        if status != "FINISHED" or DIGEST not in run.data.tags:
+            raise UserError(f"run {run_id} ({stage}) is {status} and has published nothing", "a finished stage run")
+        uri = run.info.artifact_uri
+        if is_local_uri(uri):
+            path = Path(local_file_uri_to_path(uri))
+        else:
+            path = cache_folder() / "artifacts" / run_id
+            if not path.is_dir():
+                with atomic_folder(path) as folder:
+                    mlflow.artifacts.download_artifacts(artifact_uri=uri, dst_path=str(folder))
+        _check_manifest(path, run.data.tags[DIGEST], run_id, hashes=not is_local_uri(uri))
+        return Input(run_id, path, dict(run.data.tags))
+
+    def publish(self, run_id: str, out: Path) -> None:
+        """Upload the files of ``out``, then a manifest of their hashes, then tag its digest.
+
+        Raises:
+            MlflowException, OSError: nothing is tagged, so nothing counts as published.
+        """
+        files = sorted(p for p in out.rglob("*") if p.is_file())
+        hashes = {p.relative_to(out).as_posix(): digest_file(p) for p in files}
+        manifest = out.parent / MANIFEST
+        write_json(manifest, {"version": 1, "files": hashes})
+        self.client.log_artifacts(run_id, str(out))
+        self.client.log_artifact(run_id, str(manifest))
+        self.client.set_tag(run_id, DIGEST, digest_file(manifest))
+
+    def log_model(self, run_id: str, name: str, checkpoint: Path, round: int, tags: Mapping[str, str]) -> None:
+        """Register a checkpoint's safetensors and description as a LoggedModel of the run."""
+        experiment = self.client.get_run(run_id).info.experiment_id
+        described = {**tags, "round": str(round)}
+        model = self.client.create_logged_model(experiment, name, run_id, described, model_type="segmenter")
+        for file in ("model.safetensors", "meta.json"):
+            self.client.log_model_artifact(model.model_id, str(checkpoint / file))
+        self.client.finalize_logged_model(model.model_id, "READY")
+        self.client.log_outputs(run_id, [LoggedModelOutput(model.model_id, round)])
+
+    def address(self, base: str | None = None, scenario: str | None = None) -> str:
+        """Address of the MLflow page that compares chains: best first, grouped by nothing, metrics shown."""
+        root = (base or (self.uri if self.uri.startswith("http") else "http://127.0.0.1:5000")).rstrip("/")
+        wanted = f"tags.stage = '{CHAIN}'" + (f" and tags.scenario = '{scenario}'" if scenario else "")
+        query = f"workflowType=machine_learning&searchFilter={quote(wanted, safe='')}"
+        order = "orderByKey=metrics.%60miou%60&orderByAsc=false"
+        return f"{root}/#/experiments/{self.experiment_id}/runs?{query}&{order}"
+
+
+def _experiment(client: MlflowClient, database: Path | None) -> str:
+    """The experiment that the environment names, else MLflow's default one: where `mlflow run` creates its runs."""
+    if os.environ.get("MLFLOW_EXPERIMENT_ID"):
+        return os.environ["MLFLOW_EXPERIMENT_ID"]
+    name = os.environ.get("MLFLOW_EXPERIMENT_NAME", "Default")
+    found = client.get_experiment_by_name(name)
+    if found is not None:
+        return str(found.experiment_id)
+    location = (database.parent / "mlruns" / name).as_uri() if database else None
+    return str(client.create_experiment(name, artifact_location=location))
+
+
+def _check_manifest(path: Path, digest: str, run_id: str, hashes: bool) -> None:
+    manifest = path / MANIFEST
+    hint = "run the chain again: it repeats what is missing"
+    if not manifest.is_file() or digest_file(manifest) != digest:
+        raise UserError(f"the artifacts of run {run_id} in {path} are missing or damaged", MANIFEST, hint)
+    for name, expected in json.loads(manifest.read_text(encoding="utf-8"))["files"].items():
+        file = path / name
+        if not file.is_file() or (hashes and digest_file(file) != expected):
+            raise UserError(f"{file} of run {run_id} is missing or damaged", "the file its manifest describes", hint)
+
+
+# --- records -----------------------------------------------------------------------------------------------------
+
+
+def send(client: MlflowClient, run_id: str, entries: Sequence[Entry]) -> None:
+    """Log journal entries to MLflow, in as few calls as its limits allow."""
+    metrics = [
+        Metric(name, value, entry["time_ms"], entry["step"])
+        for entry in entries
+        for name, value in entry.get("metrics", {}).items()
+    ]
+    tags = {name: value for entry in entries for name, value in entry.get("tags", {}).items()}
+    params = {name: value for entry in entries for name, value in entry.get("params", {}).items()}
+    tag_list = [RunTag(name, value) for name, value in tags.items()]
+    param_list = [Param(name, value) for name, value in params.items()]
+    while metrics or tag_list or param_list:
+        client.log_batch(run_id, metrics[:800], param_list[:100], tag_list[:100])
+        metrics, param_list, tag_list = metrics[800:], param_list[100:], tag_list[100:]
+    datasets = [entry["dataset"] for entry in entries if "dataset" in entry]
+    if datasets:
+        client.log_inputs(run_id, [_dataset(**dataset) for dataset in datasets])
+
+
+def _dataset(name: str, digest: str, context: str, count: int) -> DatasetInput:
+    dataset = Dataset(name, digest, "udamlf", "{}", profile=f'{{"images": {count}}}')
+    return DatasetInput(dataset, [InputTag("mlflow.data.context", context)])
