@@ -1,0 +1,93 @@
+"""Stored soft labels: their size, their stated loss of agreement, damage; hard labels over a threshold."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from benchmarks.soft_labels import agreement, soft_label, stored_bytes
+from udamlf.data.labels import IGNORE
+from udamlf.errors import UserError
+from udamlf.selection.soft_labels import (
+    confident_labels,
+    decode_soft_label,
+    encode_soft_label,
+    mirror_average,
+    read_soft_label,
+    write_soft_label,
+)
+
+GRID, CLASSES = (129, 257), 19
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_compact_size_and_stated_agreement(seed: int) -> None:
+    """At most 0.5 MB a Cityscapes frame; label kept in 99.9 % of the pixels, rectified label in 99 % (benchmark)."""
+    probabilities, weights = soft_label(CLASSES, GRID, seed)
+    assert stored_bytes(encode_soft_label(probabilities)) <= 0.5e6
+    plain, rectified, error = agreement(probabilities, weights, 4)
+    assert plain >= 0.999 and rectified >= 0.985 and error < 0.01
+    decoded = decode_soft_label(encode_soft_label(probabilities), CLASSES)
+    torch.testing.assert_close(decoded.sum(0), torch.ones(GRID))
+
+
+def test_full_mode_is_exact() -> None:
+    probabilities, weights = soft_label(CLASSES, (9, 17), 0)
+    assert agreement(probabilities, weights, None) == (1.0, 1.0, 0.0)
+    assert encode_soft_label(probabilities, None).dtype == np.float32
+
+
+@pytest.mark.parametrize("top", [1, 2, 7])
+def test_few_classes_and_certain_pixels(top: int) -> None:
+    """As many kept as there are classes loses only half precision; a certain pixel decodes to certainty."""
+    probabilities = torch.tensor([[1.0, 0.5], [0.0, 0.3], [0.0, 0.2]]).view(3, 1, 2)
+    decoded = decode_soft_label(encode_soft_label(probabilities, top), 3)
+    assert decoded[:, 0, 0].tolist() == [1.0, 0.0, 0.0]
+    torch.testing.assert_close(decoded.sum(0), torch.ones(1, 2))
+    assert decoded.argmax(0).tolist() == [[0, 0]]
+    if top >= 3:
+        torch.testing.assert_close(decoded, probabilities, rtol=0, atol=1e-3)
+
+
+@pytest.mark.parametrize("top", [4, None])
+def test_files_come_back_unchanged(tmp_path: Path, top: int | None) -> None:
+    stored = encode_soft_label(soft_label(CLASSES, (9, 17), 0)[0], top)
+    write_soft_label(tmp_path / "a.npy", stored)
+    np.testing.assert_array_equal(read_soft_label(tmp_path / "a.npy"), stored)
+    assert [path.name for path in tmp_path.iterdir()] == ["a.npy"]
+
+
+def test_damaged_files_are_named(tmp_path: Path) -> None:
+    """Missing, truncated, empty: a clear error with the path, never an unpickled object."""
+    path = tmp_path / "a.npy"
+    write_soft_label(path, encode_soft_label(soft_label(CLASSES, (9, 17), 0)[0]))
+    whole = path.read_bytes()
+    for content in (whole[: len(whole) // 2], b"", b"nonsense"):
+        path.write_bytes(content)
+        with pytest.raises(UserError, match=r"a\.npy"):
+            read_soft_label(path)
+    with pytest.raises(UserError, match=r"b\.npy"):
+        read_soft_label(tmp_path / "b.npy")
+
+
+def test_mirror_average_of_a_symmetric_network_is_its_output() -> None:
+    """Logits of the mirrored image that are the mirrored logits change nothing; else the mean of both."""
+    logits = torch.randn(1, 3, 4, 5, generator=torch.Generator().manual_seed(0))
+    one = mirror_average(logits, logits.flip(3), (8, 10), False)
+    alone = torch.nn.functional.interpolate(torch.softmax(logits, 1), (8, 10), mode="bilinear", align_corners=False)
+    torch.testing.assert_close(one, alone)
+    uniform = mirror_average(logits, torch.zeros_like(logits), (8, 10), False)
+    torch.testing.assert_close(uniform, (alone + 1 / 3) / 2)
+
+
+def test_threshold_is_exclusive_and_exact() -> None:
+    """A probability equal to the threshold is ignored; the exact comparison keeps what half precision drops."""
+    confidence = torch.tensor([0.5, 0.75, 0.9501, 0.99])
+    probabilities = torch.stack([confidence, 1 - confidence]).view(1, 2, 1, 4)
+    assert confident_labels(probabilities, 0.75).labels.tolist() == [[[IGNORE, IGNORE, 0, 0]]]
+    assert confident_labels(probabilities, 0.95).labels.tolist() == [[[IGNORE, IGNORE, 0, 0]]]
+    half = confident_labels(probabilities, 0.95, half_precision=True).labels
+    assert half.tolist() == [[[IGNORE, IGNORE, IGNORE, 0]]]
