@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import Literal
 
 import pytest
 import torch
@@ -86,9 +87,11 @@ def test_structure_survives_far_prototypes() -> None:
 def test_only_the_corrected_distillation_is_a_divergence() -> None:
     """It is 0, with no gradient, for equal logits; the released form still pushes, which is its bug."""
     gradients = {}
-    for form in ("corrected", "released"):
+    forms: tuple[Literal["corrected", "released"], ...] = ("corrected", "released")
+    for form in forms:
         x = logits().requires_grad_()
         distillation(x, logits(), form).backward()
+        assert x.grad is not None
         gradients[form] = x.grad.abs().max().item()
     assert distillation(logits(), logits()).item() == pytest.approx(0, abs=1e-7)
     assert distillation(logits(), logits(1)) > 0

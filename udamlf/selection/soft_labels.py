@@ -2,7 +2,8 @@
 
 A stored soft label is one array on the network's grid. ``full`` keeps every probability (float32 [C,h,w], 2.5 MB a
 Cityscapes frame of 19 classes). The compact form keeps the k most probable classes of each pixel (float16 and a byte
-each, 0.4 MB at k = 4); its loss of agreement is measured in the tests.
+each, 0.4 MB at k = 4): on made-up frames of which a rectification changes 23 % of the labels, 99.98 % of the labels
+and 99.1 % of the rectified ones are those of the full form (benchmarks/soft_labels.py).
 """
 
 from __future__ import annotations

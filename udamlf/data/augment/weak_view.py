@@ -94,15 +94,15 @@ def sampling_matrix(positions: Tensor, size: int, like: Tensor | None = None) ->
         size: number of samples.
         like: gives the device and dtype of the result (default float32 on the CPU).
     """
-    like = torch.empty(0) if like is None else like
-    positions = positions.to(like.device).clamp(0, size - 1)
+    positions = positions.clamp(0, size - 1)
     low = positions.long().clamp(max=max(size - 2, 0))
-    fraction = (positions - low).to(like.dtype)
-    matrix = like.new_zeros(len(positions), size)
-    index = torch.arange(len(positions), device=like.device)
+    fraction = (positions - low).float()
+    # Built on the CPU, where float64 positions exist for every device; at most 1 MB to copy.
+    matrix = torch.zeros(len(positions), size)
+    index = torch.arange(len(positions))
     matrix[index, low] = 1 - fraction
     matrix[index, (low + 1).clamp(max=size - 1)] += fraction
-    return matrix
+    return matrix if like is None else matrix.to(like)
 
 
 def resize_matrix(size_in: int, size_out: int, like: Tensor | None = None) -> Tensor:
