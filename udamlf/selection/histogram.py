@@ -41,7 +41,7 @@ class Code:
         if self.shift is None:
             codes = values.half().view(torch.int16).to(torch.int64)
         else:
-            codes = (values.view(torch.int32) >> self.shift).to(torch.int64).sub_(self.offset)
+            codes = (values.float().view(torch.int32) >> self.shift).to(torch.int64).sub_(self.offset)
         return codes.clamp_(0, self.bins - 1)
 
     def edge(self, codes: np.ndarray) -> np.ndarray:
@@ -145,7 +145,7 @@ class Refinement:
         self.counts = self.counts.to(values.device)
         rows = rows.to(torch.int64)
         chosen = self.code.encode(values) == torch.from_numpy(self.critical).to(values.device)[rows]
-        fine = values[chosen].view(torch.int32) & ((1 << shift) - 1)
+        fine = values[chosen].float().view(torch.int32) & ((1 << shift) - 1)
         self.counts.view(-1).add_(torch.bincount((rows[chosen] << shift) + fine, minlength=self.counts.numel()))
 
     def merge(self, other: Refinement) -> None:

@@ -11,6 +11,7 @@ Half-precision confidences have 15,361 codes, so a histogram replaces the sort a
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import reduce
 from typing import ClassVar, NamedTuple
 
 import numpy as np
@@ -64,13 +65,13 @@ class Step(NamedTuple):
 
 def confidence_counts(confidences: Sequence[np.ndarray], labels: Sequence[np.ndarray], num_classes: int) -> np.ndarray:
     """Counts int64 [C, 16384] of the half-precision codes of the confidences (float32, 0 <= q < 2) of each class."""
-    counts = torch.zeros(num_classes << _CODE_BITS, dtype=torch.int64)
+    counted = []
     for confidence, label in zip(confidences, labels, strict=True):
         codes = torch.from_numpy(confidence).reshape(-1).half().view(torch.int16)
         # 32-bit indices halve the traffic; bincount takes them as they are.
-        index = torch.from_numpy(label).reshape(-1).to(torch.int32)
-        counts += torch.bincount(index.bitwise_left_shift_(_CODE_BITS).add_(codes), minlength=len(counts))
-    return counts.view(num_classes, -1).numpy()
+        index = torch.from_numpy(label).reshape(-1).to(torch.int32).bitwise_left_shift_(_CODE_BITS).add_(codes)
+        counted.append(torch.bincount(index, minlength=num_classes << _CODE_BITS))
+    return reduce(torch.Tensor.add_, counted).view(num_classes, -1).numpy()
 
 
 def selection_quantiles(counts: np.ndarray, thresholds: np.ndarray, alpha: float, gamma: float) -> np.ndarray:

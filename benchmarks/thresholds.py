@@ -1,0 +1,139 @@
+"""Thresholds of a whole target list: streaming histograms beside keeping every confidence and sorting.
+
+    python benchmarks/thresholds.py                                            a small list, compared with the sort
+    python benchmarks/thresholds.py --frames 2975 --height 1024 --width 2048 --no-direct     all of Cityscapes train
+
+Simulated top-1 confidences are streamed through ``class_balanced`` and ``global``. Every way runs in a process of its
+own; its memory is the peak above what the process held before the first frame. The exact way must equal the sort, the
+one-pass way must lie at most 2**-15 below it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import multiprocessing
+import resource
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from udamlf.data.labels import LabelSpace
+from udamlf.seeding import rng
+from udamlf.selection.base import build, keep_above
+from udamlf.selection.class_balanced import ClassBalanced
+
+TOLERANCE = 2.0**-15
+Outcome = dict[str, np.ndarray | float]
+
+
+def frame(index: int, args: argparse.Namespace) -> tuple[torch.Tensor, torch.Tensor]:
+    """Confidence float32 and class uint8 [H, W] of a simulated frame; road-like classes are frequent and confident."""
+    generator = rng(args.seed, "thresholds benchmark", index)
+    shape = (args.height, args.width)
+    block = generator.random((max(args.height // 16, 1), max(args.width // 16, 1)), dtype=np.float32)
+    classes = (block**3 * args.classes).astype(np.uint8)
+    rows, columns = (np.arange(n) * m // n for n, m in zip(shape, classes.shape, strict=True))
+    label = classes[rows[:, None], columns]
+    doubt = generator.random(shape, dtype=np.float32) ** (2 + 2 * (label < 3))
+    confidence = (1 - doubt * (1 - 1 / args.classes)).astype(np.float32)
+    return torch.from_numpy(confidence), torch.from_numpy(label)
+
+
+def _memory_mb() -> float:
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * resource.getpagesize() / 2**20
+
+
+def streamed(name: str, exact: bool, args: argparse.Namespace) -> Outcome:
+    """Thresholds float64 [C], kept share of the first frame, seconds inside the selector, peak memory in MiB."""
+    torch.set_num_threads(1)
+    start = _memory_mb()
+    classes = tuple(map(str, range(args.classes)))
+    space = LabelSpace("simulated", classes, ((0, 0, 0),) * args.classes, {"all": classes})
+    selector = build(name, {"portion": args.portion, "exact": exact}, space, round=1)
+    assert isinstance(selector, ClassBalanced)
+    spent = 0.0
+    for _ in range(selector.passes):
+        for index in range(args.frames):
+            confidence, label = frame(index, args)
+            begin = time.perf_counter()
+            selector.observe_top1(confidence, label)
+            spent += time.perf_counter() - begin
+        selector.end_pass()
+    begin = time.perf_counter()
+    thresholds = selector.thresholds()
+    spent += time.perf_counter() - begin
+    kept = keep_above(*(t.numpy() for t in frame(0, args)), thresholds)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10
+    return {"thresholds": thresholds, "kept": (kept < args.classes).mean(), "s": spent, "mb": peak - start}
+
+
+def sorted_directly(name: str, args: argparse.Namespace) -> Outcome:
+    """The same, from every confidence kept in memory."""
+    start = _memory_mb()
+    kept_values: list[list[np.ndarray]] = [[] for _ in range(args.classes)]
+    spent = 0.0
+    for index in range(args.frames):
+        confidence, label = (t.numpy() for t in frame(index, args))
+        begin = time.perf_counter()
+        for c in range(args.classes):
+            kept_values[c].append(confidence[label == c])
+        spent += time.perf_counter() - begin
+    begin = time.perf_counter()
+    if name == "global":
+        kept_values = [[part for parts in kept_values for part in parts]]
+    thresholds = np.full(len(kept_values), np.nan)
+    for row, values in enumerate(kept_values):
+        descending = np.sort(np.concatenate(values))[::-1]
+        k = int(np.floor(len(descending) * args.portion))
+        if k >= 1:
+            thresholds[row] = descending[k - 1]
+    thresholds = np.broadcast_to(thresholds, args.classes).copy()
+    spent += time.perf_counter() - begin
+    kept = keep_above(*(t.numpy() for t in frame(0, args)), thresholds)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10
+    return {"thresholds": thresholds, "kept": (kept < args.classes).mean(), "s": spent, "mb": peak - start}
+
+
+def main() -> None:
+    """Run every way in its own process, compare, print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    for option, default in (("frames", 24), ("height", 512), ("width", 1024), ("classes", 19), ("seed", 0)):
+        parser.add_argument(f"--{option}", type=int, default=default)
+    parser.add_argument("--portion", type=float, default=0.2)
+    parser.add_argument("--no-direct", action="store_true", help="leave the sort out; it keeps every confidence")
+    parser.add_argument("--no-exact", action="store_true", help="leave the two-pass way out")
+    args = parser.parse_args()
+    context = multiprocessing.get_context("spawn")
+    print(f"{args.frames} frames of {args.height}x{args.width}, {args.classes} classes, portion {args.portion}")
+    for name in ("class_balanced", "global"):
+        ways = {"one pass": (streamed, (name, False, args))}
+        if not args.no_exact:
+            ways["exact, two passes"] = (streamed, (name, True, args))
+        if not args.no_direct:
+            ways["keep and sort"] = (sorted_directly, (name, args))
+        outcomes: dict[str, Outcome] = {}
+        for way, (function, arguments) in ways.items():
+            with context.Pool(1) as pool:  # a fresh process: its peak memory is this way's alone
+                outcomes[way] = pool.apply(function, arguments)
+            found = outcomes[way]
+            per_frame = 1e3 * float(found["s"]) / args.frames
+            print(f"  {name:15} {way:18} {per_frame:8.2f} ms/frame {found['mb']:8.0f} MiB  kept {found['kept']:.4f}")
+        reference = outcomes.get("keep and sort", outcomes.get("exact, two passes"))
+        if reference is None:
+            continue
+        exact, found = reference["thresholds"], outcomes["one pass"]["thresholds"]
+        if "exact, two passes" in outcomes:
+            assert np.array_equal(outcomes["exact, two passes"]["thresholds"], exact, equal_nan=True)
+        assert isinstance(exact, np.ndarray) and isinstance(found, np.ndarray)
+        assert np.array_equal(np.isnan(found), np.isnan(exact))
+        seen = ~np.isnan(exact)
+        error = (exact[seen] - found[seen]) / exact[seen]
+        assert ((error >= 0) & (error < TOLERANCE)).all(), "the one-pass thresholds leave their stated accuracy"
+        print(f"  {name:15} one pass is at most {error.max():.1e} below the exact threshold, relatively: as stated")
+
+
+if __name__ == "__main__":
+    main()
