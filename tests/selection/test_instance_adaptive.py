@@ -1,0 +1,162 @@
+"""IAST's selector: identical to its definition, sequential, and defined for every edge."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.selection.helpers import label_maps, probabilities, space
+from udamlf.data.labels import IGNORE
+from udamlf.errors import UserError
+from udamlf.seeding import rng
+from udamlf.selection.base import build, keep_above
+from udamlf.selection.class_statistics import candidate_lists, hard_classes, sampling_probabilities
+from udamlf.selection.instance_adaptive import InstanceAdaptive, step
+
+
+def selector(round: int = 1, **params: Any) -> InstanceAdaptive:
+    built = build("instance_adaptive", params, space(), round)
+    assert isinstance(built, InstanceAdaptive)
+    return built
+
+
+def defined(
+    theta: np.ndarray, frames: list[tuple[np.ndarray, np.ndarray]], alpha: float, gamma: float
+) -> tuple[np.ndarray, list[np.ndarray]]:
+    """Steps a-f as the specification words them, with a sort."""
+    moved = theta.copy()
+    for c in range(len(theta)):
+        members = [theta[c]]
+        for q, y in frames:
+            members.extend(q[y == c].astype(np.float16).astype(np.float64))
+        psi = np.float32(np.quantile(members, 1 - alpha * theta[c] ** gamma))
+        moved[c] = 0.9 * theta[c] + float(np.float32(1 - 0.9) * psi)
+        moved[c] = 0.999 if moved[c] >= 1 else moved[c]
+    return moved, [np.where(q >= moved[y], y, IGNORE).astype(np.uint8) for q, y in frames]
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    seed=st.integers(0, 10**6),
+    classes=st.integers(1, 6),
+    images=st.integers(1, 3),
+    size=st.tuples(st.integers(1, 9), st.integers(1, 9)),
+    alpha=st.floats(0, 1),
+    gamma=st.floats(0, 10),
+    spread=st.floats(0, 12),
+)
+def test_thresholds_and_labels_are_identical_to_the_sort(
+    seed: int, classes: int, images: int, size: tuple[int, int], alpha: float, gamma: float, spread: float
+) -> None:
+    """Bit for bit over several steps, with saturated confidences and with classes that have no pixel."""
+    generator = rng(seed, "iast")
+    theta = expected = np.full(classes, 0.9)
+    for _ in range(3):
+        frames = []
+        for _ in range(images):
+            q = 1 / (1 + np.exp(-generator.normal(3, spread, size)))
+            frames.append((q.astype(np.float32), generator.integers(0, classes, size).astype(np.uint8)))
+        expected, labels = defined(expected, frames, alpha, gamma)
+        theta = step(theta, [q for q, _ in frames], [y for _, y in frames], alpha, gamma=gamma).thresholds
+        np.testing.assert_array_equal(theta, expected)
+        for (q, y), label in zip(frames, labels, strict=True):
+            np.testing.assert_array_equal(keep_above(q, y, theta), label)
+
+
+def test_a_saturated_class_reaches_one_and_is_reset() -> None:
+    """Needs the float32 product (iast.md 2.1): 150 steps from 0.9 to the first reset, then one in 106 steps."""
+    theta, resets = np.array([0.9]), []
+    for t in range(1, 363):
+        theta = step(theta, [np.ones((2, 2), np.float32)], [np.zeros((2, 2), np.uint8)]).thresholds
+        if theta[0] == 0.999:
+            resets.append(t)
+    assert resets == [150, 256, 362]
+
+
+def test_a_class_without_a_pixel_keeps_its_threshold() -> None:
+    theta = np.array([0.9, 0.7])
+    moved = step(theta, [np.full((3, 3), 0.5, np.float32)], [np.zeros((3, 3), np.uint8)]).thresholds
+    assert moved[0] != 0.9 and abs(moved[1] - 0.7) < 1e-8
+
+
+def test_the_order_is_a_permutation_of_seed_and_round() -> None:
+    orders = [selector(round).order(20, seed) for seed in (0, 1) for round in (1, 2)]
+    assert all(sorted(order) == list(range(20)) for order in orders)
+    assert len({tuple(order) for order in orders}) == 4
+    assert selector(1).order(20, 0) == orders[0]
+
+
+def test_images_are_pooled_two_by_two_and_the_last_one_alone() -> None:
+    scores = probabilities(1, images=5)
+    chosen = selector(alpha=0.5)
+    found = label_maps(chosen, scores, seed=3)
+    theta = np.full(5, 0.9)
+    order = chosen.order(5, 3)
+    for start in (0, 2, 4):
+        best = [scores[i].max(0) for i in order[start : start + 2]]
+        frames = [(b.values.numpy(), b.indices.numpy().astype(np.uint8)) for b in best]
+        theta, labels = defined(theta, frames, 0.5, 8.0)
+        for i, label in zip(order[start : start + 2], labels, strict=True):
+            np.testing.assert_array_equal(found[i], label)
+    np.testing.assert_array_equal(chosen.thresholds(), theta)
+
+
+def test_alpha_may_change_by_round_and_must_be_a_share() -> None:
+    assert [selector(r, alpha=[0.2, 0.3]).alpha for r in (1, 2, 3)] == [0.2, 0.3, 0.3]
+    with pytest.raises(UserError, match="alpha"):
+        selector(alpha=1.5)
+
+
+def test_confidences_a_rounding_above_one_are_counted_for_their_own_class() -> None:
+    q = np.full((2, 2), np.nextafter(np.float32(1), np.float32(2)))
+    exact = step(np.full(3, 0.9), [np.ones((2, 2), np.float32)], [np.ones((2, 2), np.uint8)])
+    np.testing.assert_array_equal(step(np.full(3, 0.9), [q], [np.ones((2, 2), np.uint8)]).thresholds, exact.thresholds)
+
+
+# --- HIAST's statistics -----------------------------------------------------------------------------------------------
+
+
+def test_statistics_count_the_published_labels() -> None:
+    scores = probabilities(4, images=5)
+    chosen = selector(statistics=True, alpha=0.5)
+    maps = label_maps(chosen, scores, seed=1)
+    extras = chosen.extras()
+    assert extras["labelled_images"].tolist() == list(maps) == chosen.order(5, 1)
+    for row, index in enumerate(extras["labelled_images"]):
+        kept = maps[int(index)]
+        expected = np.bincount(kept[kept != IGNORE], minlength=5)
+        np.testing.assert_array_equal(extras["class_pixels"][row], expected)
+    seen = extras["class_pixels"].sum(0) > 0
+    assert (extras["class_mean_confidence"][seen] > 0).all() and (extras["class_mean_confidence"][~seen] == 0).all()
+
+
+def test_a_class_without_kept_pixels_or_without_source_is_never_drawn() -> None:
+    """The released code raises on both (hiast.md 3, failure cases i and ii)."""
+    mean = np.array([0.9, 0.5, 0.0, 0.7, 0.95])
+    pixels = np.array([[9, 3, 0, 1, 5], [4, 0, 0, 2, 6]])
+    lists = candidate_lists(pixels, np.array([7, 3]))
+    assert [entry.tolist() for entry in lists] == [[3, 7], [7], [], [7, 3], [7, 3]]
+    excluded = [c for c, entry in enumerate(lists) if not len(entry)]
+    hard = hard_classes(mean, 3, excluded)
+    assert hard.tolist() == [1, 3, 0]
+    chance = sampling_probabilities(mean, excluded, hard)
+    np.testing.assert_allclose(chance, np.array([0.01, 0.25, 0, 0.09, 0]) / 0.35)
+
+
+def test_nothing_to_draw_gives_zeros() -> None:
+    assert sampling_probabilities(np.ones(4)).tolist() == [0, 0, 0, 0]
+    assert sampling_probabilities(np.zeros(4), excluded=[0, 1, 2, 3]).tolist() == [0, 0, 0, 0]
+    assert hard_classes(np.zeros(3), 5, excluded=[1]).tolist() == [0, 2]
+
+
+def test_an_image_of_ignored_pixels_only_is_recorded_without_a_count() -> None:
+    chosen = selector(statistics=True)
+    flat = torch.full((5, 4, 4), 0.2)
+    (label,) = chosen.assign([flat], [0])
+    assert (label == IGNORE).all()
+    assert chosen.extras()["class_pixels"].tolist() == [[0, 0, 0, 0, 0]]
