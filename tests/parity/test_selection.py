@@ -80,6 +80,7 @@ def published_options(h: Mapping[str, Any], portion: float) -> dict[str, Any]:
 def test_thresholds_and_label_maps_are_exact(golden: Golden, policy: str) -> None:
     a, h = golden.arrays("cbst", "selection"), golden.hparams("cbst", "selection")
     short = "cb" if policy == "class_balanced" else "global"
+    assert h["global_extra_sentinels"] == 1
     np.testing.assert_array_equal(a["ports"], h["portions"])
     for i, portion in enumerate(h["portions"]):
         selector, maps = labelled(policy, published_options(h, portion), a["probs"])

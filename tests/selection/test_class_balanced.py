@@ -192,6 +192,9 @@ def test_a_prior_is_read_from_a_file_and_a_bad_one_is_refused(tmp_path: Path) ->
         selector(prior=str(tmp_path / "absent.npy"))
     with pytest.raises(UserError, match=r"\.mat"):
         selector(prior=str(tmp_path / "prior.png"))
+    assert selector(prior="source").needs_source_prior and not selector(prior=str(path)).needs_source_prior
+    with pytest.raises(UserError, match="no spatial prior"):
+        build("argmax", {}, space(), 1).set_prior(prior)
     with pytest.raises(UserError, match="set_prior"):
         selector(prior="source").observe(scores[0], 0)
     with pytest.raises(UserError, match="shape"):

@@ -59,6 +59,16 @@ class Selector:
         """Whether every image is observed before any is labelled."""
         return self.passes > 0
 
+    @property
+    def needs_source_prior(self) -> bool:
+        """Whether a spatial prior (``spatial_prior.PriorCounts`` of the source labels) must be given to ``set_prior``
+        before the first image."""
+        return False
+
+    def set_prior(self, prior: np.ndarray) -> None:
+        """Take the spatial prior float32 [C, h, w], of any size."""
+        raise UserError(f"selector {type(self).__name__} uses no spatial prior", "class_balanced or global")
+
     def observe(self, scores: Tensor, index: int) -> None:
         """Take in the probabilities float32 [C, H, W] of image ``index``; the order of the images does not matter."""
 

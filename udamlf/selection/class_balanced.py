@@ -89,6 +89,7 @@ class ClassBalanced(Selector):
         self._prior: Tensor | None = None  # at the size of the latest score maps
         self.histogram = Histogram(space.num_classes, WEIGHTED if params.prior else PROBABILITY)
         self.refinement: Refinement | None = None
+        self._divisors: Tensor | None = None  # of the counts as they are; None when these have changed
         if params.sentinel:
             self._add_sentinels()
 
@@ -100,6 +101,10 @@ class ClassBalanced(Selector):
 
     # --- observing ------------------------------------------------------------------------------------------------
 
+    @property
+    def needs_source_prior(self) -> bool:
+        return self.params.prior == FROM_SOURCE and self._given_prior is None
+
     def set_prior(self, prior: np.ndarray) -> None:
         """The spatial prior float32 [C, h, w], of any size; it is brought to the size of the score maps."""
         if prior.ndim != 3 or len(prior) != self.space.num_classes:
@@ -108,7 +113,7 @@ class ClassBalanced(Selector):
 
     def _prior_for(self, scores: Tensor) -> Tensor:
         if self._given_prior is None:
-            if self.params.prior == FROM_SOURCE:
+            if self.needs_source_prior:
                 raise UserError("the spatial prior was not set", "set_prior before the first image")
             self.set_prior(load_prior(Path(str(self.params.prior)), self.space.num_classes))
         assert self._given_prior is not None
@@ -126,6 +131,7 @@ class ClassBalanced(Selector):
 
     def observe_top1(self, confidence: Tensor, label: Tensor) -> None:
         """Take in the confidence float32 and the class uint8 of every pixel of one image, [H, W] each."""
+        self._divisors = None
         counts: Histogram | Refinement = self.refinement or self.histogram
         confidence, label = confidence.flatten(), label.flatten()
         if self.params.subsample > 1:
@@ -136,12 +142,14 @@ class ClassBalanced(Selector):
             counts.add(confidence[part], rows)
 
     def end_pass(self) -> None:
+        self._divisors = None
         if self.params.exact and self.refinement is None:
             histogram = self.histogram.pooled() if self.pooled else self.histogram
             self.refinement = Refinement.of(histogram, self._ranks())
 
     def merge(self, other: Selector) -> None:
         assert isinstance(other, ClassBalanced)
+        self._divisors = None
         if (self.refinement is None) != (other.refinement is None):
             raise UserError("shards of different passes cannot be merged", "merge, end the pass, then share the state")
         if self.refinement is not None and other.refinement is not None:
@@ -158,6 +166,7 @@ class ClassBalanced(Selector):
         return {"counts": self.histogram.counts.cpu().numpy(), **refined}
 
     def restore(self, state: Mapping[str, np.ndarray]) -> None:
+        self._divisors = None
         self.histogram.counts = torch.from_numpy(np.array(state["counts"]))
         self.refinement = Refinement.restored(self.histogram.code, state) if "critical" in state else None
 
@@ -197,8 +206,10 @@ class ClassBalanced(Selector):
         return np.where(np.isnan(thresholds), fallback, thresholds).astype(np.float32)
 
     def assign(self, scores: Sequence[Tensor], indices: Sequence[int]) -> list[np.ndarray]:
-        divisors = torch.from_numpy(self.divisors())
-        return [label_by_ratio(self.weighted(s), divisors.to(s.device), self.params.soft_alpha) for s in scores]
+        if self._divisors is None:
+            self._divisors = torch.from_numpy(self.divisors())
+        t = self._divisors
+        return [label_by_ratio(self.weighted(s), t.to(s.device), self.params.soft_alpha) for s in scores]
 
     def extras(self) -> State:
         return {**super().extras(), "class_sizes": self.class_sizes()}
