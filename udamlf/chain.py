@@ -31,7 +31,7 @@ REFERENCES = ("source_only", "adabn")
 _CODE = PROJECT_ROOT / "udamlf"
 # Code that decides how stages are started and shown, not what they compute.
 _CODE_LEFT_OUT = ("chain.py", "cli.py", "commands.py", "journal.py", "launch.py", "recording.py", "tracking.py",
-                  "report", "serving.py", "reap.py")  # fmt: skip
+                  "report", "serving.py", "upkeep.py", "doctor.py")  # fmt: skip
 _VERSIONS = ("torch", "numpy", "opencv-python")
 logger = logging.getLogger("udamlf")
 

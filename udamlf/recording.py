@@ -104,8 +104,8 @@ class Run:
             return False
         return True
 
-    def complete(self, action: Callable[[], None]) -> None:
-        """Send everything, then do ``action`` (publish, close); keeps trying for some minutes.
+    def complete(self, action: Callable[[], None] = lambda: None) -> None:
+        """Send everything, then do ``action`` (publish); keeps trying for some minutes.
 
         Raises:
             UserError: MLflow did not answer; the results stay in the work folder for `udamlf sync`.

@@ -66,7 +66,7 @@ class Gallery:
                 axis.set_title(f"{title}  {name}" if title == "image" else title, fontsize=8)
         for axis in axes.ravel():
             axis.set_axis_off()
-        colours = (tuple(value / 255 for value in rgb) for rgb in self.space.palette)
+        colours = ((r / 255, g / 255, b / 255) for r, g, b in self.space.palette)
         handles = [Patch(color=rgb, label=name) for name, rgb in zip(self.space.classes, colours, strict=True)]
         figure.legend(handles=handles, loc="outside lower center", ncols=8, fontsize=8, frameon=False)
         _save(figure, path)

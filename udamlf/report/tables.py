@@ -5,8 +5,9 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import groupby
+from typing import Any
 
 from udamlf.data.labels import LabelSpace
 from udamlf.report.compare import Mean, Row
@@ -43,6 +44,20 @@ def cell(value: Mean | None, name: str, space: LabelSpace) -> str:
     return f"{value.mean:.1f}" if value.std is None else f"{value.mean:.1f} ±{value.std:.1f}"
 
 
+def render_evaluation(result: Mapping[str, Any], space: LabelSpace) -> str:
+    """One evaluation (the JSON of ``udamlf evaluate``) for a terminal."""
+
+    def shown(name: str, value: float | None) -> str:
+        return cell(None if value is None else Mean(value, None), name, space)
+
+    table = [["", "IoU, %"]]
+    table += [[f"mIoU {name}", shown(name, value)] for name, value in result["miou"].items()]
+    table += [[name, shown(name, value)] for name, value in result["iou"].items()]
+    protocol = ", ".join(f"{name} {value}" for name, value in result["protocol"].items())
+    head = f"run {result['run_id']}, list {result['split']}, {result['images']} images\nprotocol: {protocol}"
+    return f"{head}\n\n{_text(table)}"
+
+
 def _cells(rows: Sequence[Row]) -> list[list[str]]:
     """A table with a line for every subset and class, and a column for every method."""
     space = rows[0].space
@@ -59,7 +74,9 @@ def _widths(table: list[list[str]]) -> list[int]:
 
 
 def _pad(line: list[str], widths: list[int]) -> list[str]:
-    first, *rest = (text.ljust(w) if i == 0 else text.rjust(w) for i, (text, w) in enumerate(zip(line, widths)))
+    first, *rest = (
+        text.ljust(w) if i == 0 else text.rjust(w) for i, (text, w) in enumerate(zip(line, widths, strict=True))
+    )
     return [first, *rest]
 
 

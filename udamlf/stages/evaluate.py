@@ -3,10 +3,12 @@ target labels. Nothing it publishes is an input of a stage that trains."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
+from udamlf.data.dataset import DataSet, Sample
 from udamlf.data.lists import ScenarioData
 from udamlf.evaluation.audit import audit
 from udamlf.evaluation.score import Score, evaluate
@@ -18,6 +20,7 @@ from udamlf.stages.runner import Job
 from udamlf.stages.train import device
 
 SHOWN_IMAGES = 4
+OnPrediction = Callable[[Sample, np.ndarray, np.ndarray, np.ndarray], None]
 
 
 def run(job: Job) -> None:
@@ -45,7 +48,7 @@ def run(job: Job) -> None:
             config.space,
             split,
             config.profile.evaluation,
-            gallery.add if last else None,
+            _keeper(job, gallery, data.dataset(split)) if last else None,
         )
         scores.append(score)
         metrics = score.metrics() | _audit(job, data, number)
@@ -57,6 +60,19 @@ def run(job: Job) -> None:
         np.savez_compressed(handle, **{f"round{r['round']}": s.confusion for r, s in zip(rounds, scores, strict=True)})
     gallery.save(job.out / "figures" / "predictions.png")
     confusion_figure(scores[-1].confusion, config.space, data.kind, job.out / "figures" / "confusion.png")
+
+
+def _keeper(job: Job, gallery: Gallery, dataset: DataSet) -> OnPrediction:
+    """Shows the first images; with the option "predictions" also writes every mask as the data set's test server
+    wants it."""
+    folder = job.options.get("predictions")
+
+    def keep(sample: Sample, image: np.ndarray, truth: np.ndarray, prediction: np.ndarray) -> None:
+        gallery.add(sample, image, truth, prediction)
+        if folder is not None:
+            dataset.write_prediction(folder, sample, prediction, job.config.space)
+
+    return keep
 
 
 def _audit(job: Job, data: ScenarioData, number: int) -> dict[str, float]:

@@ -15,11 +15,15 @@ from udamlf.chain import Request, only_once, step_key
 from udamlf.config import Config
 from udamlf.data.lists import ScenarioData
 from udamlf.errors import UserError
+from udamlf.files import write_json
 from udamlf.launch import StopFlag, identity
 from udamlf.recording import Run, ending
 from udamlf.tracking import DIGEST, KEY, PROCESS, Input, Tracker, git_tags
 
-__all__ = ["Input", "Job", "execute", "run_stage"]
+__all__ = ["Input", "Job", "execute", "publish", "run_stage"]
+
+DONE, OUT = "done.json", "out"
+"""In a stage's work folder: written when its output is whole and only publishing is left; the output."""
 
 
 @dataclass(frozen=True)
@@ -108,19 +112,22 @@ def execute(
         run.set_tags({**tags, **{f"udamlf.input.{name}": given.run_id for name, given in inputs.items()}})
         run.log_params({f"cfg.{name}": value for name, value in config.flat().items()})
         run.log_text(config.to_yaml(), "config.yaml")
-        out = work / "out"
+        out = work / OUT
         shutil.rmtree(out, ignore_errors=True)
+        (work / DONE).unlink(missing_ok=True)
         out.mkdir()
         module = importlib.import_module(f"udamlf.stages.{stage}")
         module.run(Job(config, round, inputs, out, work, run, key, options or {}))
         stop.check()
         result = _read_evaluation(out)
-        run.complete(lambda: _publish(tracker, run_id, out, config, round))
+        write_json(work / DONE, {"run_id": run_id, "round": round, "config": config.model_dump(mode="json")})
+        run.complete(lambda: publish(tracker, run_id, out, config, round))
         shutil.rmtree(work, ignore_errors=True)
     return result
 
 
-def _publish(tracker: Tracker, run_id: str, out: Path, config: Config, round: int) -> None:
+def publish(tracker: Tracker, run_id: str, out: Path, config: Config, round: int) -> None:
+    """Upload a stage's output with its manifest; a checkpoint becomes a LoggedModel too."""
     checkpoint = out / "checkpoint"
     if checkpoint.is_dir():
         tags = {"scenario": config.scenario.name, "method": config.method.name, "seed": str(config.seed)}

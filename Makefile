@@ -1,0 +1,36 @@
+# make demo: the main job on the miniature.  make test: the whole test suite.  Both set up .venv first.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(CURDIR)/$(VENV)/bin
+SCENARIO ?= syn2city
+METHOD ?= st
+# MLflow and its entry points say `python`: the one of the environment.
+export PATH := $(BIN):$(PATH)
+
+.PHONY: demo test lint bench clean
+
+demo: $(VENV)/installed
+	mlflow run . -e self_train -P scenario=$(SCENARIO) -P method=$(METHOD) --env-manager local
+
+test: $(VENV)/installed-test
+	python -m pytest -n 2 -q
+
+lint: $(VENV)/installed-test
+	ruff check .
+	ruff format --check .
+	mypy
+
+bench: $(VENV)/installed
+	for file in benchmarks/*.py; do case $$file in */_*|*/__init__.py) ;; *) python $$file ;; esac; done
+
+$(VENV)/installed: pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e .
+	touch $@
+
+$(VENV)/installed-test: $(VENV)/installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[test]'
+	touch $@
+
+clean:
+	rm -rf $(VENV) mlflow.db mlflow.db.lock mlruns .udamlf
