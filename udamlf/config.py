@@ -12,7 +12,7 @@ import importlib
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -25,6 +25,7 @@ from udamlf.training.schedule import Schedule
 PROJECT_ROOT = Path(__file__).resolve().parents[1]
 CONFIGS = PROJECT_ROOT / "configs"
 Value = TypeVar("Value")
+Share = Annotated[float, Field(ge=0, le=1)]
 
 
 class Strict(BaseModel):
@@ -96,6 +97,13 @@ class Round(Strict):
         "last", description="which weights of the previous training label the target"
     )
     start: Literal["last", "initial"] = Field("last", description="weights the training starts from")
+    labelled: Literal["source_train", "easy_target"] = Field(
+        "source_train", description="easy_target (IntraDA): the pseudo-labelled easy split; the target is the hard one"
+    )
+    source_portion: Share | tuple[Share, ...] = Field(1.0, description="share of the source images used in a round")
+    source_policy: Literal["cumulative", "random"] = Field(
+        "cumulative", description="picks of a round contain those of earlier ones, or are drawn anew (cbst.md 4.6)"
+    )
     pretrain: Part | None = Field(None, description="objective of a self-supervised pre-training before this round")
     reestimate_bn: tuple[Literal["before", "after"], ...] = Field(
         (), description="re-estimate BatchNorm statistics on target images before / after the training"

@@ -7,18 +7,16 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import torch
 
-from udamlf.config import Part, Training
+from udamlf.config import Part
 from udamlf.data.batches import Stream
 from udamlf.data.frames import FrameStore
-from udamlf.data.labels import IGNORE
 from udamlf.data.lists import ScenarioData
-from udamlf.data.resize import resize_label
-from udamlf.data.view import View
 from udamlf.methods.base import BaseObjective, Context, build, counts_source_pixels
 from udamlf.models import checkpoint
 from udamlf.models.base import SegmentationModel, freeze_batchnorm_affine, reestimate_batchnorm
 from udamlf.pseudo_labels import PseudoLabels
 from udamlf.seeding import torch_seed
+from udamlf.stages.domains import Images, training_images
 from udamlf.stages.progress import Progress
 from udamlf.stages.runner import Job
 from udamlf.training.loop import Trainer, reproducible
@@ -36,12 +34,6 @@ def training_seed(job: Job) -> int:
     return torch_seed(job.config.seed, "round", job.round)
 
 
-def class_pixels(frames: FrameStore, num_classes: int) -> np.ndarray:
-    """int64 [images, C]: pixels of each class in each labelled frame."""
-    counts = [np.bincount(frames.label(i).ravel(), minlength=IGNORE + 1)[:num_classes] for i in range(len(frames))]
-    return np.stack(counts).astype(np.int64)
-
-
 def sqrt_median_frequency(pixels: np.ndarray) -> np.ndarray:
     """Class weights sqrt(median frequency / frequency), within 0.3..4; a class that never occurs weighs 1.
 
@@ -57,20 +49,6 @@ def sqrt_median_frequency(pixels: np.ndarray) -> np.ndarray:
     if present.any():
         weights[present] = np.sqrt(np.median(frequency[present]) / frequency[present]).clip(0.3, 4.0)
     return weights
-
-
-def target_reader(frames: FrameStore, labels: PseudoLabels | None) -> Callable[[int], View]:
-    """Target frames with their pseudo-labels, resized to the frame (nearest); all IGNORE where an image has none."""
-    encoded = labels.read_all() if labels else {}
-
-    def read(index: int) -> View:
-        image = frames.image(index)
-        size = (image.shape[0], image.shape[1])
-        png = encoded.get(frames.names[index])
-        label = np.full(size, IGNORE, np.uint8) if png is None else PseudoLabels.decode(png)
-        return View(image, resize_label(label, size, "pillow"))
-
-    return read
 
 
 def reestimate(model: SegmentationModel, frames: FrameStore) -> None:
@@ -100,7 +78,7 @@ def train(
 
     Args:
         objective: what to minimise.
-        labelled: list of the labelled images.
+        labelled: list of the labelled images; a round with ``labelled: easy_target`` takes the easy split instead.
         labels: pseudo-labels of ``target_train``.
         teacher: builds the frozen network of the previous training.
         reestimate_bn: "before" and / or "after".
@@ -112,14 +90,13 @@ def train(
     if training.freeze_bn_affine:
         freeze_batchnorm_affine(model)
 
-    size = config.profile.frames_hw
     batch = training.batch
-    source = data.frames(labelled, size, with_labels=True) if labelled and batch.source else None
-    reads_target = bool(batch.target or reestimate_bn)
-    target = data.frames("target_train", size, with_labels=False) if reads_target else None
+    asked = labelled if batch.source else None
+    with_target = bool(batch.target or reestimate_bn)
+    source, target, frames = training_images(config, data, job.round, asked, labels, with_target)
     weighted = training.class_weights != "none"
     counts = source is not None and (weighted or counts_source_pixels(objective))
-    pixels = class_pixels(source, config.space.num_classes) if source is not None and counts else None
+    pixels = source.class_pixels(config.space.num_classes) if source is not None and counts else None
     weights = sqrt_median_frequency(pixels) if pixels is not None and weighted else None
     context = Context(
         model=model,
@@ -133,53 +110,32 @@ def train(
         label_extras=labels.extras if labels else {},
         teacher=teacher,
     )
-    for name, frames in (("source", source), ("target", target)):
-        if frames is not None:
-            list_name = labelled if name == "source" else "target_train"
-            job.run.log_dataset(str(list_name), data.digest(str(list_name)), name, len(frames))
+    domains = {name: images for name, images in (("source", source), ("target", target)) if images is not None}
+    for name, images in domains.items():
+        job.run.log_dataset(images.list_name, data.digest(images.list_name), name, images.count)
 
-    if target is not None and "before" in reestimate_bn:
-        reestimate(model, target)
-    streams = _streams(job, training, source, target, labels)
-    kept = _run(job, build(objective, context), streams)
-    if target is not None and "after" in reestimate_bn:
-        reestimate(model, target)
+    if frames is not None and "before" in reestimate_bn:
+        reestimate(model, frames)
+    kept = _run(job, build(objective, context), domains)
+    if frames is not None and "after" in reestimate_bn:
+        reestimate(model, frames)
     kept["last"] = model.state_dict()
     checkpoint.save(job.out / "checkpoint", kept, config.backbone(job.round), config.space)
 
 
-def _streams(
-    job: Job, training: Training, source: FrameStore | None, target: FrameStore | None, labels: PseudoLabels | None
-) -> dict[str, Callable[[BaseObjective], Stream]]:
-    """Stream builders: a stream needs the objective's hooks, and the objective the model."""
-    augmentation, seed = training.augmentation, training_seed(job)
-    builders: dict[str, Callable[[BaseObjective], Stream]] = {}
-    if source is not None:
-
-        def read_source(index: int) -> View:
-            return View(source.image(index), source.label(index))
-
-        builders["source"] = lambda hooks: Stream(
-            "source", read_source, len(source), augmentation, augmentation.jitter_source, seed, hooks
-        )
-    if target is not None and training.batch.target:
-        read_target = target_reader(target, labels)
-        builders["target"] = lambda hooks: Stream(
-            "target", read_target, len(target), augmentation, augmentation.jitter_target, seed, hooks
-        )
-    return builders
-
-
-def _run(
-    job: Job, objective: BaseObjective, builders: dict[str, Callable[[BaseObjective], Stream]]
-) -> dict[str, dict[str, torch.Tensor]]:
+def _run(job: Job, objective: BaseObjective, domains: dict[str, Images]) -> dict[str, dict[str, torch.Tensor]]:
     """Run the loop; returns the weights to publish beside the last ones."""
     config = job.config
-    streams = {name: builder(objective) for name, builder in builders.items()}
+    seed, augmentation = training_seed(job), objective.context.training.augmentation
+    jitter = {"source": augmentation.jitter_source, "target": augmentation.jitter_target}
+    streams = {
+        name: Stream(name, images.read, images.count, augmentation, jitter[name], seed, objective)
+        for name, images in domains.items()
+    }
     trainer = Trainer(
         objective,
         streams,
-        seed=training_seed(job),
+        seed=seed,
         key=job.key,
         state_path=job.work / "state.pt",
         precision=config.profile.precision,
