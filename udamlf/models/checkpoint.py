@@ -12,7 +12,8 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
+from safetensors.torch import save as to_safetensors
 from torch import nn
 
 from udamlf.config import Part
@@ -21,6 +22,7 @@ from udamlf.errors import UserError
 from udamlf.files import atomic_file, digest_file, write_json
 from udamlf.models.base import SegmentationModel, build
 
+VERSION = 1
 META = "meta.json"
 FILES = {"last": "model.safetensors", "middle": "middle.safetensors", "teacher": "teacher.safetensors"}
 
@@ -33,9 +35,10 @@ def save(folder: Path, weights: dict[str, dict[str, torch.Tensor]], backbone: Pa
     """
     for variant, state in weights.items():
         with atomic_file(folder / FILES[variant]) as temporary:
-            save_file({name: tensor.detach().cpu().contiguous().clone() for name, tensor in state.items()}, temporary)
+            tensors = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in state.items()}
+            temporary.write_bytes(to_safetensors(tensors))  # an OSError on a full disk, which save_file hides
     meta = {
-        "version": 1,
+        "version": VERSION,
         "backbone": backbone.model_dump(),
         "label_space": space.name,
         "classes": list(space.classes),
@@ -48,9 +51,12 @@ def _meta(folder: Path) -> dict[str, Any]:
     path = folder / META
     try:
         meta: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        return meta if meta["version"] == 1 and meta["files"] else {}
+        version = meta["version"]
+        if version == VERSION and all(meta[key] for key in ("backbone", "label_space", "classes", "files")):
+            return meta
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise UserError(f"no readable checkpoint in {folder} ({error})", f"{META} written by udamlf") from error
+        raise UserError(f"no readable checkpoint in {folder} ({error!r})", f"{META} written by udamlf") from error
+    raise UserError(f"the checkpoint in {folder} has version {version}", f"version {VERSION}", "train it again")
 
 
 def read_state(folder: Path, space: LabelSpace, variant: str = "last") -> tuple[Part, dict[str, torch.Tensor]]:
@@ -60,9 +66,9 @@ def read_state(folder: Path, space: LabelSpace, variant: str = "last") -> tuple[
         UserError: missing, damaged, or of another label space, or without the variant.
     """
     meta = _meta(folder)
-    if meta.get("label_space") != space.name:
-        message = f"the checkpoint in {folder} is of label space {meta.get('label_space')}"
-        raise UserError(message, space.name, "a run of the same scenario")
+    if meta["label_space"] != space.name or meta["classes"] != list(space.classes):
+        message = f"the checkpoint in {folder} is of label space {meta['label_space']}: {', '.join(meta['classes'])}"
+        raise UserError(message, f"{space.name}: {', '.join(space.classes)}", "a run of the same scenario")
     if variant not in meta["files"]:
         raise UserError(f"{folder} has no {variant!r} weights", f"one of: {', '.join(meta['files'])}")
     path = folder / FILES[variant]

@@ -6,7 +6,8 @@ optimiser, the modules an objective keeps (teacher, discriminator, prototypes) a
 
 from __future__ import annotations
 
-import pickle
+import hashlib
+import io
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,8 @@ from torch.optim import Optimizer
 
 from udamlf.errors import UserError
 from udamlf.files import atomic_file
+
+DIGEST_BYTES = hashlib.sha256().digest_size
 
 
 class TrainState:
@@ -31,15 +34,25 @@ class TrainState:
         self.modules, self.optimisers, self.key, self.step = modules, optimisers, key, 0
 
     def save(self, path: Path) -> None:
-        """Write the state atomically: a killed writer leaves the previous state."""
+        """Write the state atomically: a killed writer leaves the previous state.
+
+        The file is a SHA-256 digest and what ``torch.save`` writes, whose own checksums nothing checks: a flipped bit
+        would silently become a weight.
+
+        Raises:
+            UserError: the disk is full or the folder cannot be written; the previous state is kept.
+        """
         payload = {
             "key": self.key,
             "step": self.step,
             "modules": {name: module.state_dict() for name, module in self.modules.items()},
             "optimisers": {name: optimiser.state_dict() for name, optimiser in self.optimisers.items()},
         }
-        with atomic_file(path) as temporary:
-            torch.save(payload, temporary)
+        buffer = io.BytesIO()
+        torch.save(payload, buffer)
+        with atomic_file(path) as temporary, open(temporary, "wb") as handle:
+            handle.write(hashlib.sha256(buffer.getbuffer()).digest())
+            handle.write(buffer.getbuffer())
 
     def load(self, path: Path, device: torch.device) -> bool:
         """Go on from ``path`` if it is there.
@@ -53,11 +66,11 @@ class TrainState:
         if not path.exists():
             return False
         hint = f"rm {path}   # starts this training over"
-        try:
-            payload: dict[str, Any] = torch.load(path, map_location=device, weights_only=True)
-        except (RuntimeError, EOFError, OSError, pickle.UnpicklingError, KeyError) as error:
-            raise UserError(f"{path} is damaged: {error}", "a training state written by udamlf", hint) from error
-        if payload.get("key") != self.key:
+        data = memoryview(path.read_bytes())
+        if hashlib.sha256(data[DIGEST_BYTES:]).digest() != data[:DIGEST_BYTES]:
+            raise UserError(f"{path} is damaged", "a training state written by udamlf", hint)
+        payload: dict[str, Any] = torch.load(io.BytesIO(data[DIGEST_BYTES:]), map_location=device, weights_only=True)
+        if payload["key"] != self.key:
             raise UserError(f"{path} belongs to another training", f"key {self.key[:12]}", hint)
         for name, module in self.modules.items():
             module.load_state_dict(payload["modules"][name])
