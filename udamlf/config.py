@@ -162,6 +162,9 @@ class Augmentation(Strict):
     cbst_length: int | None = Field(
         None, description="with scale_range: CBST's integer rule for square crops; its value is the native width"
     )
+    nominal_width: int | None = Field(
+        None, description="ProDA's weak view: resized to scale_range times this width, then cropped; mirrored at 0.5"
+    )
     brightness_contrast: float = Field(0.0, ge=0, le=1, description="probability of IAST's brightness/contrast step")
     flip: float = Field(0.5, ge=0, le=1, description="probability of a mirror")
     jitter_source: float = Field(0.0, ge=0, description="photometric jitter strength on source images")

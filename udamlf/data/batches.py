@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 
 import numpy as np
@@ -18,7 +18,10 @@ from torch import Tensor
 
 from udamlf.config import Augmentation
 from udamlf.data.crops import training_crop
+from udamlf.data.augment.geometry import Geometry
+from udamlf.data.augment.geometry import Geometry
 from udamlf.data.augment.photometric import jitter
+from udamlf.data.augment.weak_view import WeakView
 from udamlf.data.view import SampleHooks, View
 from udamlf.seeding import rng
 
@@ -27,13 +30,15 @@ MAX_CROP_ATTEMPTS = 10
 
 @dataclass
 class HostDomain:
-    """A domain's part of a batch on the host: uint8 images [N, H, W, 3], uint8 maps [N, H, W]."""
+    """A domain's part of a batch on the host: uint8 images [N, H, W, 3], uint8 maps [N, H, W], arrays [N, ...]."""
 
     images: Tensor
     labels: Tensor
     maps: dict[str, Tensor]
     views: dict[str, Tensor]
     index: list[int]
+    arrays: dict[str, Tensor] = field(default_factory=dict)
+    geometries: list[Geometry | WeakView | None] = field(default_factory=list)
 
 
 class Stream:
@@ -72,8 +77,12 @@ class Stream:
         index = int(self._permutation(number // self.count)[number % self.count])
         index, drawn = self.hooks.pick(self.domain, index, draw)
         frame = self.hooks.before_geometry(self.domain, self.read(index), draw, self.read)
+
+        def place(geometry: Geometry) -> Geometry:
+            return self.hooks.place(self.domain, frame, geometry, draw)
+
         for _ in range(MAX_CROP_ATTEMPTS):
-            view = training_crop(frame, self.augmentation, draw)
+            view = training_crop(frame, self.augmentation, draw, place)
             if self.hooks.accept(self.domain, view, drawn):
                 break
         if self.jitter_strength > 0:
@@ -111,6 +120,8 @@ class Batches:
             maps={name: stack([v.maps[name] for v in views]) for name in views[0].maps},
             views={name: stack([v.images[name] for v in views]) for name in views[0].images},
             index=[index for _, index in samples],
+            arrays={name: stack([v.arrays[name] for v in views]) for name in views[0].arrays},
+            geometries=[v.geometry for v in views],
         )
 
     def __iter__(self) -> Iterator[tuple[int, dict[str, HostDomain]]]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from udamlf.config import Augmentation
@@ -14,6 +16,7 @@ from udamlf.data.augment.geometry import (
     whole_image,
 )
 from udamlf.data.augment.photometric import random_brightness_contrast
+from udamlf.data.augment.weak_view import WeakView, draw_weak_view, weak_image, weak_label
 from udamlf.data.view import View
 
 
@@ -35,8 +38,19 @@ def draw_geometry(image_hw: tuple[int, int], augmentation: Augmentation, rng: np
 
 def training_crop(frame: View, augmentation: Augmentation, rng: np.random.Generator) -> View:
     """One augmented crop of ``frame``; the frame is not changed."""
-    geometry = draw_geometry((frame.image.shape[0], frame.image.shape[1]), augmentation, rng)
-    image, label, *maps = apply_geometry(geometry, frame.image, frame.label, *frame.maps.values())
+    image_hw = (frame.image.shape[0], frame.image.shape[1])
+    geometry: Geometry | WeakView
+    if augmentation.nominal_width is not None:
+        factor, crop_hw = augmentation.scale_range or (1.0, 1.0), augmentation.crop_hw or image_hw
+        geometry = draw_weak_view(rng, image_hw, crop_hw, augmentation.nominal_width, factor)
+        image, label, *maps = (
+            weak_image(frame.image, geometry),
+            *(weak_label(values, geometry) for values in (frame.label, *frame.maps.values())),
+        )
+    else:
+        geometry = draw_geometry(image_hw, augmentation, rng)
+        image, label, *maps = apply_geometry(geometry, frame.image, frame.label, *frame.maps.values())
     if augmentation.brightness_contrast > 0:
         image = random_brightness_contrast(image, rng, augmentation.brightness_contrast)
-    return View(image, label, dict(zip(frame.maps, maps, strict=True)))
+    named = dict(zip(frame.maps, maps, strict=True))
+    return View(image, label, named, dict(frame.images), dict(frame.arrays), geometry)

@@ -7,6 +7,11 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from udamlf.data.augment.geometry import Geometry
+
+from udamlf.data.augment.geometry import Geometry
+from udamlf.data.augment.weak_view import WeakView
+
 
 @dataclass
 class View:
@@ -16,13 +21,17 @@ class View:
         image: uint8 RGB [H, W, 3].
         label: uint8 [H, W] train ids, all IGNORE where the sample has no label.
         maps: further label-like maps [H, W] that follow the geometry (nearest neighbour).
-        images: further views [H, W, 3] uint8 RGB made after the geometry, e.g. the strong view.
+        images: further views [H, W, 3] uint8 RGB that no geometry touches: the whole frame, the strong view of a crop.
+        arrays: further arrays that no geometry touches: soft labels of the whole frame, where a strong view's cells lie.
+        geometry: how the crop was cut from the frame; None for a whole frame.
     """
 
     image: np.ndarray
     label: np.ndarray
     maps: dict[str, np.ndarray] = field(default_factory=dict)
     images: dict[str, np.ndarray] = field(default_factory=dict)
+    arrays: dict[str, np.ndarray] = field(default_factory=dict)
+    geometry: Geometry | WeakView | None = None
 
 
 class SampleHooks:
@@ -35,6 +44,10 @@ class SampleHooks:
     def before_geometry(self, domain: str, view: View, rng: np.random.Generator, read: Callable[[int], View]) -> View:
         """Change a whole frame before it is cropped (copy-paste); ``read`` gives other frames of the same domain."""
         return view
+
+    def place(self, domain: str, view: View, geometry: Geometry, rng: np.random.Generator) -> Geometry:
+        """Move the box that was drawn for a crop of ``view`` (mining), its size kept."""
+        return geometry
 
     def accept(self, domain: str, view: View, drawn: int | None) -> bool:
         """Whether a crop shows enough of the class it was ``drawn`` for; False draws another crop of the frame."""

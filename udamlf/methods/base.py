@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
@@ -18,6 +18,8 @@ from pydantic import ValidationError
 from torch import Tensor, nn
 
 from udamlf.config import OptimiserConfig, Part, Strict, Training, nearest
+from udamlf.data.augment.geometry import Geometry
+from udamlf.data.augment.weak_view import WeakView
 from udamlf.data.labels import LabelSpace
 from udamlf.data.view import SampleHooks
 from udamlf.errors import UserError
@@ -38,6 +40,8 @@ class Domain:
         maps: further int64 maps [N, H, W].
         views: further normalised images [N, 3, H, W].
         index: positions of the samples in their list, [N].
+        arrays: further arrays [N, ...].
+        geometries: how each crop was cut from its frame.
     """
 
     images: Tensor
@@ -45,6 +49,8 @@ class Domain:
     maps: dict[str, Tensor]
     views: dict[str, Tensor]
     index: list[int]
+    arrays: dict[str, Tensor] = field(default_factory=dict)
+    geometries: list[Geometry | WeakView | None] = field(default_factory=list)
 
 
 @dataclass
@@ -122,6 +128,11 @@ class BaseObjective(SampleHooks):
     def losses(self, batch: Batch) -> Losses:
         """Unweighted losses of a batch, all evaluated with the same weights, before any optimiser steps."""
         raise TypeError(f"{type(self).__name__} defines no losses")
+
+    def parts(self, batch: Batch) -> Iterator[Losses]:
+        """The losses in parts, each of which is back-propagated before the next one is computed: less memory where they
+        share no graph. The default is one part."""
+        yield self.losses(batch)
 
     def after_step(self, step: int) -> None:
         """EMA, prototypes: what happens after the optimisers of step ``step`` have stepped."""

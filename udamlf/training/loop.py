@@ -40,6 +40,8 @@ def to_domain(host: HostDomain, model: SegmentationModel, device: torch.device, 
         maps={name: maps(value) for name, value in host.maps.items()},
         views={name: images(value) for name, value in host.views.items()},
         index=host.index[part],
+        arrays={name: value[part].to(device, non_blocking=True) for name, value in host.arrays.items()},
+        geometries=host.geometries[part],
     )
 
 
@@ -114,7 +116,7 @@ class Trainer:
             should_stop: asked between steps; when true the state is saved and ``KeyboardInterrupt`` is raised.
 
         Raises:
-            UserError: a loss or a gradient is not finite; the weights of the last good step are kept in the state.
+            UserError: a loss or a gradient is not finite; the state of the last good step is saved.
         """
         if self.state_path is not None:
             self.state.load(self.state_path, self.device)
@@ -122,18 +124,32 @@ class Trainer:
         saved = logged = time.monotonic()
         first = self.state.step
         for step, host in Batches(self.streams, first, self.steps, self.workers):
-            self._step(step, host)
+            self._guarded_step(step, host)
             self.state.step = step + 1
             on_step(step + 1)
             now = time.monotonic()
             if (step + 1) % LOG_EVERY_STEPS == 0 or step + 1 == self.steps:
                 on_metrics(self._metrics(now - logged), step + 1)
                 logged = now
-            if self.state_path is not None and (now - saved > self.save_every_s or should_stop()):
+            stop = should_stop()
+            if self.state_path is not None and (now - saved > self.save_every_s or stop):
                 self.state.save(self.state_path)
                 saved = now
-            if should_stop():
+            if stop:
                 raise KeyboardInterrupt
+
+    def _guarded_step(self, step: int, host: dict[str, HostDomain]) -> None:
+        """One step; when it fails, everything is as it was before it, and saved."""
+        buffers = [buffer for module in self.state.modules.values() for buffer in module.buffers()]
+        before = [buffer.clone() for buffer in buffers]  # a forward pass moves BatchNorm statistics before it fails
+        try:
+            self._step(step, host)
+        except UserError:
+            for buffer, value in zip(buffers, before, strict=True):
+                buffer.copy_(value)
+            if self.state_path is not None:
+                self.state.save(self.state_path)
+            raise
 
     def _step(self, step: int, host: dict[str, HostDomain]) -> None:
         self._set_learning_rates(step)
@@ -150,11 +166,16 @@ class Trainer:
                 name: to_domain(domain, self.model, self.device, slices[name][micro]) for name, domain in host.items()
             }
             batch = Batch(step, micro, self.seed, domains.get("source"), domains.get("target"))
-            with self._autocast():
-                losses = self.objective.losses(batch)
-            self._backward(losses, parameters, count, step, batch)
-        for name, optimiser in self.optimisers.items():
-            self._check_gradients(parameters[name], step)
+            parts = self.objective.parts(batch)
+            while True:
+                with self._autocast():
+                    losses = next(parts, None)
+                if losses is None:
+                    break
+                self._backward(losses, parameters, count, step, batch)
+        for owned in parameters.values():  # all of them before any network moves
+            self._check_gradients(owned, step)
+        for optimiser in self.optimisers.values():
             optimiser.step()
             optimiser.zero_grad(set_to_none=True)
         self.objective.after_step(step)
