@@ -138,7 +138,7 @@ def _light(image: Planes, c: Canvas, xs: np.ndarray, world: Planes, is_sky: np.n
     deepest = strength * dice.uniform(0.25, 0.52)
     shade = np.clip((blobs - dice.uniform(0.1, 0.8)) * 3.0, 0.0, 1.0)
     shade *= deepest
-    sun = strength * dice.uniform(-0.42, 0.42) * (2.2 * xs) * np.exp(depth * (-1 / 25.0))
+    sun = strength * dice.uniform(-0.42, 0.42) * (1.2 * xs) * np.exp(depth * (-1 / 25.0))
     shade[is_sky] = 0.0
     sun[is_sky] = 0.0
     for plane, share, warm in zip(image, (1.0, 0.96, 0.82), (1.15, 1.0, 0.75), strict=True):
@@ -178,13 +178,13 @@ def _expose(image: Planes, dice: Dice, strength: float, texture: float) -> np.nd
         sigma = 1.6 * strength * dice.unit()
         if sigma > 0.15:
             small = np.stack([cv2.GaussianBlur(p, (0, 0), sigma) for p in small])
-        matrix = np.eye(3) + 0.25 * strength * np.array([dice.normal() for _ in range(9)]).reshape(3, 3)
-        matrix *= np.exp(0.5 * strength * dice.normal())
+        matrix = np.eye(3) + 0.13 * strength * np.array([dice.normal() for _ in range(9)]).reshape(3, 3)
+        matrix *= np.exp(0.28 * strength * dice.normal())
         small = np.tensordot(matrix.astype(np.float32), small, 1)
         y, x = np.ogrid[-1 : 1 : height * 1j, -1 : 1 : width * 1j]  # type: ignore[misc]
         small *= (1.0 - 0.5 * strength * dice.unit() * (x * x + y * y) / 2).astype(np.float32)
-        small = np.clip(small, 0.0, 1.5) ** np.float32(np.exp(0.5 * strength * dice.normal()))
-        small = (small - 0.5) * np.float32(1.0 - 0.5 * strength * dice.unit()) + np.float32(0.5)
-    noise = 0.006 + 0.05 * strength + 0.012 * texture
+        small = np.clip(small, 0.0, 1.5) ** np.float32(np.exp(0.28 * strength * dice.normal()))
+        small = (small - 0.5) * np.float32(1.0 - 0.4 * strength * dice.unit()) + np.float32(0.5)
+    noise = 0.008 + 0.015 * strength + 0.003 * texture
     small = small + np.float32(noise) * np.stack([_white(dice, (height, width)) for _ in range(3)])
     return np.clip(small.transpose(1, 2, 0) * 255.0 + 0.5, 0, 255).astype(np.uint8)

@@ -72,9 +72,10 @@ class Dice:
 
 @dataclass(frozen=True)
 class Thing:
-    """What the parts of one object share: its novelty t, its gain per colour channel, its look's seeds."""
+    """What the parts of one object share: its novelty t, how much t varies within it, its gain per channel."""
 
-    t: float
+    t: float = 0.0
+    field: float = 0.0
     gain: RGB = (1.0, 1.0, 1.0)
 
 
@@ -110,12 +111,13 @@ class Canvas:
     def thing(self, material: str, lively: bool = False) -> Thing:
         """A new object: draws its t; ``lively`` also draws a gain (exp of N(0, .35), channels by N(0, .18))."""
         dice, style = self.dice, self.style
-        t = dice.uniform(0.0, style.novelty) * MATERIALS[material].scale
+        scale = MATERIALS[material].scale
+        t, field = dice.uniform(0.0, style.novelty) * scale, style.novelty_field * scale
         if not lively or style.novelty == 0:
-            return Thing(t)
+            return Thing(t, field)
         common = 0.35 * dice.normal()
         red, green, blue = (math.exp(min(common + 0.18 * dice.normal(), 0.6)) for _ in range(3))
-        return Thing(t, (red, green, blue))
+        return Thing(t, field, (red, green, blue))
 
     def _colour(self, options: tuple[HSV, ...], spread: float, hue_shift: float, value_scale: float) -> RGB:
         hue, saturation, value = self.dice.pick(options)
@@ -139,7 +141,7 @@ class Canvas:
         else:
             plane = (0.0, 0.0, 1.0 / at)
         gains = thing.gain
-        field = 0.0 if kind == SKY else style.novelty_field
+        field = 0.0 if kind == SKY else thing.field
         self.rows.append((
             *(g * shade * k for g, k in zip(game, gains, strict=True)),
             *(g * shade * k for g, k in zip(new, gains, strict=True)),

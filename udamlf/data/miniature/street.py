@@ -265,13 +265,13 @@ def _objects(c: Canvas, street: Street) -> list[Paint]:
         z = dice.uniform(8, 24)
         add(things.traffic_sign, kerbside(z)[0], z)
     for _ in range(dice.count(layout.people)):
-        z = dice.uniform(6, 28)
+        z = dice.uniform(5, 20)
         x = kerbside(z)[0] if dice.chance(0.75) else dice.uniform(max(left, -0.45 * z), min(right, 0.45 * z))
         for i in range(1 + int(dice.unit() * 2)):
             add(things.person, x + 0.75 * i, z + 0.3 * i)
     for paint, count in ((things.motorcycle, layout.motorcycles), (things.bicycle, layout.bicycles)):
         for _ in range(dice.count(count)):
-            z, ridden = dice.uniform(5.0, 15.0), dice.chance(0.6)
+            z, ridden = dice.uniform(4.5, 13.0), dice.chance(0.6)
             limit = 0.42 * z
             x = dice.uniform(max(left, -limit), min(right, limit)) if ridden else kerbside(z, 0.42)[0]
             for i in range(1 if ridden else 1 + int(dice.unit() * 2.5)):

@@ -27,7 +27,7 @@ def _bar(c: Canvas, surface: int, p: tuple[float, float], q: tuple[float, float]
 
 
 def _shadow(c: Canvas, x0: float, x1: float, z0: float, z1: float) -> None:
-    c.ground(c.surface("road", "road", Thing(0.0), GROUND, shade=0.42), x0, x1, z0, z1)
+    c.ground(c.surface("road", "road", Thing(), GROUND, shade=0.42), x0, x1, z0, z1)
 
 
 def _visible_side(x0: float, x1: float) -> float | None:
@@ -104,7 +104,7 @@ def truck(c: Canvas, x: float, z: float, towards: bool) -> None:
     start = z + 1.5 if towards else z
     _box(c, "truck", x, start, (2.45, height, length), thing)
     if towards:
-        _box(c, "truck", x, z, (2.3, 2.35, 1.5), Thing(thing.t * 0.8))
+        _box(c, "truck", x, z, (2.3, 2.35, 1.5), Thing(0.8 * thing.t, thing.field))
         c.rectangle(c.surface("truck", "glass", thing, FRONT, z), x - 1.0, x + 1.0, 1.35, 2.1, z)
     else:
         seam = c.surface("truck", "tyre", thing, FRONT, z)
@@ -145,7 +145,7 @@ def train(c: Canvas, x: float, z: float) -> None:
     """A tram: long and narrow, a stripe along it, rails before it, a pantograph line above."""
     thing = c.thing("train")
     height = c.dice.uniform(3.3, 3.7)
-    rail = c.surface("road", "pole", Thing(0.0), GROUND)
+    rail = c.surface("road", "pole", Thing(), GROUND)
     for offset in (-0.75, 0.75):
         c.ground(rail, x + offset - 0.06, x + offset + 0.06, 1.5, z)
     _windowed(c, "train", x, z, (2.4, height, c.dice.uniform(22.0, 32.0)), thing, 1.35, 2.6, 2.2)

@@ -24,7 +24,7 @@ from udamlf.data.miniature.style import CAMERA, CAMERA_RAIN, GAME, GAME_SYNTHIA,
 from udamlf.errors import UserError
 from udamlf.files import atomic_folder, cache_folder, digest_json, file_lock, write_json
 
-VERSION = 1
+VERSION = 2
 """Raise when the pixels of a frame change."""
 MARKER = "miniature.json"
 _CHUNK = 25  # frames per task of a worker
