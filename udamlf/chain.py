@@ -233,7 +233,7 @@ class Chain:
             "rounds": str(config.method.rounds),
             "split": config.report_split,
             "label_space": config.scenario.label_space,
-            "overrides": " ".join(overrides),
+            "overrides": shlex.join(overrides),
             "udamlf.config": digest_json(rest),
             "udamlf.data": digest_json(lists),
         }
@@ -247,6 +247,7 @@ class Chain:
         parent.log_params({f"cfg.{key}": value for key, value in self.config.flat().items()})
         parent.set_tags({**self.parent_tags(), PROCESS: identity()})
         parent.log_text(self.config.to_yaml(), "config.yaml")
+        parent.flush()
         done: dict[Step, Done] = {}
         steps = plan(self.config) if steps is None else steps
         for position, step in enumerate(steps, 1):

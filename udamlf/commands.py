@@ -91,9 +91,12 @@ def _recording(tracker: Tracker, run_id: str, stop: StopFlag) -> Iterator[Run]:
     work = tracker.work / "runs" / run_id
     with only_once(work.with_suffix(".lock"), run_id):
         run = Run(tracker, run_id, work, stop)
-        yield run
-        run.complete()
-        shutil.rmtree(work, ignore_errors=True)
+        try:
+            yield run
+            run.complete()
+        finally:
+            if run.flush():
+                shutil.rmtree(work, ignore_errors=True)
 
 
 def _report(chain: Chain, run: Run, done: Sequence[Done], run_ids: Sequence[str]) -> str:
@@ -103,7 +106,12 @@ def _report(chain: Chain, run: Run, done: Sequence[Done], run_ids: Sequence[str]
     run.set_description(f"{tables.render(rows, 'markdown')}\n\n```\n{chain.request.command()}\n```\n")
     for figure in sorted((done[-1].result.path / "figures").glob("*.png")):
         run.log_file(figure, "figures")
-    scores = {row.label: {name: value.mean if value else None for name, value in row.iou.items()} for row in rows}
+    scores = {
+        row.label(compare.shared_overrides(rows)): {
+            name: value.mean if value else None for name, value in row.iou.items()
+        }
+        for row in rows
+    }
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "classes.png"
         class_bars(scores, chain.config.space, chain.data.kind, path)

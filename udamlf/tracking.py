@@ -6,6 +6,7 @@ Tags with a plain name (``method``, ``scenario``, ``stage`` …) are for people 
 from __future__ import annotations
 
 import contextlib
+import getpass
 import json
 import logging
 import os
@@ -122,7 +123,7 @@ class Tracker:
 
     def create_run(self, name: str, tags: Mapping[str, str], parent: str | None = None) -> str:
         """Create a run (RUNNING) and return its id; until a process adopts it, it is this process's."""
-        described = {PROCESS: identity(), "mlflow.user": os.environ.get("USER", ""), **git_tags(), **tags}
+        described = {PROCESS: identity(), "mlflow.user": getpass.getuser(), **git_tags(), **tags}
         if parent:
             described[PARENT] = parent
         return str(self.client.create_run(self.experiment_id, tags=described, run_name=name).info.run_id)

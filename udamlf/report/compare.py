@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -49,10 +50,10 @@ class Row:
     miou: dict[str, Mean | None]
     iou: dict[str, Mean | None]
 
-    @property
-    def label(self) -> str:
-        """Method and what sets it apart."""
-        return f"{self.method} ({self.overrides})" if self.overrides else self.method
+    def label(self, shared: Sequence[str] = ()) -> str:
+        """Method and what sets it apart, beside the overrides that all rows share."""
+        own = [text for text in shlex.split(self.overrides) if text not in shared]
+        return f"{self.method} ({shlex.join(own)})" if own else self.method
 
     def to_json(self) -> dict[str, Any]:
         """The published form."""
@@ -68,6 +69,11 @@ class Row:
             "miou": {name: value.to_json() if value else None for name, value in self.miou.items()},
             "iou": {name: value.to_json() if value else None for name, value in self.iou.items()},
         }
+
+
+def shared_overrides(rows: Sequence[Row]) -> list[str]:
+    """Overrides that every row has, in the first row's order."""
+    return [text for text in shlex.split(rows[0].overrides) if all(text in shlex.split(r.overrides) for r in rows)]
 
 
 def collect(tracker: Tracker, scenario: str | None = None) -> list[Row]:

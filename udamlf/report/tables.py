@@ -5,12 +5,13 @@ from __future__ import annotations
 import csv
 import io
 import json
+import shlex
 from collections.abc import Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
 from udamlf.data.labels import LabelSpace
-from udamlf.report.compare import Mean, Row
+from udamlf.report.compare import Mean, Row, shared_overrides
 from udamlf.report.figures import KINDS
 
 NOT_IN_SOURCE, ABSENT = "not in source", "-"
@@ -26,7 +27,9 @@ def render(rows: Sequence[Row], form: str) -> str:
     tables = []
     for _, group in groupby(rows, lambda row: (row.scenario, row.data, row.profile, row.split, row.space.name)):
         chosen = list(group)
-        tables.append(f"{title(chosen[0])}\n\n{draw(_cells(chosen))}")
+        shared = shared_overrides(chosen)
+        head = title(chosen[0]) + (f", with {shlex.join(shared)}" if shared else "")
+        tables.append(f"{head}\n\n{draw(_cells(chosen))}")
     return "\n\n".join(tables) if tables else "no finished chain in this store: start one with `udamlf run`"
 
 
@@ -61,7 +64,8 @@ def render_evaluation(result: Mapping[str, Any], space: LabelSpace) -> str:
 def _cells(rows: Sequence[Row]) -> list[list[str]]:
     """A table with a line for every subset and class, and a column for every method."""
     space = rows[0].space
-    table = [["", *(row.label for row in rows)], ["seeds", *(" ".join(map(str, row.seeds)) for row in rows)]]
+    shared = shared_overrides(rows)
+    table = [["", *(row.label(shared) for row in rows)], ["seeds", *(" ".join(map(str, row.seeds)) for row in rows)]]
     for name in space.subsets:
         table.append([f"mIoU {name}", *(cell(row.miou[name], name, space) for row in rows)])
     for name in (*space.classes, *space.not_in_source):

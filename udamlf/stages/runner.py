@@ -112,17 +112,26 @@ def execute(
         run.set_tags({**tags, **{f"udamlf.input.{name}": given.run_id for name, given in inputs.items()}})
         run.log_params({f"cfg.{name}": value for name, value in config.flat().items()})
         run.log_text(config.to_yaml(), "config.yaml")
-        out = work / OUT
-        shutil.rmtree(out, ignore_errors=True)
-        (work / DONE).unlink(missing_ok=True)
-        out.mkdir()
-        module = importlib.import_module(f"udamlf.stages.{stage}")
-        module.run(Job(config, round, inputs, out, work, run, key, options or {}))
-        stop.check()
-        result = _read_evaluation(out)
-        write_json(work / DONE, {"run_id": run_id, "round": round, "config": config.model_dump(mode="json")})
-        run.complete(lambda: publish(tracker, run_id, out, config, round))
+        try:
+            result = _do(stage, Job(config, round, inputs, work / OUT, work, run, key, options or {}), tracker)
+        except BaseException:
+            run.flush()  # what was measured up to here
+            raise
         shutil.rmtree(work, ignore_errors=True)
+    return result
+
+
+def _do(stage: str, job: Job, tracker: Tracker) -> dict[str, Any]:
+    """Run the stage and publish what it wrote; returns its evaluation."""
+    shutil.rmtree(job.out, ignore_errors=True)
+    (job.work / DONE).unlink(missing_ok=True)
+    job.out.mkdir()
+    importlib.import_module(f"udamlf.stages.{stage}").run(job)
+    job.run.stop.check()
+    result = _read_evaluation(job.out)
+    config = job.config.model_dump(mode="json")
+    write_json(job.work / DONE, {"run_id": job.run.run_id, "round": job.round, "config": config})
+    job.run.complete(lambda: publish(tracker, job.run.run_id, job.out, job.config, job.round))
     return result
 
 
