@@ -50,7 +50,12 @@ class Request:
 
     def resolve(self) -> Config:
         """The checked configuration. UserError: see ``config.resolve``."""
-        return resolve(**{name: getattr(self, name) for name in self.__dataclass_fields__})
+        fields = {name: getattr(self, name) for name in self.__dataclass_fields__}
+        return resolve(**{**fields, "data_root": self._absolute_root()})
+
+    def _absolute_root(self) -> str | None:
+        """The data root in a form that other processes and later commands find."""
+        return str(Path(self.data_root).expanduser().absolute()) if self.data_root else None
 
     def parameters(self) -> dict[str, str]:
         """As parameters of the MLproject, valid in any folder."""
@@ -60,7 +65,7 @@ class Request:
             "profile": _absolute_yaml(self.profile),
             "seed": str(self.seed),
             "rounds": "" if self.rounds is None else str(self.rounds),
-            "data_root": str(Path(self.data_root).expanduser().absolute()) if self.data_root else "",
+            "data_root": self._absolute_root() or "",
             "set": shlex.join(self.overrides),
         }
         return {name: value for name, value in values.items() if value}

@@ -106,12 +106,8 @@ def _report(chain: Chain, run: Run, done: Sequence[Done], run_ids: Sequence[str]
     run.set_description(f"{tables.render(rows, 'markdown')}\n\n```\n{chain.request.command()}\n```\n")
     for figure in sorted((done[-1].result.path / "figures").glob("*.png")):
         run.log_file(figure, "figures")
-    scores = {
-        row.label(compare.shared_overrides(rows)): {
-            name: value.mean if value else None for name, value in row.iou.items()
-        }
-        for row in rows
-    }
+    shared = compare.shared_overrides(rows)
+    scores = {r.label(shared): {name: value.mean if value else None for name, value in r.iou.items()} for r in rows}
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "classes.png"
         class_bars(scores, chain.config.space, chain.data.kind, path)
@@ -151,8 +147,11 @@ def evaluate_run(
     with ending(tracker, child):
         options = {"predictions": predictions} if predictions else {}
         found = execute("evaluate", config, 0, inputs, tracker, child, f"evaluate-{child}", {}, stop, options)
-    names = ("split", "images", "protocol", "miou", "iou")
-    return {"run_id": run_id, **{name: found[name] for name in names}}, config
+    space = config.space
+    result = {"run_id": run_id, **{name: found[name] for name in ("split", "images", "protocol")}}
+    result["miou"] = {name: found["miou"][name] for name in space.subsets}
+    result["iou"] = {name: found["iou"][name] for name in (*space.classes, *space.not_in_source)}
+    return result, config
 
 
 def _check_training(tracker: Tracker, run_id: str) -> None:
