@@ -17,11 +17,10 @@ import torch
 from torch import Tensor
 
 from udamlf.config import Augmentation
-from udamlf.data.crops import training_crop
-from udamlf.data.augment.geometry import Geometry
 from udamlf.data.augment.geometry import Geometry
 from udamlf.data.augment.photometric import jitter
 from udamlf.data.augment.weak_view import WeakView
+from udamlf.data.crops import training_crop
 from udamlf.data.view import SampleHooks, View
 from udamlf.seeding import rng
 

@@ -36,8 +36,13 @@ def draw_geometry(image_hw: tuple[int, int], augmentation: Augmentation, rng: np
     return scale_crop(rng, image_hw, (1.0, 1.0), output_hw, augmentation.flip)
 
 
-def training_crop(frame: View, augmentation: Augmentation, rng: np.random.Generator) -> View:
-    """One augmented crop of ``frame``; the frame is not changed."""
+Place = Callable[[Geometry], Geometry]
+
+
+def training_crop(
+    frame: View, augmentation: Augmentation, rng: np.random.Generator, place: Place = lambda geometry: geometry
+) -> View:
+    """One augmented crop of ``frame``, whose box ``place`` may move (not ProDA's); the frame is not changed."""
     image_hw = (frame.image.shape[0], frame.image.shape[1])
     geometry: Geometry | WeakView
     if augmentation.nominal_width is not None:
@@ -48,7 +53,7 @@ def training_crop(frame: View, augmentation: Augmentation, rng: np.random.Genera
             *(weak_label(values, geometry) for values in (frame.label, *frame.maps.values())),
         )
     else:
-        geometry = draw_geometry(image_hw, augmentation, rng)
+        geometry = place(draw_geometry(image_hw, augmentation, rng))
         image, label, *maps = apply_geometry(geometry, frame.image, frame.label, *frame.maps.values())
     if augmentation.brightness_contrast > 0:
         image = random_brightness_contrast(image, rng, augmentation.brightness_contrast)

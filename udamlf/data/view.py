@@ -8,8 +8,6 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from udamlf.data.augment.geometry import Geometry
-
-from udamlf.data.augment.geometry import Geometry
 from udamlf.data.augment.weak_view import WeakView
 
 
@@ -22,7 +20,7 @@ class View:
         label: uint8 [H, W] train ids, all IGNORE where the sample has no label.
         maps: further label-like maps [H, W] that follow the geometry (nearest neighbour).
         images: further views [H, W, 3] uint8 RGB that no geometry touches: the whole frame, the strong view of a crop.
-        arrays: further arrays that no geometry touches: soft labels of the whole frame, where a strong view's cells lie.
+        arrays: further arrays that no geometry touches: soft labels of the whole frame, cells of a strong view.
         geometry: how the crop was cut from the frame; None for a whole frame.
     """
 

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from udamlf.data.labels import IGNORE
 from udamlf.losses.basic import masked_mean, soft_cross_entropy
+from udamlf.selection.crst import entropy_regularised
 
 
 def _regularised_mean(per_pixel: Tensor, labels: Tensor, image_weights: Tensor | None) -> Tensor:
@@ -39,11 +40,34 @@ def mrent(logits: Tensor, labels: Tensor, image_weights: Tensor | None = None) -
     return _regularised_mean((log_p.exp() * log_p).sum(1), labels, image_weights)
 
 
-def lrent(logits: Tensor, soft_labels: Tensor) -> Tensor:
+def lrent(logits: Tensor, soft_labels: Tensor, class_weights: Tensor | None = None) -> Tensor:
     """Cross-entropy against entropy-regularised soft labels, mean over the pixels that have one.
 
     Args:
         soft_labels: float [N,C,H,W], sums to 1 over C, or 0 for every class where the pixel is ignored; a hard label
             is one-hot.
+        class_weights: float [C]; the mean becomes the weighted one, as in ``cross_entropy``.
     """
-    return soft_cross_entropy(logits, soft_labels, torch.any(soft_labels != 0, dim=1))
+    if class_weights is None:
+        return soft_cross_entropy(logits, soft_labels, torch.any(soft_labels != 0, dim=1))
+    weighted = soft_labels * class_weights.view(1, -1, 1, 1)
+    total = weighted.sum()
+    return -(weighted * F.log_softmax(logits, 1)).sum() / torch.where(total > 0, total, 1.0)
+
+
+def soft_where_kept(scores: Tensor, thresholds: Tensor, alpha: float, kept: Tensor) -> Tensor:
+    """LRENT's soft labels of the kept pixels, 0 elsewhere: float32 [N,C,H,W].
+
+    Args:
+        scores: probabilities float32 [N,C,H,W].
+        thresholds: float32 [C], infinity for a class without any.
+        kept: bool [N,H,W].
+    """
+    soft = torch.stack([entropy_regularised(image, thresholds, alpha).soft for image in scores])
+    return soft * kept[:, None]
+
+
+def one_hot(labels: Tensor, num_classes: int) -> Tensor:
+    """Labels int64 [N,H,W] as float32 [N,C,H,W]; 0 for every class where ignored."""
+    valid = labels != IGNORE
+    return F.one_hot(labels.where(valid, 0), num_classes).permute(0, 3, 1, 2).float() * valid[:, None]

@@ -1,14 +1,21 @@
 """Small-class patch mining of CBST and CRST: training crops centred on rare classes (cbst.md, sections 6 and 10).
 
-Randomness is an argument: a choice among n is ``floor(u * n)`` of a uniform draw u in [0, 1).
+Randomness is an argument: a choice among n is ``floor(u * n)`` of a uniform draw u in [0, 1). ``Miner`` joins the parts
+for a training stream.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from dataclasses import replace
+from typing import Literal, NamedTuple
 
 import numpy as np
+from pydantic import Field
+
+from udamlf.config import Strict
+from udamlf.data.augment.geometry import Geometry
+from udamlf.errors import UserError
 
 
 class Patch(NamedTuple):
@@ -104,7 +111,7 @@ def crst_patch(
     """CRST's mined crop: centred on any pixel of a rare class, then shifted inside the label map.
 
     Args:
-        label: uint8 [H, W] train ids, at least as large as the crop.
+        label: uint8 [H, W] train ids; a crop larger than it starts at 0.
 
     Returns:
         None when no such class is present.
@@ -113,7 +120,62 @@ def crst_patch(
     if not candidates:
         return None
     chosen, row, column, pixels = _pick(candidates, label, draws)
-    limits = (label.shape[0] - crop_hw[0], label.shape[1] - crop_hw[1])
+    limits = (max(label.shape[0] - crop_hw[0], 0), max(label.shape[1] - crop_hw[1], 0))
     top = min(max(row - crop_hw[0] // 2, 0), limits[0])
     left = min(max(column - crop_hw[1] // 2, 0), limits[1])
     return Patch(chosen, (row, column), (top, left), pixels)
+
+
+class MiningParams(Strict):
+    """Parameters of small-class mining.
+
+    Attributes:
+        probability: chance that a crop is moved onto a rare class.
+        rule: ``interior`` looks for the priority classes, else the rarest ones, where a whole square crop fits around
+            the pixel (CBST); ``anywhere`` for the priority classes alone, and shifts the crop inside (CRST).
+        number: how many classes are the rarest.
+        below: share of the predicted pixels under which a class has priority.
+        domains: whose crops are moved; CBST mines both, CRST the target alone.
+    """
+
+    probability: float = Field(0.8, ge=0, le=1)
+    rule: Literal["interior", "anywhere"] = "interior"
+    number: int = Field(3, ge=0)
+    below: float = Field(1e-3, ge=0, le=1)
+    domains: tuple[Literal["source", "target"], ...] = ("source", "target")
+
+
+class Miner:
+    """Moves crops onto the classes that were predicted least.
+
+    Args:
+        class_sizes: int [C], predicted pixels of each class in this round (published by the CBST selectors).
+    """
+
+    def __init__(self, params: MiningParams, class_sizes: np.ndarray) -> None:
+        shares = class_shares(class_sizes)
+        self.params = params
+        self.rarest = rarest_classes(shares, params.number).tolist()
+        self.priority = priority_classes(shares, params.below).tolist()
+
+    def place(self, label: np.ndarray, geometry: Geometry, rng: np.random.Generator) -> Geometry:
+        """The drawn box, moved onto a rare class of ``label`` uint8 [H, W]; unchanged where there is none to move to.
+
+        A box as large as the frame stays: it shows every class anyway.
+        """
+        size = (geometry.height, geometry.width)
+        whole = size[0] >= label.shape[0] and size[1] >= label.shape[1]
+        if whole or rng.random() >= self.params.probability:
+            return geometry
+        draws = (float(rng.random()), float(rng.random()))
+        if self.params.rule == "anywhere":
+            patch = crst_patch(label, size, self.priority, draws)
+        elif geometry.height == geometry.width:
+            patch = cbst_patch(label, geometry.height, self.rarest, self.priority, draws)
+        else:
+            raise UserError(f"mining rule interior with crops of {size}", "square crops", "rule: anywhere")
+        if patch is None:
+            return geometry
+        top, left = patch.origin
+        # The box of a mirrored crop is given in the mirrored frame.
+        return replace(geometry, top=top, left=label.shape[1] - left - geometry.width if geometry.flip else left)
