@@ -203,7 +203,7 @@ class Trainer:
             total = sum((weights.get(n, 1.0) * value for n, value in named.items()), start=torch.zeros(()))
             totals[name] = total / count
         if not all(bool(torch.isfinite(total)) for total in totals.values()):
-            values = {n: float(v) for named in losses.values() for n, v in named.items()}
+            values = {n: float(v.detach()) for named in losses.values() for n, v in named.items()}
             places = {d: getattr(batch, d).index for d in ("source", "target") if getattr(batch, d) is not None}
             raise UserError(
                 f"a loss is not finite at step {step}: {values}, list positions {places}",

@@ -1,0 +1,238 @@
+"""The loop: resumed trainings are bit-identical, gradients stay with their owner, a broken loss stops at a good state."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from tests import toy
+from udamlf.config import BatchSize, OptimiserConfig
+from udamlf.data.batches import Batches
+from udamlf.errors import UserError
+from udamlf.methods import base, supervised
+from udamlf.methods.base import Batch, Losses
+from udamlf.training.loop import Trainer, micro_slices, to_domain
+
+SMALL_CRITIC = {"width": 4, "weight": 0.01, "aux_weight": 0.002}
+PARAMS: dict[str, dict[str, Any]] = {"adversarial": SMALL_CRITIC}
+
+
+def assert_same(one: dict[str, Tensor], other: dict[str, Tensor]) -> None:
+    assert one.keys() == other.keys()
+    different = [name for name in one if not torch.equal(one[name], other[name])]
+    assert not different
+
+
+def run_until(loop: Trainer, stop_after: int) -> None:
+    """Train; a stop is asked for once ``stop_after`` steps are done."""
+    done: list[int] = []
+    with pytest.raises(KeyboardInterrupt):
+        loop.run(on_step=done.append, should_stop=lambda: done[-1] == stop_after)
+    assert done[-1] == stop_after
+
+
+# --- resume ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", base.names())
+def test_a_resumed_training_is_bit_identical(name: str, tmp_path: Path) -> None:
+    """Stopped after 1, 3 and 5 of 6 steps, each time continued in new objects: every weight, buffer, teacher,
+    discriminator and optimiser state equals the undisturbed training's."""
+    whole = toy.trainer(toy.objective(name, PARAMS.get(name)))
+    whole.run()
+    for stop_after in (1, 3, 5):
+        run_until(toy.trainer(toy.objective(name, PARAMS.get(name)), tmp_path / "state.pt", workers=1), stop_after)
+    resumed = toy.trainer(toy.objective(name, PARAMS.get(name)), tmp_path / "state.pt")
+    steps: list[int] = []
+    resumed.run(on_step=steps.append)
+    assert steps == [6]
+    assert_same(toy.tensors(whole), toy.tensors(resumed))
+
+
+def test_dropout_is_a_function_of_the_step(tmp_path: Path) -> None:
+    """A network with dropout resumes bit-identically, whatever was drawn from torch's generator in between."""
+
+    def loop(path: Path | None) -> Trainer:
+        return toy.trainer(toy.objective("supervised", model=toy.network(dropout=0.5)), path)
+
+    whole = loop(None)
+    whole.run()
+    run_until(loop(tmp_path / "state.pt"), 2)
+    torch.rand(17)
+    resumed = loop(tmp_path / "state.pt")
+    resumed.run()
+    assert_same(toy.tensors(whole), toy.tensors(resumed))
+
+
+def test_a_finished_training_does_nothing_more(tmp_path: Path) -> None:
+    """A stop that is asked for after the last step keeps the state; running again takes no step."""
+    first = toy.trainer(toy.objective("supervised"), tmp_path / "state.pt")
+    run_until(first, 6)
+    again, steps = toy.trainer(toy.objective("supervised"), tmp_path / "state.pt"), []
+    again.run(on_step=steps.append)
+    assert steps == []
+    assert_same(toy.tensors(first), toy.tensors(again))
+
+
+def test_a_stop_is_asked_for_once_a_step(tmp_path: Path) -> None:
+    """A signal between two questions of one step would end the training without saving it."""
+    answers = iter([False, False, True])
+    loop = toy.trainer(toy.objective("supervised"), tmp_path / "state.pt")
+    with pytest.raises(KeyboardInterrupt):
+        loop.run(should_stop=lambda: next(answers))
+    again = toy.trainer(toy.objective("supervised"), tmp_path / "state.pt")
+    again.state.load(tmp_path / "state.pt", torch.device("cpu"))
+    assert again.state.step == 3
+
+
+def test_the_state_is_saved_on_time(tmp_path: Path) -> None:
+    """With the interval at 0 the file follows every step, so that a SIGKILL costs at most one interval."""
+    chosen = toy.objective("supervised")
+    path = tmp_path / "state.pt"
+    loop = Trainer(chosen, toy.streams(chosen), toy.SEED, "toy", path, save_every_s=0.0)
+    seen = []
+
+    def on_step(done: int) -> None:
+        reader = toy.trainer(toy.objective("supervised"), path)
+        seen.append((done, reader.state.load(path, torch.device("cpu")) and reader.state.step))
+
+    loop.run(on_step=on_step)
+    assert seen[1:] == [(done, done - 1) for done in range(2, 7)]
+
+
+# --- gradients -------------------------------------------------------------------------------------------------------
+
+
+def batch_of(loop: Trainer, step: int = 0) -> Batch:
+    """The batch that ``loop`` reads at ``step``."""
+    host = Batches(loop.streams, 0, 1, 0).at(step)
+    whole = slice(None)
+    domains = {name: to_domain(domain, loop.model, loop.device, whole) for name, domain in host.items()}
+    return Batch(step, 0, loop.seed, domains["source"], domains["target"])
+
+
+def test_the_discriminator_learns_from_its_own_loss_only() -> None:
+    """A hundred times the generator's weight leaves the discriminators' step bit-identical and moves the network."""
+    steps = []
+    for factor in (1, 100):
+        params = {"width": 4, "weight": 0.01 * factor, "aux_weight": 0.002 * factor}
+        loop = toy.trainer(toy.objective("adversarial", params, toy.training(steps=1)))
+        loop.run()
+        steps.append(toy.tensors(loop))
+    changed = {name.split("/")[0] for name in steps[0] if not torch.equal(steps[0][name], steps[1][name])}
+    assert changed == {"model"}
+
+
+def test_the_network_learns_from_its_own_losses_only() -> None:
+    """One step of plain SGD is lr times the gradient of the network's weighted losses, the discriminator's not among
+    them."""
+    budget = toy.training(steps=1, optimiser=OptimiserConfig(name="sgd", lr=0.1, momentum=0.0))
+    loop = toy.trainer(toy.objective("adversarial", {"width": 4, "weight": 5.0}, budget))
+    loop.model.train()
+    named = loop.objective.losses(batch_of(loop))
+    weights = loop.objective.weights
+    total = torch.stack([weights.get(name, 1.0) * value for name, value in named["model"].items()]).sum()
+    parameters = dict(loop.model.named_parameters())
+    gradients = torch.autograd.grad(total, list(parameters.values()), allow_unused=True)
+    expected = {
+        name: value.detach() - 0.1 * gradient
+        for (name, value), gradient in zip(parameters.items(), gradients, strict=True)
+        if gradient is not None
+    }
+    assert len(expected) > 20
+    loop.run()
+    for name, value in expected.items():
+        torch.testing.assert_close(parameters[name].detach(), value, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["supervised", "self_training"])
+def test_accumulated_micro_batches_are_the_whole_batch(name: str) -> None:
+    """Where images do not influence each other (stored BatchNorm statistics) and every micro-batch holds as many
+    labelled pixels, 1, 2 and 4 micro-batches take the same steps up to rounding. With live BatchNorm they cannot."""
+    weights = []
+    for accumulate in (1, 2, 4):
+        budget = toy.training(
+            steps=3,
+            batch=BatchSize(source=4, target=4),
+            accumulate=accumulate,
+            optimiser=OptimiserConfig(name="sgd", lr=0.05),
+        )
+        model = toy.network()
+        model.stored_statistics = True
+        chosen = toy.objective(name, budget=budget, model=model)
+        loop = Trainer(chosen, toy.streams(chosen, toy.frames("target")), toy.SEED, "toy", workers=0)
+        loop.run()
+        weights.append(toy.tensors(loop))
+    for other in weights[1:]:
+        for key, value in weights[0].items():
+            torch.testing.assert_close(other[key], value, rtol=1e-4, atol=1e-5)
+
+
+def test_a_batch_that_cannot_be_cut_is_refused() -> None:
+    assert micro_slices(6, 3) == [slice(0, 2), slice(2, 4), slice(4, 6)]
+    with pytest.raises(UserError, match="accumulate"):
+        micro_slices(6, 4)
+
+
+def test_each_step_has_the_schedule_s_learning_rate() -> None:
+    """The poly rate of step k, in the optimiser when step k is taken; the last one is reported."""
+    budget = toy.training(schedule={"kind": "poly", "power": 1.0})
+    loop = toy.trainer(toy.objective("supervised", budget=budget))
+    rates: list[float] = []
+    reported: list[dict[str, float]] = []
+    loop.run(
+        on_metrics=lambda metrics, step: reported.append(metrics),
+        on_step=lambda done: rates.append(loop.optimisers["model"].param_groups[0]["lr"]),
+    )
+    assert rates == pytest.approx([toy.OPTIMISER.lr * (1 - k / 6) for k in range(6)])
+    assert reported[-1]["train/lr"] == pytest.approx(rates[-1])
+    assert 0 < reported[-1]["train/source_ce"] < 10
+
+
+# --- what is not finite ----------------------------------------------------------------------------------------------
+
+
+class BreaksAt(supervised.Objective):
+    """Supervised; from step 3 on the loss, or only its gradient, is not a number."""
+
+    only_gradient = False
+
+    def losses(self, batch: Batch) -> Losses:
+        value = super().losses(batch)["model"]["source_ce"]
+        if batch.step >= 3:
+            value = value + (value * 0).sqrt() if self.only_gradient else value * float("nan")
+        return {"model": {"source_ce": value}}
+
+
+class BreaksInGradient(BreaksAt):
+    """The loss stays finite."""
+
+    only_gradient = True
+
+
+@pytest.mark.parametrize("kind", [BreaksAt, BreaksInGradient])
+def test_a_broken_step_is_named_and_the_last_good_state_is_kept(kind: type[BreaksAt], tmp_path: Path) -> None:
+    """The error names step 3; the saved state is, BatchNorm statistics included, that of a sound training after three
+    steps."""
+    sound = toy.trainer(toy.objective("supervised"), tmp_path / "sound.pt")
+    run_until(sound, 3)
+
+    healthy = toy.objective("supervised")
+    broken = toy.trainer(kind(healthy.params, healthy.context), tmp_path / "broken.pt")
+    with pytest.raises(UserError, match=r"not finite at step 3"):
+        broken.run()
+
+    kept = toy.trainer(toy.objective("supervised"), tmp_path / "broken.pt")
+    assert kept.state.load(tmp_path / "broken.pt", torch.device("cpu"))
+    assert kept.state.step == 3
+    assert_same(toy.tensors(sound), toy.tensors(kept))
+
+
+def test_the_message_says_which_loss_and_which_images() -> None:
+    healthy = toy.objective("supervised")
+    with pytest.raises(UserError, match=r"'source_ce': nan.*'source': \[\d+, \d+\]"):
+        toy.trainer(BreaksAt(healthy.params, healthy.context)).run()
