@@ -100,7 +100,7 @@ class Step:
     needs: Mapping[str, Step] = field(default_factory=dict, compare=False)
 
     def __str__(self) -> str:
-        return f"{self.stage} {self.round}" if self.stage in ("pseudo_label", "self_train") else self.stage
+        return f"{self.stage} {self.round}" if self.stage not in ("warmup", "evaluate") else self.stage
 
 
 def plan(config: Config) -> list[Step]:
@@ -110,10 +110,14 @@ def plan(config: Config) -> list[Step]:
     steps, evaluated = [training], {"round0": training}
     for number in range(1, config.method.rounds + 1):
         needs = {"start": training}
-        if config.method.round_at(number).selector:
+        described = config.method.round_at(number)
+        if described.selector:
             labels = Step("pseudo_label", number, {"generator": training})
             steps.append(labels)
             needs["labels"] = evaluated[f"labels{number}"] = labels
+        if described.pretrain and described.start == "initial":
+            needs["pretrain"] = Step("pretrain", number)
+            steps.append(needs["pretrain"])
         training = Step("self_train", number, needs)
         steps.append(training)
         evaluated[f"round{number}"] = training

@@ -190,6 +190,7 @@ def sync() -> None:
 @click.option("--start-run")
 @click.option("--labels-run")
 @click.option("--generator-run")
+@click.option("--pretrain-run")
 @click.option("--runs")
 @click.option("--env-manager", type=click.Choice(MANAGERS), default=LOCAL)
 @click.argument("stage")
@@ -198,11 +199,11 @@ def _entry(stage: str, overrides: tuple[str, ...], round: int | None, env_manage
     follow_launcher()
     from udamlf.chain import Request
 
-    names = {"start_run": "start", "labels_run": "labels", "generator_run": "generator"}
+    names = {"start_run": "start", "labels_run": "labels", "generator_run": "generator", "pretrain_run": "pretrain"}
     ids = {names[option]: value for option in names if (value := fields.pop(option))}
     ids |= _named_runs(fields.pop("runs") or "")
     request = Request(**fields, overrides=tuple(text for given in overrides for text in shlex.split(given)))
-    if stage == "warmup" or ids:
+    if stage in ("warmup", "pretrain") or ids:
         from udamlf.stages.runner import run_stage
 
         run_stage(stage, request, round or 0, ids, stop)

@@ -88,6 +88,13 @@ class Warmup(Strict):
     labelled: Literal["source_train", "target_train"] = "source_train"
 
 
+class Pretraining(Strict):
+    """A self-supervised training on the images of both domains, from the backbone's initial weights."""
+
+    objective: Part
+    training: dict[str, Any] = Field({}, description="dotted overrides of the profile's `warmup` budget")
+
+
 class Round(Strict):
     """One round: label the target (when there is a selector), then train."""
 
@@ -104,10 +111,11 @@ class Round(Strict):
     source_policy: Literal["cumulative", "random"] = Field(
         "cumulative", description="picks of a round contain those of earlier ones, or are drawn anew (cbst.md 4.6)"
     )
-    pretrain: Part | None = Field(None, description="objective of a self-supervised pre-training before this round")
-    reestimate_bn: tuple[Literal["before", "after"], ...] = Field(
-        (), description="re-estimate BatchNorm statistics on target images before / after the training"
+    pretrain: Pretraining | None = Field(None, description="replaces the initial weights, where `start` is initial")
+    reestimate_bn: tuple[Literal["labelling", "before", "after"], ...] = Field(
+        (), description="re-estimate BatchNorm statistics on target images before the labelling, the training, or after"
     )
+    labelling: dict[str, Any] = Field({}, description="overrides of the profile's `labelling` protocol")
     training: dict[str, Any] = Field({}, description="dotted overrides of the profile's `round` budget")
     model: dict[str, Any] = Field({}, description="overrides of the profile's backbone options")
 
@@ -237,6 +245,19 @@ class Config(Strict):
         tree["optimiser"]["lr"] = per_round(tree["optimiser"]["lr"], round)
         return _validated(Training, tree, f"the training of round {round}")
 
+    def pretraining(self, round: int) -> Training:
+        """Budget of a round's self-supervised pre-training. It reads no labels, so it weighs no classes."""
+        described = self.method.round_at(round).pretrain
+        tree = {**self.profile.warmup.model_dump(), "class_weights": "none"}
+        for key, value in (described.training if described else {}).items():
+            _assign(tree, key, value, f"method {self.method.name}, round {round}, pretrain.training")
+        return _validated(Training, tree, f"the pre-training of round {round}")
+
+    def labelling(self, round: int) -> EvalProtocol:
+        """How the target is labelled for round 1, 2, ..."""
+        tree = {**self.profile.labelling.model_dump(), **self.method.round_at(round).labelling}
+        return _validated(EvalProtocol, tree, f"the labelling of round {round}")
+
     def backbone(self, round: int) -> Part:
         """Backbone of the warm-up (round 0) or of a round."""
         options = self.method.round_at(round).model if round > 0 else {}
@@ -262,13 +283,18 @@ class Config(Strict):
                 "selector": selector,
                 "generator": described.generator,
                 "backbone": training["backbone"],
-                "labelling": self.profile.labelling.model_dump(),
+                "frames_hw": self.profile.frames_hw if "labelling" in described.reestimate_bn else None,
+                "labelling": self.labelling(round).model_dump(),
             }
+        if stage == "pretrain":
+            described = self.method.round_at(round)
+            assert described.pretrain is not None
+            objective = described.pretrain.objective.model_dump()
+            return {**common, **training, "training": self.pretraining(round).model_dump(), "objective": objective}
         if stage == "self_train":
             described = self.method.round_at(round)
-            rest = described.model_dump(exclude={"selector", "training", "model"})
-            labelling = self.profile.labelling.model_dump()
-            return {**common, **training, "described": rest, "labelling": labelling}
+            rest = described.model_dump(exclude={"selector", "training", "model", "pretrain", "labelling"})
+            return {**common, **training, "described": rest}
         if stage == "evaluate":
             return {
                 "space": common["space"],
@@ -276,7 +302,7 @@ class Config(Strict):
                 "evaluation": self.profile.evaluation.model_dump(),
                 "audit": self.profile.audit,
             }
-        raise UserError(f"unknown stage {stage!r}", "warmup, pseudo_label, self_train or evaluate")
+        raise UserError(f"unknown stage {stage!r}", "warmup, pseudo_label, pretrain, self_train or evaluate")
 
     def flat(self) -> dict[str, str]:
         """Dotted key -> value of every setting, for logging as params."""
@@ -401,7 +427,11 @@ def _check_parts(config: Config) -> None:
         base.check(described.objective, f"{where}, objective of round {number}")
         if described.selector:
             selection.build(described.selector.name, described.selector.params, config.space, number)
+        if described.pretrain:
+            base.check(described.pretrain.objective, f"{where}, pre-training of round {number}")
+            config.pretraining(number)
         config.training(number)
+        config.labelling(number)
 
 
 def resolve(

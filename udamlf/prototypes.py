@@ -64,23 +64,24 @@ def assigned_classes(logits: Tensor, labels: Tensor | None = None) -> Tensor:
     return predicted if labels is None else predicted.masked_fill(predicted != labels, IGNORE)
 
 
-def class_means(features: Tensor, classes: Tensor, num_classes: int) -> ClassMeans:
+def class_means(features: Tensor, classes: Tensor, num_classes: int, align_corners: bool = True) -> ClassMeans:
     """Mean feature of every class in every image (ProDA, section 6).
 
     Args:
         features: float [N,D,h,w].
         classes: int [N,H,W]; anything outside 0..C-1 counts for nothing. When (H,W) differs from (h,w) the features
-            are taken as upsampled to it (bilinear, corners aligned): the transpose of that resize is applied to the
+            are taken as upsampled to it (bilinear): the transpose of that resize is applied to the
             masks instead, which gives the same sums without the upsampled features (537 MB at ProDA's size).
         num_classes: C.
+        align_corners: convention of that upsampling.
     """
     features = features.float()
     masks = classes.unsqueeze(1) == torch.arange(num_classes, device=classes.device).view(1, -1, 1, 1)
     pixels = masks.sum((2, 3))
     weights = masks.to(features.dtype)
     if weights.shape[2:] != features.shape[2:]:
-        rows = resize_matrix(features.shape[2], weights.shape[2], features)
-        columns = resize_matrix(features.shape[3], weights.shape[3], features)
+        rows = resize_matrix(features.shape[2], weights.shape[2], features, align_corners)
+        columns = resize_matrix(features.shape[3], weights.shape[3], features, align_corners)
         weights = rows.T @ weights @ columns
     sums = weights.flatten(2) @ features.flatten(2).transpose(1, 2)
     return ClassMeans(sums / pixels.clamp(min=1).unsqueeze(2), pixels)

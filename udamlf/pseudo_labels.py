@@ -1,15 +1,17 @@
 """What a pseudo_label stage publishes and a self_train stage reads: an archive of label maps and a manifest.
 
-A folder holds three files, whatever the number of images: ``labels.zip`` (8-bit PNGs of train ids, stored without
-further compression, one per image), ``extras.npz`` (further arrays, e.g. prototypes) and ``manifest.json`` (names,
-digests, thresholds and statistics), which is written last.
+A folder holds three or four files, whatever the number of images: ``labels.zip`` (8-bit PNGs of train ids, stored
+without further compression, one per image), ``extras.npz`` (further arrays, e.g. prototypes), ``soft_labels.npz`` where
+the selector keeps soft labels (one array per image, read when asked for) and ``manifest.json`` (names, digests,
+thresholds and statistics), which is written last.
 """
 
 from __future__ import annotations
 
 import json
 import zipfile
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +22,8 @@ from udamlf.errors import UserError
 from udamlf.files import atomic_file, digest_bytes, digest_file, write_json
 
 VERSION = 1
-MANIFEST, ARCHIVE, EXTRAS = "manifest.json", "labels.zip", "extras.npz"
+MANIFEST, ARCHIVE, EXTRAS, SOFT = "manifest.json", "labels.zip", "extras.npz", "soft_labels.npz"
+_EPOCH = (1980, 1, 1, 0, 0, 0)  # a fixed date: the same labels give the same bytes
 HINT = "run the pseudo_label stage again (udamlf run starts it when its output is not whole)"
 
 
@@ -28,6 +31,7 @@ def publish(
     folder: Path,
     labels: Iterable[tuple[str, np.ndarray]],
     finish: Callable[[], tuple[Mapping[str, Any], Mapping[str, np.ndarray]]],
+    soft: Callable[[str], np.ndarray] | None = None,
 ) -> dict[str, Any]:
     """Write label maps as they come, one at a time in memory; the manifest last.
 
@@ -35,17 +39,22 @@ def publish(
         labels: (image name, uint8 [H, W] train ids with IGNORE).
         finish: called once every label map is written; gives JSON-able facts for the manifest (label space, selector,
             thresholds) and further arrays.
+        soft: stored soft label of the image whose label map was just written; None = the method has none.
 
     Returns:
         The manifest.
     """
     digests: dict[str, str] = {}
-    with atomic_file(folder / ARCHIVE) as temporary, zipfile.ZipFile(temporary, "w", zipfile.ZIP_STORED) as archive:
+    with ExitStack() as stack:
+        archive = stack.enter_context(_new_archive(folder / ARCHIVE))
+        soft_archive = stack.enter_context(_new_archive(folder / SOFT)) if soft else None
         for name, label in labels:
             encoded = cv2.imencode(".png", label)[1].tobytes()
-            # A fixed date: the same labels give the same bytes.
-            archive.writestr(zipfile.ZipInfo(f"{name}.png", (1980, 1, 1, 0, 0, 0)), encoded)
+            archive.writestr(zipfile.ZipInfo(f"{name}.png", _EPOCH), encoded)
             digests[name] = digest_bytes(encoded)
+            if soft is not None and soft_archive is not None:
+                with soft_archive.open(zipfile.ZipInfo(f"{name}.npy", _EPOCH), "w") as handle:
+                    np.lib.format.write_array(handle, np.ascontiguousarray(soft(name)), allow_pickle=False)
     description, extras = finish()
     with atomic_file(folder / EXTRAS) as temporary, open(temporary, "wb") as handle:
         np.savez_compressed(handle, allow_pickle=False, **dict(extras))
@@ -55,9 +64,17 @@ def publish(
         "images": digests,
         "archive": digest_file(folder / ARCHIVE),
         "extras": digest_file(folder / EXTRAS),
+        **({"soft": digest_file(folder / SOFT)} if soft else {}),
     }
     write_json(folder / MANIFEST, manifest)
     return manifest
+
+
+@contextmanager
+def _new_archive(path: Path) -> Iterator[zipfile.ZipFile]:
+    """A zip archive without compression, whole or absent."""
+    with atomic_file(path) as temporary, zipfile.ZipFile(temporary, "w", zipfile.ZIP_STORED) as archive:
+        yield archive
 
 
 class PseudoLabels:
@@ -80,10 +97,13 @@ class PseudoLabels:
         if label_space is not None and self.manifest.get("label_space") != label_space:
             found = self.manifest.get("label_space")
             raise UserError(f"pseudo-labels of label space {found}", label_space, HINT)
-        for name, key in ((ARCHIVE, "archive"), (EXTRAS, "extras")):
+        for name, key in ((ARCHIVE, "archive"), (EXTRAS, "extras"), (SOFT, "soft")):
+            if key == "soft" and key not in self.manifest:
+                continue
             if not (folder / name).is_file() or digest_file(folder / name) != self.manifest[key]:
                 raise UserError(f"{folder / name} is missing or damaged", "the file its manifest describes", HINT)
         self._archive = folder / ARCHIVE
+        self._soft = np.load(folder / SOFT, allow_pickle=False) if "soft" in self.manifest else None
         with np.load(folder / EXTRAS, allow_pickle=False) as extras:
             self.extras = {name: extras[name] for name in extras.files}
 
@@ -96,6 +116,18 @@ class PseudoLabels:
         """Every label map, still encoded: name -> PNG bytes as uint8 [n]; ``decode`` turns one into a map."""
         with zipfile.ZipFile(self._archive) as archive:
             return {name: np.frombuffer(archive.read(f"{name}.png"), np.uint8) for name in self.names}
+
+    @property
+    def has_soft(self) -> bool:
+        """Whether soft labels are stored."""
+        return self._soft is not None
+
+    def soft(self, name: str) -> np.ndarray:
+        """Stored soft label of an image, read from the archive now; for ``selection.soft_labels.decode_soft_label``."""
+        if self._soft is None or name not in self._soft:
+            raise UserError(f"no soft label of {name}", "a round labelled by the selector `soft`", HINT)
+        stored: np.ndarray = self._soft[name]
+        return stored
 
     @staticmethod
     def decode(encoded: np.ndarray) -> np.ndarray:

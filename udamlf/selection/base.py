@@ -26,6 +26,7 @@ from torch import Tensor
 from udamlf.config import Strict, nearest
 from udamlf.data.labels import IGNORE, LabelSpace
 from udamlf.errors import UserError
+from udamlf.models.base import Output
 
 State = dict[str, np.ndarray]
 _SLICE_PIXELS = 1 << 17  # 19 classes of float32: 10 MB, whatever the size of the frame
@@ -39,6 +40,8 @@ class Selector:
         group: images pooled by one ``assign`` call.
         mergeable: whether shards of the list may be observed apart and merged; the result is then exactly that of one
             pass.
+        observes_network: whether ``observe_network`` must see every image before its ``assign``.
+        stores_soft: whether ``soft_label`` gives something to publish.
 
     Attributes:
         passes: how many times every image is observed before the first ``assign``; each pass ends with ``end_pass``.
@@ -47,6 +50,8 @@ class Selector:
     Params: ClassVar[type[Strict]] = Strict
     group: int = 1
     mergeable: ClassVar[bool] = False
+    observes_network: ClassVar[bool] = False
+    stores_soft: bool = False
     passes: int = 0
 
     def __init__(self, params: Any, space: LabelSpace, round: int) -> None:
@@ -72,6 +77,9 @@ class Selector:
     def observe(self, scores: Tensor, index: int) -> None:
         """Take in the probabilities float32 [C, H, W] of image ``index``; the order of the images does not matter."""
 
+    def observe_network(self, output: Output, index: int) -> None:
+        """Take in the network's own output of image ``index``, a batch of one at its stride, unmirrored."""
+
     def end_pass(self) -> None:
         """Every image has been observed (by this selector, or by shards now merged into it)."""
 
@@ -87,6 +95,10 @@ class Selector:
             indices: their positions in the target list.
         """
         raise TypeError(f"{type(self).__name__} assigns no labels")
+
+    def soft_label(self, index: int) -> np.ndarray:
+        """What is stored of image ``index``, which was assigned last, beside its label map; handed out once."""
+        raise TypeError(f"{type(self).__name__} stores no soft labels")
 
     def merge(self, other: Selector) -> None:
         """Add what ``other`` observed, in the same pass, on other images of the list."""

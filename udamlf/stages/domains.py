@@ -16,6 +16,7 @@ from udamlf.data.view import View
 from udamlf.errors import UserError
 from udamlf.pseudo_labels import PseudoLabels
 from udamlf.selection.schedule import source_picks
+from udamlf.selection.soft_labels import decode_soft_label
 
 
 @dataclass(frozen=True)
@@ -52,8 +53,18 @@ def labelled_images(frames: FrameStore, list_name: str) -> Images:
     return Images(list_name, len(frames), lambda index: View(frames.image(index), frames.label(index)), frames.label)
 
 
-def target_images(frames: FrameStore, labels: PseudoLabels | None) -> Images:
-    """All target frames with their pseudo-labels, resized to the frame (nearest); all IGNORE where there is none."""
+def unlabelled_images(frames: FrameStore, list_name: str) -> Images:
+    """All frames of a list; their labels are IGNORE, whether there are any or not."""
+
+    def label(index: int) -> np.ndarray:
+        return np.full(frames.image(index).shape[:2], IGNORE, np.uint8)
+
+    return Images(list_name, len(frames), lambda index: View(frames.image(index), label(index)), label)
+
+
+def target_images(frames: FrameStore, labels: PseudoLabels | None, num_classes: int) -> Images:
+    """All target frames with their pseudo-labels, resized to the frame (nearest); all IGNORE where there is none. Soft
+    labels come along as the array "soft", float32 [C, h, w] on the grid they are stored on."""
     encoded = labels.read_all() if labels else {}
 
     def read(index: int) -> View:
@@ -61,7 +72,10 @@ def target_images(frames: FrameStore, labels: PseudoLabels | None) -> Images:
         size = (image.shape[0], image.shape[1])
         png = encoded.get(frames.names[index])
         label = np.full(size, IGNORE, np.uint8) if png is None else PseudoLabels.decode(png)
-        return View(image, resize_label(label, size, "pillow"))
+        view = View(image, resize_label(label, size, "pillow"))
+        if labels is not None and labels.has_soft:
+            view.arrays["soft"] = decode_soft_label(labels.soft(frames.names[index]), num_classes).numpy()
+        return view
 
     return Images("target_train", len(frames), read, lambda index: read(index).label)
 
@@ -119,8 +133,17 @@ def training_images(
         source = labelled_images(data.frames(labelled, size, with_labels=True), labelled)
         source = picked_source(source, described, round, config.seed) if described else source
     frames = data.frames("target_train", size, with_labels=False) if with_target or splits_target else None
-    target = target_images(frames, labels) if frames is not None else None
+    target = target_images(frames, labels, config.space.num_classes) if frames is not None else None
     if splits_target and target is not None:
         easy, hard = easy_and_hard(target, labels)
         return easy if labelled else None, hard, frames
     return source, target, frames
+
+
+def pretraining_images(config: Config, data: ScenarioData) -> tuple[Images, Images]:
+    """Images of both domains for a self-supervised training, whose label files are not even opened."""
+    size = config.profile.frames_hw
+    source, target = (
+        unlabelled_images(data.frames(name, size, with_labels=False), name) for name in ("source_train", "target_train")
+    )
+    return source, target

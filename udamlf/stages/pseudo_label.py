@@ -14,17 +14,17 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from udamlf.config import Config
 from udamlf.data.dataset import DataSet, Sample
 from udamlf.data.labels import IGNORE, LabelSpace
 from udamlf.data.lists import ScenarioData
 from udamlf.evaluation.prediction import scores
+from udamlf.evaluation.protocol import EvalProtocol
 from udamlf.models import checkpoint
-from udamlf.models.base import SegmentationModel
+from udamlf.models.base import Output, SegmentationModel
 from udamlf.pseudo_labels import publish
 from udamlf.selection import base as selection
 from udamlf.stages.runner import Job
-from udamlf.stages.train import device
+from udamlf.stages.train import device, reestimate
 
 
 class Quality:
@@ -69,24 +69,35 @@ class Labeller:
     """Probabilities of one target image after another; the last ``keep`` of them stay at hand.
 
     Args:
-        keep: how many images a selector pools before it assigns their labels.
+        selector: tells how many images it pools, and sees the network's own output if it wants to.
     """
 
     def __init__(
-        self, model: SegmentationModel, config: Config, dataset: DataSet, samples: list[Sample], keep: int
+        self,
+        model: SegmentationModel,
+        protocol: EvalProtocol,
+        dataset: DataSet,
+        samples: list[Sample],
+        selector: selection.Selector,
     ) -> None:
-        self.model, self.protocol = model, config.profile.labelling
+        self.model, self.protocol, self.selector = model, protocol, selector
         self.dataset, self.samples = dataset, samples
         self.recent: OrderedDict[int, Tensor] = OrderedDict()
-        self.keep = keep
+        self.outputs: list[Output] = []
+        if selector.observes_network:
+            model.register_forward_hook(lambda module, images, output: self.outputs.append(output))
 
     def probabilities(self, index: int) -> Tensor:
         """float32 [C, H, W] at the labelling size."""
         image = self.dataset.read_image(self.samples[index])
         size = self.protocol.size_hw or (image.shape[0], image.shape[1])
         self.recent[index] = scores(self.model, image[None], self.protocol, output_hw=size)[0]
-        while len(self.recent) > self.keep:
+        while len(self.recent) > self.selector.group:
             self.recent.popitem(last=False)
+        if self.outputs:
+            # The first pass of an image is unmirrored and at the protocol's first size.
+            self.selector.observe_network(self.outputs[0], index)
+            self.outputs.clear()
         return self.recent[index]
 
 
@@ -102,15 +113,20 @@ def run(job: Job) -> None:
     data = ScenarioData(config)
     samples = data.samples("target_train")
     job.run.log_dataset("target_train", data.digest("target_train"), "target", len(samples))
+    if "labelling" in described.reestimate_bn:
+        reestimate(model, data.frames("target_train", config.profile.frames_hw, with_labels=False))
     selector = selection.build(described.selector.name, described.selector.params, config.space, job.round)
     quality = Quality(config.space.num_classes)
-    labeller = Labeller(model, config, data.dataset("target_train"), samples, selector.group)
+    protocol = config.labelling(job.round)
+    labeller = Labeller(model, protocol, data.dataset("target_train"), samples, selector)
     order: list[str] = []
+    positions: dict[str, int] = {}
 
     def labels() -> Iterator[tuple[str, np.ndarray]]:
         for index, label in selection.label_images(selector, len(samples), config.seed, labeller.probabilities):
             quality.add(labeller.recent.pop(index), label)
             order.append(samples[index].name)
+            positions[samples[index].name] = index
             yield samples[index].name, label
 
     def finish() -> tuple[dict[str, Any], dict[str, np.ndarray]]:
@@ -119,11 +135,14 @@ def run(job: Job) -> None:
             "selector": described.selector.model_dump() if described.selector else None,
             "round": job.round,
             "order": order,
-            "protocol": config.profile.labelling.model_dump(),
+            "protocol": protocol.model_dump(),
             "generator": job.inputs["generator"].run_id,
             "quality": quality.metrics(config.space, selector.thresholds()),
         }
         return description, selector.extras()
 
-    manifest = publish(job.out / "pseudo_labels", labels(), finish)
+    def soft(name: str) -> np.ndarray:
+        return selector.soft_label(positions[name])
+
+    manifest = publish(job.out / "pseudo_labels", labels(), finish, soft if selector.stores_soft else None)
     job.run.log_metrics(manifest["quality"], job.round)

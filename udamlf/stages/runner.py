@@ -31,8 +31,8 @@ class Job:
     """What a stage is given.
 
     Attributes:
-        inputs: "start" and "labels" (self_train), "generator" (pseudo_label), "round0", "round1", ..., "labels1", ...
-            (evaluate): finished runs and local folders of their artifacts.
+        inputs: "start", "labels" and "pretrain" (self_train), "generator" (pseudo_label), "round0", "round1", ...,
+            "labels1", ... (evaluate): finished runs and local folders of their artifacts.
         out: empty folder; everything in it is published when the stage succeeds, nothing otherwise.
         work: folder that outlives a killed stage: the next process with the same key goes on from what is in it.
         run: records metrics, tags and data sets.
@@ -50,7 +50,7 @@ class Job:
     options: dict[str, Any] = field(default_factory=dict)
 
 
-_EXPECTED = {"generator": ("warmup", "self_train"), "start": ("warmup", "self_train"), "labels": ("pseudo_label",)}
+_EXPECTED = {"labels": ("pseudo_label",), "pretrain": ("pretrain",)}  # any other input is a training
 
 
 def fetch_inputs(tracker: Tracker, ids: Mapping[str, str]) -> dict[str, Input]:
@@ -59,7 +59,7 @@ def fetch_inputs(tracker: Tracker, ids: Mapping[str, str]) -> dict[str, Input]:
     for name, run_id in ids.items():
         inputs[name] = tracker.fetch(run_id)
         stage = inputs[name].tags.get("stage")
-        expected = _EXPECTED["labels" if name.startswith("labels") else "start"]
+        expected = _EXPECTED.get(name.rstrip("0123456789"), ("warmup", "self_train"))
         if stage not in expected:
             raise UserError(f"{name}: run {run_id} is of stage {stage}", f"a run of stage {' or '.join(expected)}")
     return inputs

@@ -10,8 +10,8 @@ from udamlf.stages.train import train
 
 
 def run(job: Job) -> None:
-    """Train the round's objective from the input "start" with the labels of the input "labels"; publishes
-    ``checkpoint/``."""
+    """Train the round's objective from the input "start" (or "pretrain") with the labels of the input "labels";
+    publishes ``checkpoint/``."""
     config = job.config
     described = config.method.round_at(job.round)
     start = job.inputs["start"].path / "checkpoint"
@@ -20,11 +20,13 @@ def run(job: Job) -> None:
     def previous() -> SegmentationModel:
         return checkpoint.load(start, config.space)
 
-    if described.start == "last":
-        saved, state = checkpoint.read_state(start, config.space)
+    pretrained = job.inputs.get("pretrain")
+    given = start if described.start == "last" else pretrained.path / "checkpoint" if pretrained else None
+    if given is not None:
+        saved, state = checkpoint.read_state(given, config.space)
         options = {k: v for k, v in backbone.params.items() if k != "weights"}
         model = build(backbone.name, config.space.num_classes, seed=config.seed, **options)
-        checkpoint.load_into(model, state, f"{start} ({saved.name})")
+        checkpoint.load_into(model, state, f"{given} ({saved.name})")
     else:
         model = build(backbone.name, config.space.num_classes, seed=config.seed, **backbone.params)
     published = job.inputs.get("labels")

@@ -16,7 +16,7 @@ from udamlf.models import checkpoint
 from udamlf.models.base import SegmentationModel, freeze_batchnorm_affine, reestimate_batchnorm
 from udamlf.pseudo_labels import PseudoLabels
 from udamlf.seeding import torch_seed
-from udamlf.stages.domains import Images, training_images
+from udamlf.stages.domains import Images, pretraining_images, training_images
 from udamlf.stages.progress import Progress
 from udamlf.stages.runner import Job
 from udamlf.training.loop import Trainer, reproducible
@@ -73,6 +73,7 @@ def train(
     labels: PseudoLabels | None = None,
     teacher: Callable[[], SegmentationModel] | None = None,
     reestimate_bn: tuple[str, ...] = (),
+    pretraining: bool = False,
 ) -> None:
     """Train ``model`` as the job's configuration says and publish the checkpoint under ``job.out``.
 
@@ -82,9 +83,10 @@ def train(
         labels: pseudo-labels of ``target_train``.
         teacher: builds the frozen network of the previous training.
         reestimate_bn: "before" and / or "after".
+        pretraining: with that budget, and without any label.
     """
     config = job.config
-    training = config.training(job.round)
+    training = config.pretraining(job.round) if pretraining else config.training(job.round)
     data = ScenarioData(config)
     model = model.to(device(), memory_format=torch.channels_last)  # type: ignore[call-overload]
     if training.freeze_bn_affine:
@@ -92,8 +94,13 @@ def train(
 
     batch = training.batch
     asked = labelled if batch.source else None
-    with_target = bool(batch.target or reestimate_bn)
-    source, target, frames = training_images(config, data, job.round, asked, labels, with_target)
+    with_target = bool(batch.target or {"before", "after"} & set(reestimate_bn))
+    source: Images | None
+    target: Images | None
+    if pretraining:
+        (source, target), frames = pretraining_images(config, data), None
+    else:
+        source, target, frames = training_images(config, data, job.round, asked, labels, with_target)
     weighted = training.class_weights != "none"
     counts = source is not None and (weighted or counts_source_pixels(objective))
     pixels = source.class_pixels(config.space.num_classes) if source is not None and counts else None

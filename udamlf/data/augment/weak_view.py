@@ -105,9 +105,13 @@ def sampling_matrix(positions: Tensor, size: int, like: Tensor | None = None) ->
     return matrix if like is None else matrix.to(like)
 
 
-def resize_matrix(size_in: int, size_out: int, like: Tensor | None = None) -> Tensor:
-    """Bilinear resize of one axis with aligned corners, [size_out, size_in]; ``like`` as in ``sampling_matrix``."""
-    positions = torch.arange(size_out, dtype=torch.float64) * ((size_in - 1) / max(size_out - 1, 1))
+def resize_matrix(size_in: int, size_out: int, like: Tensor | None = None, align_corners: bool = True) -> Tensor:
+    """Bilinear resize of one axis, [size_out, size_in]; ``like`` as in ``sampling_matrix``."""
+    positions = torch.arange(size_out, dtype=torch.float64)
+    if align_corners:
+        positions = positions * ((size_in - 1) / max(size_out - 1, 1))
+    else:
+        positions = (positions + 0.5) * (size_in / size_out) - 0.5
     return sampling_matrix(positions, size_in, like)
 
 

@@ -1,0 +1,17 @@
+"""Self-supervised pre-training of a round's network on the images of both domains; no label is read."""
+
+from __future__ import annotations
+
+from udamlf.models.base import build
+from udamlf.stages.runner import Job
+from udamlf.stages.train import train
+
+
+def run(job: Job) -> None:
+    """Train the round's pre-training objective from the backbone's initial weights; publishes ``checkpoint/``."""
+    config = job.config
+    described = config.method.round_at(job.round).pretrain
+    assert described is not None
+    backbone = config.backbone(job.round)
+    model = build(backbone.name, config.space.num_classes, seed=config.seed, **backbone.params)
+    train(job, described.objective, model, pretraining=True)
