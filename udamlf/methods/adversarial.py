@@ -1,9 +1,9 @@
-"""Output-space adversarial alignment: AdaptSegNet's warm-up of IAST and HIAST, MinEnt, AdvEnt, and IntraDA's easy -> hard
-training.
+"""Output-space adversarial alignment: AdaptSegNet's warm-up of IAST and HIAST, MinEnt, AdvEnt, IntraDA's training.
 
 The segmentation network fools a discriminator of domains that looks at class maps of the target; the discriminator
 learns to tell them apart. Both losses are taken with the same, pre-update weights. Domain labels: source (or easy) 0,
-target (or hard) 1 (adversarial-warmup.md 6, advent.md 4).
+target (or hard) 1 (adversarial-warmup.md 6, advent.md 4). IntraDA is a round whose ``labelled`` images are the easy
+target ones; where every image is easy there is no target, and what is left is cross-entropy on pseudo-labels.
 """
 
 from __future__ import annotations
@@ -15,10 +15,12 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from udamlf.config import OptimiserConfig, Strict
+from udamlf.errors import UserError
 from udamlf.losses.adversarial import discriminator_loss, generator_loss, min_entropy, self_information
 from udamlf.losses.basic import cross_entropy
 from udamlf.methods.base import BaseObjective, Batch, Context, Losses
 from udamlf.models.discriminator import build as build_discriminator
+from udamlf.seeding import torch_seed
 
 
 class Params(Strict):
@@ -33,7 +35,6 @@ class Params(Strict):
         discriminator: variant of its convolutions; ``width`` of its first one.
         discriminator_optimiser: its learning rate follows the network's schedule.
         entropy: weight of MinEnt on all target pixels; ``aux_entropy`` the same on the auxiliary head.
-        labelled: domain with labels; ``target`` is IntraDA: easy target images carry pseudo-labels, hard ones none.
     """
 
     weight: float = Field(0.05, ge=0)
@@ -56,11 +57,20 @@ class Objective(BaseObjective):
 
     def __init__(self, params: Params, context: Context) -> None:
         super().__init__(params, context)
-        levels = {"main": params.weight, "aux": params.aux_weight}
+        uses_aux = params.aux_weight or params.aux_ce or params.aux_entropy
+        self.levels = ("main", "aux") if uses_aux else ("main",)
+        self.entropy_weights = {"main": params.entropy, "aux": params.aux_entropy}
+        weights = {"main": params.weight, "aux": params.aux_weight}
+        # Two seeds: equal discriminators would see the same maps in the same way.
         self.discriminators = nn.ModuleDict(
             {
-                level: build_discriminator(context.space.num_classes, params.discriminator, params.width, context.seed)
-                for level, weight in levels.items()
+                level: build_discriminator(
+                    context.space.num_classes,
+                    params.discriminator,
+                    params.width,
+                    torch_seed(context.seed, "discriminator", level),
+                )
+                for level, weight in weights.items()
                 if weight > 0
             }
         ).to(context.device)
@@ -89,31 +99,43 @@ class Objective(BaseObjective):
         return probabilities if self.params.sees == "probabilities" else self_information(probabilities)
 
     def losses(self, batch: Batch) -> Losses:
-        assert batch.source is not None and batch.target is not None
-        p: Params = self.params
-        # Two forward passes, source first: the running BatchNorm statistics become a mixture (adversarial-warmup.md 1.4).
-        source, target = self.model(batch.source.images), self.model(batch.target.images)
+        assert batch.source is not None
+        # Two forward passes, source first: the running BatchNorm statistics become a mixture (adversarial-warmup 1.4).
+        source = self.model(batch.source.images)
+        target = self.model(batch.target.images) if batch.target is not None else None
         network: dict[str, Tensor] = {}
         critics: list[Tensor] = []
-        levels = [("main", source.logits, target.logits), ("aux", source.aux, target.aux)]
-        for level, source_low, target_low in levels:
-            if source_low is None or target_low is None:
-                continue
-            prefix = "" if level == "main" else "aux_"
-            source_logits, labels = self.at_loss_resolution(source_low, batch.source.labels)
-            target_logits, _ = self.at_loss_resolution(target_low, batch.target.labels)
-            if level == "main" or p.aux_ce:
-                ce = cross_entropy(source_logits, labels, self.context.class_weights)
-                network[f"{prefix}source_ce"] = ce
-            probabilities = target_logits.softmax(1)
-            if p.aux_entropy if prefix else p.entropy:
-                network[f"{prefix}target_entropy"] = min_entropy(probabilities)
-            if level in self.discriminators:
-                critic = self.discriminators[level]
-                seen = self._looks_at(probabilities)
-                network[f"adversarial_{level}"] = generator_loss(critic(seen), p.distance)
-                shown = self._looks_at(source_logits.softmax(1)).detach()
-                critics.append(discriminator_loss(critic(shown), critic(seen.detach()), p.distance))
+        for level in self.levels:
+            low = source.logits if level == "main" else source.aux
+            if low is None:
+                raise UserError(
+                    "losses of an auxiliary head, which the network has not", "one", "--set profile.model.aux=true"
+                )
+            logits, labels = self.at_loss_resolution(low, batch.source.labels)
+            if level == "main" or self.params.aux_ce:
+                network[_named(level, "source_ce")] = cross_entropy(logits, labels, self.context.class_weights)
+            if target is not None and batch.target is not None:
+                low = target.logits if level == "main" else target.aux
+                assert low is not None
+                target_logits, _ = self.at_loss_resolution(low, batch.target.labels)
+                critics += self._align(level, logits.softmax(1), target_logits.softmax(1), network)
         if not critics:
             return {"model": network}
         return {"model": network, "discriminator": {"discriminator": torch.stack(critics).sum()}}
+
+    def _align(self, level: str, source: Tensor, target: Tensor, network: dict[str, Tensor]) -> list[Tensor]:
+        """Add the network's terms on one head's target probabilities float [N,C,h,w] to ``network``; the loss of the
+        head's discriminator, if it has one."""
+        if self.entropy_weights[level]:
+            network[_named(level, "target_entropy")] = min_entropy(target)
+        if level not in self.discriminators:
+            return []
+        critic, distance = self.discriminators[level], self.params.distance
+        seen = self._looks_at(target)
+        network[f"adversarial_{level}"] = generator_loss(critic(seen), distance)
+        shown = self._looks_at(source).detach()
+        return [discriminator_loss(critic(shown), critic(seen.detach()), distance)]
+
+
+def _named(level: str, loss: str) -> str:
+    return loss if level == "main" else f"{level}_{loss}"

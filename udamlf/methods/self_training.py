@@ -151,7 +151,7 @@ class SoftLabeller:
         thresholds = context.label_extras.get("thresholds")
         if context.teacher is None or thresholds is None:
             raise UserError("lrent without pseudo-labels", "a round with a selector that has thresholds")
-        # A top-1 probability is at least 1/C: what is lower was weighted by a spatial prior, which a crop does not know.
+        # A top-1 probability is at least 1/C: what is lower was weighted by a prior, which a crop does not know.
         if np.nanmin(np.append(thresholds, np.inf)) < 0.99 / context.space.num_classes:
             raise UserError(
                 "lrent with thresholds of scores that a spatial prior has weighted", "a selector without prior"
