@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import difflib
 import importlib
+import re
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -25,7 +26,12 @@ from udamlf.training.schedule import Schedule
 PROJECT_ROOT = Path(__file__).resolve().parents[1]
 CONFIGS = PROJECT_ROOT / "configs"
 Value = TypeVar("Value")
+_UNION_TAG = re.compile(r"[A-Z]|constrained-|int$|float$|.*\[")  # what pydantic puts into a location for `A | B`
 Share = Annotated[float, Field(ge=0, le=1)]
+Count = Annotated[int, Field(ge=0)]
+Rate = Annotated[float, Field(ge=0)]
+Pixels = Annotated[int, Field(ge=1)]
+OneOrMore = Field(min_length=1)
 
 
 class Strict(BaseModel):
@@ -47,7 +53,7 @@ class Part(BaseModel):
 
 
 def per_round(value: Value | Sequence[Value], round: int) -> Value:
-    """Value of a per-round hyper-parameter in round 1, 2, ...: entry ``round - 1`` of a list, the last one repeating."""
+    """Value of a per-round hyper-parameter in round 1, 2, ...: entry ``round - 1`` of a list, the last one repeats."""
     if isinstance(value, (list, tuple)):
         return value[min(max(round, 1), len(value)) - 1]
     return value  # type: ignore[return-value]
@@ -107,7 +113,9 @@ class Round(Strict):
     labelled: Literal["source_train", "easy_target"] = Field(
         "source_train", description="easy_target (IntraDA): the pseudo-labelled easy split; the target is the hard one"
     )
-    source_portion: Share | tuple[Share, ...] = Field(1.0, description="share of the source images used in a round")
+    source_portion: Share | Annotated[tuple[Share, ...], OneOrMore] = Field(
+        1.0, description="share of the source images used in a round"
+    )
     source_policy: Literal["cumulative", "random"] = Field(
         "cumulative", description="picks of a round contain those of earlier ones, or are drawn anew (cbst.md 4.6)"
     )
@@ -134,7 +142,9 @@ class Method(Strict):
     def round_at(self, round: int) -> Round:
         """Description of round 1, 2, ...; the last entry of a list repeats."""
         if self.round is None:
-            raise UserError(f"method {self.name} has no `round`", "a `round` block for rounds > 0", "see configs/methods")
+            raise UserError(
+                f"method {self.name} has no `round`", "a `round` block for rounds > 0", "see configs/methods"
+            )
         return per_round(self.round, round)
 
 
@@ -152,8 +162,8 @@ class OptimiserConfig(Strict):
     """An optimiser; ``lr`` may be a list, one entry per round."""
 
     name: Literal["sgd", "adam", "adamw"]
-    lr: float | tuple[float, ...]
-    weight_decay: float = 0.0
+    lr: Rate | Annotated[tuple[Rate, ...], OneOrMore]
+    weight_decay: Rate = 0.0
     momentum: float = 0.9
     betas: tuple[float, float] = (0.9, 0.999)
     visits: Literal["once", "simple", "exact", "exact_fresh_decay"] = Field(
@@ -164,7 +174,7 @@ class OptimiserConfig(Strict):
 class Augmentation(Strict):
     """Geometry and photometry of training crops."""
 
-    crop_hw: tuple[int, int] | None = Field(None, description="output size; none = the whole frame")
+    crop_hw: tuple[Pixels, Pixels] | None = Field(None, description="output size; none = the whole frame")
     crop_height_range: tuple[int, int] | None = Field(None, description="random sized crop (IAST, HIAST)")
     scale_range: tuple[float, float] | None = Field(None, description="random scale, then crop (CBST, CRST)")
     cbst_length: int | None = Field(
@@ -182,7 +192,7 @@ class Augmentation(Strict):
 class Training(Strict):
     """The budget of one training."""
 
-    steps: int | tuple[int, ...]
+    steps: Count | Annotated[tuple[Count, ...], OneOrMore]
     batch: BatchSize
     optimiser: OptimiserConfig
     schedule: Schedule = Schedule()
@@ -199,7 +209,7 @@ class Profile(Strict):
     name: str
     title: str
     model: Part
-    frames_hw: tuple[int, int] | None = Field(None, description="training frames are decoded once at this size")
+    frames_hw: tuple[Pixels, Pixels] | None = Field(None, description="training frames are decoded once at this size")
     warmup: Training
     round: Training
     labelling: EvalProtocol = EvalProtocol()
@@ -365,8 +375,9 @@ def _validated(model: type[BaseModel], tree: Any, where: str) -> Any:
     try:
         return model.model_validate(tree)
     except ValidationError as error:
-        first = error.errors()[0]
-        location = [k for k in first["loc"] if not (isinstance(k, str) and (k[:1].isupper() or "[" in k))]
+        errors = error.errors()
+        first = next((e for e in errors if e["type"] == "extra_forbidden"), errors[0])
+        location = [k for k in first["loc"] if not (isinstance(k, str) and _UNION_TAG.match(k))]
         key = ".".join(str(k) for k in location)
         if first["type"] == "extra_forbidden":
             valid = _fields_at(model, location[:-1])
@@ -416,21 +427,29 @@ def _parse_override(text: str) -> tuple[str, Any]:
         raise UserError(f"--set {text!r}: the value is not YAML", "key=value") from error
 
 
+def _check_training(objective: Part, backbone: Part, training: Training, where: str) -> None:
+    methods = importlib.import_module("udamlf.methods.base")
+    methods.check(objective, where)
+    importlib.import_module("udamlf.models.base").find(backbone.name, backbone.params)
+    missing = [name for name in methods.domains(objective) if not getattr(training.batch, name)]
+    if training.steps and missing:
+        found = f"{where}: {objective.name} with batch.{missing[0]} = 0"
+        raise UserError(found, f"at least one {missing[0]} image in a batch")
+
+
 def _check_parts(config: Config) -> None:
     """Have every building block check its own parameters, so that a typo fails before the first stage."""
     where = f"method {config.method.name}"
-    base = importlib.import_module("udamlf.methods.base")
     selection = importlib.import_module("udamlf.selection.base")
-    base.check(config.method.warmup.objective, f"{where}, warm-up objective")
+    _check_training(config.method.warmup.objective, config.backbone(0), config.training(0), f"{where}, warm-up")
     for number in range(1, config.method.rounds + 1):
-        described = config.method.round_at(number)
-        base.check(described.objective, f"{where}, objective of round {number}")
+        described, backbone = config.method.round_at(number), config.backbone(number)
+        _check_training(described.objective, backbone, config.training(number), f"{where}, round {number}")
         if described.selector:
             selection.build(described.selector.name, described.selector.params, config.space, number)
         if described.pretrain:
-            base.check(described.pretrain.objective, f"{where}, pre-training of round {number}")
-            config.pretraining(number)
-        config.training(number)
+            pretraining = config.pretraining(number)
+            _check_training(described.pretrain.objective, backbone, pretraining, f"{where}, pre-training {number}")
         config.labelling(number)
 
 

@@ -1,4 +1,4 @@
-"""The loop: resumed trainings are bit-identical, gradients stay with their owner, a broken loss stops at a good state."""
+"""The loop: resumed trainings are bit-identical, gradients stay with their owner, a broken loss leaves a good state."""
 
 from __future__ import annotations
 

@@ -53,10 +53,12 @@ class Objective(BaseObjective):
     """Cross-entropy on the source, adversarial and entropy terms on the target, and the discriminators' losses."""
 
     Params = Params
-    domains = ("source", "target")
+    domains = ("source",)
 
     def __init__(self, params: Params, context: Context) -> None:
         super().__init__(params, context)
+        if not context.training.batch.target:
+            raise UserError("adversarial training without target images", "some", "--set profile.warmup.batch.target=4")
         uses_aux = params.aux_weight or params.aux_ce or params.aux_entropy
         self.levels = ("main", "aux") if uses_aux else ("main",)
         self.entropy_weights = {"main": params.entropy, "aux": params.aux_entropy}

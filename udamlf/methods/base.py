@@ -102,7 +102,7 @@ class BaseObjective(SampleHooks):
 
     Class attributes:
         Params: pydantic model of the YAML parameters.
-        domains: which images a batch holds.
+        domains: images that a batch must hold; what else a batch may hold is the objective's own business.
     """
 
     class Params(Strict):
@@ -211,7 +211,8 @@ def check(part: Part, where: str) -> Any:
     try:
         return found.Params(**part.params)
     except ValidationError as error:
-        first = error.errors()[0]
+        errors = error.errors()
+        first = next((e for e in errors if e["type"] == "extra_forbidden"), errors[0])
         key = ".".join(str(k) for k in first["loc"])
         valid = list(found.Params.model_fields)
         hint = nearest(key, valid) if first["type"] == "extra_forbidden" and valid else f"one of: {', '.join(valid)}"
@@ -221,6 +222,11 @@ def check(part: Part, where: str) -> Any:
 def build(part: Part, context: Context) -> BaseObjective:
     """The objective named by ``part`` with its parameters."""
     return _find(part, "objective")(check(part, "objective"), context)
+
+
+def domains(part: Part) -> tuple[str, ...]:
+    """Images without which the objective named by ``part`` cannot be computed."""
+    return _find(part, "objective").domains
 
 
 def counts_source_pixels(part: Part) -> bool:

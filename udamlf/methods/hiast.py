@@ -74,7 +74,7 @@ class Objective(BaseObjective):
     """Cross-entropy and KL on the confident region, entropy and the teacher's consistency on the ignored one."""
 
     Params = Params
-    domains = ("source", "target")
+    domains = ("target",)
 
     def __init__(self, params: Params, context: Context) -> None:
         super().__init__(params, context)

@@ -67,7 +67,7 @@ class Objective(BaseObjective):
     """Cross-entropy on source labels and target pseudo-labels, and terms on the regions of the target."""
 
     Params = Params
-    domains = ("source", "target")
+    domains = ("target",)
 
     def __init__(self, params: Params, context: Context) -> None:
         super().__init__(params, context)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from udamlf.losses.basic import cross_entropy
-from udamlf.methods.base import Batch, BaseObjective, Losses
+from udamlf.methods.base import BaseObjective, Batch, Losses
 
 
 class Objective(BaseObjective):

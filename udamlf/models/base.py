@@ -6,7 +6,7 @@ import difflib
 import importlib
 import inspect
 import pkgutil
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from itertools import chain
 from types import ModuleType
@@ -139,8 +139,8 @@ def seeded(seed: int, name: str) -> Iterator[None]:
         yield
 
 
-def build(name: str, num_classes: int, *, seed: int = 0, **options: Any) -> SegmentationModel:
-    """The network ``udamlf.models.<name>``; its initial weights are a function of ``seed`` and the options.
+def find(name: str, options: Mapping[str, Any]) -> Callable[..., SegmentationModel]:
+    """The builder of the network ``udamlf.models.<name>``; nothing is built.
 
     Raises:
         UserError: there is no network of that name, or it does not know an option.
@@ -156,6 +156,16 @@ def build(name: str, num_classes: int, *, seed: int = 0, **options: Any) -> Segm
         if option not in known:
             near = difflib.get_close_matches(option, known, n=1)
             raise UserError(f"network {name!r} has no option {option!r}", " | ".join(known), near[0] if near else "")
+    return factory
+
+
+def build(name: str, num_classes: int, *, seed: int = 0, **options: Any) -> SegmentationModel:
+    """The network ``udamlf.models.<name>``; its initial weights are a function of ``seed`` and the options.
+
+    Raises:
+        UserError: see ``find``.
+    """
+    factory = find(name, options)
     with seeded(seed, name):
         model = factory(num_classes, **options)
     return model.train()

@@ -226,7 +226,7 @@ class Trainer:
             raise UserError(f"a gradient is not finite at step {step}", "finite gradients", "a lower learning rate")
 
     def _set_learning_rates(self, step: int) -> None:
-        for name, optimiser in self.optimisers.items():
+        for optimiser in self.optimisers.values():
             set_learning_rates(optimiser, self.training.schedule, step, self.steps)
 
     def _metrics(self, seconds: float) -> dict[str, float]:
