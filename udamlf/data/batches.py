@@ -19,9 +19,8 @@ from torch import Tensor
 from udamlf.config import Augmentation
 from udamlf.data.augment.geometry import Geometry
 from udamlf.data.augment.photometric import jitter
-from udamlf.data.augment.weak_view import WeakView
 from udamlf.data.crops import training_crop
-from udamlf.data.view import SampleHooks, View
+from udamlf.data.view import Cut, SampleHooks, View
 from udamlf.seeding import rng
 
 MAX_CROP_ATTEMPTS = 10
@@ -37,7 +36,7 @@ class HostDomain:
     views: dict[str, Tensor]
     index: list[int]
     arrays: dict[str, Tensor] = field(default_factory=dict)
-    geometries: list[Geometry | WeakView | None] = field(default_factory=list)
+    cuts: list[Cut] = field(default_factory=list)
 
 
 class Stream:
@@ -120,7 +119,7 @@ class Batches:
             views={name: stack([v.images[name] for v in views]) for name in views[0].images},
             index=[index for _, index in samples],
             arrays={name: stack([v.arrays[name] for v in views]) for name in views[0].arrays},
-            geometries=[v.geometry for v in views],
+            cuts=[v.cut for v in views if v.cut is not None],
         )
 
     def __iter__(self) -> Iterator[tuple[int, dict[str, HostDomain]]]:

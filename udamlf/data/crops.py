@@ -17,7 +17,7 @@ from udamlf.data.augment.geometry import (
 )
 from udamlf.data.augment.photometric import random_brightness_contrast
 from udamlf.data.augment.weak_view import WeakView, draw_weak_view, weak_image, weak_label
-from udamlf.data.view import View
+from udamlf.data.view import Cut, View
 
 
 def draw_geometry(image_hw: tuple[int, int], augmentation: Augmentation, rng: np.random.Generator) -> Geometry:
@@ -58,4 +58,4 @@ def training_crop(
     if augmentation.brightness_contrast > 0:
         image = random_brightness_contrast(image, rng, augmentation.brightness_contrast)
     named = dict(zip(frame.maps, maps, strict=True))
-    return View(image, label, named, dict(frame.images), dict(frame.arrays), geometry)
+    return View(image, label, named, dict(frame.images), dict(frame.arrays), Cut(image_hw, geometry))

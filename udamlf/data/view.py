@@ -4,11 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 
 from udamlf.data.augment.geometry import Geometry
 from udamlf.data.augment.weak_view import WeakView
+
+
+class Cut(NamedTuple):
+    """How a crop was cut from a frame of size ``frame_hw`` (pixels)."""
+
+    frame_hw: tuple[int, int]
+    geometry: Geometry | WeakView
 
 
 @dataclass
@@ -21,7 +29,7 @@ class View:
         maps: further label-like maps [H, W] that follow the geometry (nearest neighbour).
         images: further views [H, W, 3] uint8 RGB that no geometry touches: the whole frame, the strong view of a crop.
         arrays: further arrays that no geometry touches: soft labels of the whole frame, cells of a strong view.
-        geometry: how the crop was cut from the frame; None for a whole frame.
+        cut: how the crop came from the frame; None for a whole frame.
     """
 
     image: np.ndarray
@@ -29,7 +37,7 @@ class View:
     maps: dict[str, np.ndarray] = field(default_factory=dict)
     images: dict[str, np.ndarray] = field(default_factory=dict)
     arrays: dict[str, np.ndarray] = field(default_factory=dict)
-    geometry: Geometry | WeakView | None = None
+    cut: Cut | None = None
 
 
 class SampleHooks:

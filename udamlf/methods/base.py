@@ -18,10 +18,8 @@ from pydantic import ValidationError
 from torch import Tensor, nn
 
 from udamlf.config import OptimiserConfig, Part, Strict, Training, nearest
-from udamlf.data.augment.geometry import Geometry
-from udamlf.data.augment.weak_view import WeakView
 from udamlf.data.labels import LabelSpace
-from udamlf.data.view import SampleHooks
+from udamlf.data.view import Cut, SampleHooks
 from udamlf.errors import UserError
 from udamlf.models.base import Output, SegmentationModel
 from udamlf.seeding import rng
@@ -41,7 +39,7 @@ class Domain:
         views: further normalised images [N, 3, H, W].
         index: positions of the samples in their list, [N].
         arrays: further arrays [N, ...].
-        geometries: how each crop was cut from its frame.
+        cuts: how each crop came from its frame.
     """
 
     images: Tensor
@@ -50,7 +48,7 @@ class Domain:
     views: dict[str, Tensor]
     index: list[int]
     arrays: dict[str, Tensor] = field(default_factory=dict)
-    geometries: list[Geometry | WeakView | None] = field(default_factory=list)
+    cuts: list[Cut] = field(default_factory=list)
 
 
 @dataclass

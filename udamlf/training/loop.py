@@ -41,7 +41,7 @@ def to_domain(host: HostDomain, model: SegmentationModel, device: torch.device, 
         views={name: images(value) for name, value in host.views.items()},
         index=host.index[part],
         arrays={name: value[part].to(device, non_blocking=True) for name, value in host.arrays.items()},
-        geometries=host.geometries[part],
+        cuts=host.cuts[part],
     )
 
 
