@@ -103,13 +103,13 @@ class Tracker:
         os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
         os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "30")
         mlflow.set_tracking_uri(uri)
-        client = MlflowClient(uri)
         database = _database(uri)
         lock = file_lock(database.with_name(database.name + ".lock")) if database else contextlib.nullcontext()
         # A new store puts the default experiment's artifacts under the current folder: make that the database's.
         home = contextlib.chdir(database.parent) if database else contextlib.nullcontext()
         try:
             with lock, home:
+                client = MlflowClient(uri)  # creates the store
                 return cls(uri, client, _experiment(client, database))
         except MlflowException as error:
             hint = "start the server, or unset MLFLOW_TRACKING_URI" if uri.startswith("http") else "udamlf doctor"

@@ -1,0 +1,148 @@
+"""Processes: identities, signals, GPU slots, and a stage that ends with its launcher, however that ends."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from udamlf import launch
+from udamlf.errors import UserError
+
+CHILD = """
+import os, sys, time
+from udamlf.launch import StopFlag, follow_launcher
+stop = StopFlag().install()
+follow_launcher()
+open(sys.argv[1], "w").write(str(os.getpid()))
+try:
+    time.sleep(60)
+except KeyboardInterrupt:
+    open(sys.argv[1] + ".end", "w").write("interrupted")
+"""
+# A shell between launcher and stage, as with conda: it neither passes signals on nor ends with its parent.
+LAUNCHER = """
+import subprocess, sys
+from udamlf.launch import LIFELINE, _lifeline, environment
+with _lifeline() as path, environment({LIFELINE: path}):
+    shell = subprocess.Popen(["bash", "-c", f"true && {sys.executable} {sys.argv[1]} {sys.argv[2]}; true"])
+    if sys.argv[3] == "let go":
+        import os, time
+        while not os.path.exists(sys.argv[2]):
+            time.sleep(0.02)
+    else:
+        shell.wait()
+"""
+
+
+def wait_for(condition: Callable[[], object], seconds: float = 20.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.02)
+
+
+def start_launcher(folder: Path, how: str) -> tuple[subprocess.Popen[bytes], Path]:
+    child, launcher, mark = folder / "child.py", folder / "launcher.py", folder / "pid"
+    child.write_text(CHILD)
+    launcher.write_text(LAUNCHER)
+    environment = {k: v for k, v in os.environ.items() if k != launch.LIFELINE}
+    process = subprocess.Popen([sys.executable, str(launcher), str(child), str(mark), how], env=environment)
+    wait_for(lambda: mark.is_file() and mark.read_text())
+    return process, mark
+
+
+def exists(pid: int) -> bool:
+    return launch._start_ticks(pid) is not None
+
+
+@pytest.mark.parametrize("how", ["let go", "killed"])
+def test_a_stage_ends_in_order_when_its_launcher_lets_go_or_is_killed(tmp_path: Path, how: str) -> None:
+    process, mark = start_launcher(tmp_path, how)
+    if how == "killed":
+        process.kill()
+    process.wait()
+    pid = int(mark.read_text())
+    wait_for(lambda: not exists(pid))
+    assert Path(f"{mark}.end").read_text() == "interrupted"
+
+
+def test_a_stage_whose_launcher_is_gone_before_it_looks_ends_at_once(tmp_path: Path) -> None:
+    child = tmp_path / "child.py"
+    child.write_text(CHILD)
+    environment = {**os.environ, launch.LIFELINE: str(tmp_path / "absent")}
+    done = subprocess.run([sys.executable, str(child), str(tmp_path / "pid")], env=environment, timeout=30)
+    # Interrupted while it slept, or before it came to that.
+    assert (tmp_path / "pid.end").is_file() or done.returncode != 0
+
+
+def test_an_identity_tells_a_living_process_from_a_dead_one_and_from_another_with_its_id() -> None:
+    me = launch.identity()
+    host, pid, start = me.rsplit(":", 2)
+    assert launch.is_alive(me)
+    assert launch.is_alive(f"{host}:{pid}:{int(start) + 1}") is False
+    assert launch.is_alive(f"{host}-elsewhere:{pid}:{start}") is None
+    process = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    other = f"{socket.gethostname()}:{process.pid}:{launch._start_ticks(process.pid)}"
+    assert launch.is_alive(other)
+    process.communicate(b"\n")
+    assert launch.is_alive(other) is False
+
+
+@pytest.fixture
+def stop() -> Iterator[launch.StopFlag]:
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    yield launch.StopFlag().install()
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+def test_a_signal_interrupts_what_does_not_ask(stop: launch.StopFlag) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(5)
+
+
+def test_a_loop_that_asks_is_told_and_a_second_signal_does_not_disturb_it(stop: launch.StopFlag) -> None:
+    assert not stop.asked()
+    os.kill(os.getpid(), signal.SIGTERM)
+    os.kill(os.getpid(), signal.SIGINT)
+    assert stop.asked()
+    with pytest.raises(KeyboardInterrupt):
+        stop.check()
+    with pytest.raises(KeyboardInterrupt):
+        os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(5)
+
+
+def test_every_gpu_is_given_to_one_stage_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    names = [f"test-{os.getpid()}-{i}" for i in range(2)]
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", ",".join(names))
+    with launch.gpu_slot() as first:
+        with launch.gpu_slot() as second:
+            assert {first, second} == set(names)
+        with launch.gpu_slot() as again:
+            assert again == second
+
+
+def test_without_a_gpu_a_stage_gets_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    with launch.gpu_slot() as gpu:
+        assert gpu == ""
+
+
+def test_an_environment_manager_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.delenv("MLFLOW_CONDA_HOME", raising=False)
+    launch.check_manager("local")
+    with pytest.raises(UserError, match="uv is not installed"):
+        launch.check_manager("uv")
+    with pytest.raises(UserError, match="unknown environment manager"):
+        launch.check_manager("poetry")

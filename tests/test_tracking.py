@@ -1,0 +1,205 @@
+"""The store: statuses that are true, metrics that survive an outage, artifacts that are whole or absent."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from mlflow.exceptions import MlflowException
+
+from udamlf.errors import UserError
+from udamlf.files import digest_file
+from udamlf.launch import identity
+from udamlf.recording import Run, ending
+from udamlf.tracking import DIGEST, MANIFEST, PROCESS, TRACKING, Tracker, store_uri, work_root
+from udamlf.upkeep import reap, sync
+
+Status = Callable[[str], str]
+
+
+def history(tracker: Tracker, run_id: str, metric: str) -> list[tuple[int, float]]:
+    return [(m.step, m.value) for m in tracker.client.get_metric_history(run_id, metric)]
+
+
+def test_the_default_store_is_beside_the_current_folder_and_the_variable_wins(
+    store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert store_uri() == f"sqlite:///{store}/mlflow.db"
+    assert work_root(store_uri()) == store / ".udamlf"
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://somewhere:5000")
+    assert store_uri() == "http://somewhere:5000"
+
+
+def test_processes_that_open_a_new_store_at_once_all_succeed(tmp_path: Path) -> None:
+    code = "from udamlf.tracking import Tracker; t = Tracker.connect(); print(t.create_run('r', {}))"
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("MLFLOW")}
+    processes = [
+        subprocess.Popen([sys.executable, "-c", code], cwd=tmp_path, env=environment, stdout=subprocess.PIPE)
+        for _ in range(3)
+    ]
+    ids = [process.communicate(timeout=120)[0].split()[-1] for process in processes]
+    assert [process.returncode for process in processes] == [0, 0, 0]
+    assert len(set(ids)) == 3
+
+
+def test_a_store_that_cannot_be_opened_is_a_clear_error(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    with pytest.raises(UserError, match="cannot open the tracking store http://127.0.0.1:9"):
+        Tracker.connect()
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [(None, "FINISHED"), (UserError("bad"), "FAILED"), (RuntimeError("bug"), "FAILED"), (SystemExit(3), "FAILED"),
+     (KeyboardInterrupt(), "KILLED")],
+)  # fmt: skip
+def test_a_status_tells_how_a_run_ended(
+    tracker: Tracker, status: Status, error: BaseException | None, expected: str
+) -> None:
+    run_id = tracker.create_run("r", {})
+    try:
+        with ending(tracker, run_id):
+            if error is not None:
+                raise error
+    except BaseException as raised:
+        assert raised is error
+    assert status(run_id) == expected
+
+
+class Outage:
+    """A client whose calls fail while ``away``."""
+
+    def __init__(self, client: Any) -> None:
+        self.client, self.away = client, False
+
+    def __getattr__(self, name: str) -> Any:
+        def call(*args: Any, **kwargs: Any) -> Any:
+            if self.away:
+                raise MlflowException("connection refused")
+            return getattr(self.client, name)(*args, **kwargs)
+
+        return call
+
+
+def test_an_outage_stops_nothing_and_loses_nothing(tracker: Tracker, store: Path) -> None:
+    run_id = tracker.create_run("r", {})
+    tracker.client = outage = Outage(tracker.client)
+    run = Run(tracker, run_id, store / "work")
+    run.log_metrics({"train/loss": 3.0}, 20)
+    assert run.flush()
+    outage.away = True
+    run.log_metrics({"train/loss": 2.0}, 40)
+    run.log_dataset("target_train", "d" * 64, "target", 400)
+    assert not run.flush()
+    outage.away = False
+    run.log_metrics({"train/loss": 1.0}, 60)
+    run.complete()
+    assert history(tracker, run_id, "train/loss") == [(20, 3.0), (40, 2.0), (60, 1.0)]
+    found = tracker.get(run_id)
+    assert found.data.tags[TRACKING] == "recovered"
+    assert [(i.dataset.name, i.tags[0].value) for i in found.inputs.dataset_inputs] == [("target_train", "target")]
+
+
+def test_what_an_outage_held_back_to_the_end_is_sent_by_sync(
+    tracker: Tracker, store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("UDAMLF_PATIENCE_S", "0")
+    run_id = tracker.create_run("r", {})
+    client, tracker.client = tracker.client, Outage(tracker.client)
+    tracker.client.away = True
+    run = Run(tracker, run_id, tracker.work / "steps" / "abc")
+    run.log_metrics({"train/loss": 2.0}, 20)
+    with pytest.raises(UserError, match="did not answer"):
+        run.complete()
+    tracker.client = client
+    assert sync(tracker) == [run_id]
+    assert sync(tracker) == []
+    assert history(tracker, run_id, "train/loss") == [(20, 2.0)]
+
+
+def test_a_training_that_goes_on_has_every_metric_once(tracker: Tracker, store: Path) -> None:
+    """Killed after step 60, going on from the state of step 45: 60 is measured again, 20 and 40 are taken over."""
+    first = Run(tracker, tracker.create_run("first", {}), store / "work")
+    for step in (20, 40, 60):
+        first.log_metrics({"train/loss": float(step)}, step)
+    unlucky = Run(tracker, tracker.create_run("killed before its first metric", {}), store / "work")
+    unlucky.set_tags({"stage": "warmup"})
+    run_id = tracker.create_run("second", {})
+    second = Run(tracker, run_id, store / "work")
+    for step in (60, 80):
+        second.log_metrics({"train/loss": float(step)}, step)
+    second.complete()
+    assert history(tracker, run_id, "train/loss") == [(20, 20.0), (40, 40.0), (60, 60.0), (80, 80.0)]
+
+
+def test_a_wrong_metric_name_is_a_mistake_and_not_an_outage(tracker: Tracker, store: Path) -> None:
+    run = Run(tracker, tracker.create_run("r", {}), store / "work")
+    run.log_metrics({"iou/a@b": 1.0}, 0)
+    with pytest.raises(MlflowException):
+        run.flush()
+
+
+@pytest.fixture
+def published(tracker: Tracker, store: Path) -> str:
+    run_id = tracker.create_run("r", {"stage": "warmup"})
+    out = store / "job" / "out"
+    (out / "checkpoint").mkdir(parents=True)
+    (out / "checkpoint" / "model.safetensors").write_bytes(b"weights")
+    (out / "checkpoint" / "meta.json").write_text("{}")
+    tracker.publish(run_id, out)
+    tracker.end(run_id, "FINISHED")
+    return run_id
+
+
+def test_published_files_come_back_with_a_manifest_of_their_hashes(tracker: Tracker, published: str) -> None:
+    given = tracker.fetch(published)
+    manifest = json.loads((given.path / MANIFEST).read_text())["files"]
+    assert manifest == {name: digest_file(given.path / name) for name in manifest}
+    assert set(manifest) == {"checkpoint/model.safetensors", "checkpoint/meta.json"}
+    assert given.tags[DIGEST] == digest_file(given.path / MANIFEST)
+
+
+@pytest.mark.parametrize("damaged", [MANIFEST, "checkpoint/model.safetensors"])
+def test_artifacts_that_are_not_whole_are_no_result(tracker: Tracker, published: str, damaged: str) -> None:
+    (tracker.fetch(published).path / damaged).unlink()
+    with pytest.raises(UserError, match="missing or damaged"):
+        tracker.fetch(published)
+
+
+def test_a_run_that_published_nothing_is_no_input(tracker: Tracker) -> None:
+    with pytest.raises(UserError, match="published nothing"):
+        tracker.fetch(tracker.create_run("r", {"stage": "warmup"}))
+    with pytest.raises(UserError, match="no run 'unknown'"):
+        tracker.fetch("unknown")
+
+
+def test_a_checkpoint_is_a_logged_model_of_its_run(tracker: Tracker, published: str) -> None:
+    given = tracker.fetch(published)
+    tracker.log_model(published, "st-r1", given.path / "checkpoint", 1, {"scenario": "syn2city"})
+    (model,) = tracker.client.search_logged_models(experiment_ids=[tracker.experiment_id], max_results=1)
+    assert (model.name, model.source_run_id, model.tags["round"]) == ("st-r1", published, "1")
+    assert (Path(model.artifact_location.removeprefix("file://")) / "model.safetensors").read_bytes() == b"weights"
+
+
+def test_reap_marks_only_runs_whose_process_is_gone(tracker: Tracker, status: Status) -> None:
+    host, pid, start = identity().rsplit(":", 2)
+    alive = tracker.create_run("alive", {})
+    dead = tracker.create_run("dead", {PROCESS: f"{host}:{pid}:{int(start) + 1}"})
+    remote = tracker.create_run("remote", {PROCESS: f"another-{host}:{pid}:{start}"})
+    assert reap(tracker) == [dead]
+    assert [status(run_id) for run_id in (alive, dead, remote)] == ["RUNNING", "KILLED", "RUNNING"]
+    assert reap(tracker, older_than_min=-1) == [remote]
+
+
+def test_a_new_experiment_keeps_its_artifacts_beside_the_store(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MLFLOW_EXPERIMENT_NAME", "mine")
+    tracker = Tracker.connect()
+    run = tracker.get(tracker.create_run("r", {}))
+    assert run.info.artifact_uri.startswith((store / "mlruns" / "mine").as_uri())
