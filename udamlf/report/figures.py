@@ -5,7 +5,7 @@ Every figure says which data its numbers are of. Nothing here touches pyplot, wh
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -124,4 +124,27 @@ def class_bars(scores: Mapping[str, Mapping[str, float | None]], space: LabelSpa
     axis.set_ylim(0, 100)
     axis.set_title(f"IoU per class {KINDS[kind]}")
     axis.legend(fontsize=8)
+    _save(figure, path)
+
+
+def ranking_figure(
+    rows: Sequence[tuple[str, np.ndarray, np.ndarray]], space: LabelSpace, kind: str, path: Path
+) -> None:
+    """Write images beside their predictions and entropies as PNG: the ends of a ranking, the easiest first.
+
+    Args:
+        rows: (title, uint8 RGB [H, W, 3], probabilities float32 [C, h, w]).
+    """
+    count = max(len(rows), 1)
+    figure = Figure(figsize=(12, 2.2 * count + 0.6), layout="constrained")
+    figure.suptitle(f"Easiest to hardest images of the target {KINDS[kind]}: image, prediction, entropy (0..1)")
+    axes = figure.subplots(count, 3, squeeze=False)
+    for row, (title, image, probabilities) in zip(axes, rows, strict=False):
+        surprise = -probabilities * np.log(np.maximum(probabilities, np.finfo(np.float32).tiny))
+        row[0].imshow(image)
+        row[0].set_title(title, fontsize=8)
+        row[1].imshow(colour(probabilities.argmax(0).astype(np.uint8), space), interpolation="nearest")
+        row[2].imshow(surprise.sum(0) / np.log(len(probabilities)), vmin=0, vmax=1, cmap="magma")
+    for axis in axes.ravel():
+        axis.set_axis_off()
     _save(figure, path)

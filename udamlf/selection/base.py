@@ -210,15 +210,16 @@ def build(name: str, params: Mapping[str, Any], space: LabelSpace, round: int) -
 
 
 def label_images(
-    selector: Selector, count: int, seed: int, scores: Callable[[int], Tensor]
+    selector: Selector, count: int, seed: int, scores: Callable[[int], Tensor], observed: bool = False
 ) -> Iterator[tuple[int, np.ndarray]]:
     """Observe ``count`` images as often as the selector asks, then yield (index, label map) in the selector's order.
 
     Args:
         scores: probabilities float32 [C, H, W] of image ``index``; called ``selector.passes`` + 1 times per image.
+        observed: the first pass is done already (by shards that were merged), except for its ``end_pass``.
     """
-    for _ in range(selector.passes):
-        for index in range(count):
+    for number in range(selector.passes):
+        for index in range(0 if number or not observed else count, count):
             selector.observe(scores(index), index)
         selector.end_pass()
     order = selector.order(count, seed)

@@ -108,13 +108,18 @@ class EntropyRanking(Selector):
         columns = (state["ranked_images"], state["entropy_scores"], state["rare_classes_present"])
         self._observed = {int(i): (float(s), int(r)) for i, s, r in zip(*columns, strict=True)}
 
+    def scores(self) -> np.ndarray:
+        """What the ranking sorts by, float64 [n], in the order of ``state``'s ``ranked_images``."""
+        state = self.state()
+        if not self.params.normalise:
+            return state["entropy_scores"]
+        present = state["rare_classes_present"]
+        return normalised_scores(state["entropy_scores"], present, len(self._rare), self.params.offset)
+
     def ranking(self) -> Split:
         """Image indices of the easy and of the hard split."""
         state = self.state()
-        scores = state["entropy_scores"]
-        if self.params.normalise:
-            scores = normalised_scores(scores, state["rare_classes_present"], len(self._rare), self.params.offset)
-        parts = split(scores, self.params.easy_share)
+        parts = split(self.scores(), self.params.easy_share)
         return Split(state["ranked_images"][parts.easy], state["ranked_images"][parts.hard])
 
     def order(self, count: int, seed: int) -> list[int]:
