@@ -1,7 +1,8 @@
 """Materials: the colours of the game world, the new looks of the camera world, and their surface patterns.
 
-Colours are (hue in degrees, saturation, value). A new look is never another class's colour in the game world: where
-colour cues swap between classes self-training has nothing right to start from.
+Colours are (hue in degrees, saturation, value). On the ground, where position does not tell classes apart, a new look
+is never another class's colour in the game world: where colour cues swap between classes self-training has nothing
+right to start from (the prototype's gaps D to F).
 """
 
 from __future__ import annotations
