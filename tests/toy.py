@@ -66,6 +66,7 @@ def label_extras() -> dict[str, np.ndarray]:
         "class_mean_confidence": np.linspace(0.9, 0.5, SPACE.num_classes),
         "class_pixels": pixels.astype(np.int64),
         "labelled_images": np.arange(len(target)),
+        "prototypes": rng(SEED, "toy prototypes").uniform(0, 2, (SPACE.num_classes, 64)).astype(np.float32),
     }
 
 

@@ -103,7 +103,7 @@ class Params(ViewParams):
 class StrongViewObjective(BaseObjective):
     """What ProDA's stages share: a strong view of each target crop, and losses on a coarse grid."""
 
-    domains = ("source", "target")
+    domains = ("target",)
 
     def after_geometry(self, domain: str, view: View, rng: np.random.Generator) -> View:
         if domain == "target":
