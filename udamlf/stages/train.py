@@ -150,7 +150,7 @@ def _run(job: Job, objective: BaseObjective, domains: dict[str, Images]) -> dict
     )
     kept: dict[str, dict[str, torch.Tensor]] = {}
     middle = job.work / "middle"
-    half = trainer.steps // 2
+    half = max(trainer.steps // 2, 1)
     keeps_middle = job.round > 0 and config.method.round_at(job.round).generator == "middle"
 
     def on_step(done: int) -> None:
