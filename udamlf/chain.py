@@ -23,11 +23,24 @@ from udamlf.config import Config, resolve
 from udamlf.data.lists import ScenarioData
 from udamlf.errors import UserError
 from udamlf.files import digest_bytes, digest_json
-from udamlf.launch import GRACE_S, LOCAL, PROJECT_ROOT, environment, identity, is_alive, launch_stage
+from udamlf.launch import (
+    GRACE_S,
+    LOCAL,
+    PROJECT_ROOT,
+    environment,
+    gpus,
+    identity,
+    is_alive,
+    launch_stage,
+    launch_together,
+)
 from udamlf.recording import Run
+from udamlf.selection.base import Selector, build
 from udamlf.tracking import CHAIN, DIGEST, ERROR, KEY, PROCESS, Input, Tracker
 
 REFERENCES = ("source_only", "adabn")
+SHARD = "shard"
+"""Parameter and tag of a pseudo_label stage that observes a part of the list, "i/n"; prefix of such inputs' names."""
 _CODE = PROJECT_ROOT / "udamlf"
 # Code that decides how stages are started and shown, not what they compute.
 _CODE_LEFT_OUT = ("chain.py", "cli.py", "commands.py", "journal.py", "launch.py", "recording.py", "tracking.py",
@@ -142,11 +155,15 @@ def code_digest() -> str:
     return digest_json({p.relative_to(_CODE).as_posix(): digest_bytes(p.read_bytes()) for p in files})
 
 
-def lists_of(config: Config, stage: str) -> list[str]:
+def lists_of(config: Config, stage: str, round: int) -> list[str]:
     """Lists of the scenario that a stage may read."""
     if stage == "evaluate":
         return [config.report_split, *(["target_train"] if config.profile.audit else [])]
-    return ["target_train"] if stage == "pseudo_label" else ["source_train", "target_train"]
+    if stage == "pseudo_label":
+        selector = config.method.round_at(round).selector
+        from_source = selector is not None and selector.params.get("prior") == "source"
+        return ["target_train", *(["source_train"] if from_source else [])]
+    return ["source_train", "target_train"]
 
 
 def step_key(config: Config, stage: str, round: int, inputs: Mapping[str, str], digest: Callable[[str], str]) -> str:
@@ -161,11 +178,16 @@ def step_key(config: Config, stage: str, round: int, inputs: Mapping[str, str], 
             "stage": stage,
             "config": json.loads(json.dumps(config.stage_part(stage, round), default=str)),
             "inputs": dict(inputs),
-            "data": {name: digest(name) for name in lists_of(config, stage)},
+            "data": {name: digest(name) for name in lists_of(config, stage, round)},
             "code": code_digest(),
             "versions": {name: version(name) for name in _VERSIONS},
         }
     )
+
+
+def shard_key(key: str, shard: str | None) -> str:
+    """Key of the stage that observes a part of what the step with ``key`` labels; ``key`` itself for no shard."""
+    return digest_json([key, SHARD, shard]) if shard else key
 
 
 # --- run -------------------------------------------------------------------------------------------------------------
@@ -197,6 +219,16 @@ class Done:
     reused: bool
 
 
+@dataclass(frozen=True)
+class Work:
+    """A stage to start: its name for people, entry point, parameters and run."""
+
+    name: str
+    stage: str
+    parameters: dict[str, str]
+    run_id: str
+
+
 class Chain:
     """Runs the plan of one request under a parent run.
 
@@ -204,6 +236,7 @@ class Chain:
         tracker: store and experiment.
         env_manager: MLflow's environment manager, passed on to every stage.
         launch: starts one stage and waits for it (replaced in tests).
+        processes: how many stages may run at once; default: one for every GPU, or one.
     """
 
     def __init__(
@@ -212,8 +245,10 @@ class Chain:
         tracker: Tracker,
         env_manager: str = LOCAL,
         launch: Callable[..., bool] = launch_stage,
+        processes: int | None = None,
     ) -> None:
         self.request, self.tracker, self.env_manager, self.launch = request, tracker, env_manager, launch
+        self.processes = max(len(gpus()), 1) if processes is None else processes
         self.config = request.resolve()
         self.data = ScenarioData(self.config)
         self.list_digest = lru_cache(maxsize=None)(self.data.digest)
@@ -275,10 +310,42 @@ class Chain:
             found = self._finished(key)
             if found:
                 return Done(step, found, reused=True)
-            tags = {**self.tags(), "stage": step.stage, "round": str(step.round), KEY: key}
-            run_id = self.tracker.create_run(f"{self.name()} {step}", tags, parent_id)
-            self._launch(step, inputs, run_id)
-            return Done(step, self.tracker.fetch(run_id), reused=False)
+            given = {**inputs, **self._shards(step, inputs, parent_id, key)}
+            work = self._work(str(step), step, given, parent_id, {KEY: key})
+            self._launch([work])
+            return Done(step, self.tracker.fetch(work.run_id), reused=False)
+
+    def _work(
+        self, name: str, step: Step, inputs: Mapping[str, Input], parent_id: str, tags: Mapping[str, str]
+    ) -> Work:
+        """A stage about to be started, with a run of its own."""
+        described = {**self.tags(), "stage": step.stage, "round": str(step.round), **tags}
+        run_id = self.tracker.create_run(f"{self.name()} {name}", described, parent_id)
+        parameters = {**self.request.parameters(), "round": str(step.round), **input_parameters(step.stage, inputs)}
+        return Work(name, step.stage, parameters | {n: t for n, t in tags.items() if n == SHARD}, run_id)
+
+    def _shards(self, step: Step, inputs: Mapping[str, Input], parent_id: str, key: str) -> dict[str, Input]:
+        """Have the target list observed in as many processes as there may be; what labels it then starts from their
+        counts. The labels do not depend on it, and so neither does their key."""
+        count = min(self.processes, len(self.data.samples("target_train")))
+        selector = self._selector(step)
+        if count < 2 or selector is None or not selector.shardable:
+            return {}
+        names = [f"{number}/{count}" for number in range(1, count + 1)]
+        shards = {text: shard_key(key, text) for text in names}
+        found = {text: self._finished(shard_key) for text, shard_key in shards.items()}
+        started = {
+            text: self._work(f"{step} shard {text}", step, inputs, parent_id, {KEY: shards[text], SHARD: text})
+            for text in shards
+            if found[text] is None
+        }
+        self._launch(list(started.values()))
+        ready = {text: found[text] or self.tracker.fetch(started[text].run_id) for text in shards}
+        return {f"shard{text.partition('/')[0]}": result for text, result in ready.items() if result}
+
+    def _selector(self, step: Step) -> Selector | None:
+        part = self.config.method.round_at(step.round).selector if step.stage == "pseudo_label" else None
+        return build(part.name, part.params, self.config.space, step.round) if part else None
 
     def _finished(self, key: str) -> Input | None:
         for run in self.tracker.search({KEY: key}):
@@ -288,26 +355,31 @@ class Chain:
                 logger.warning("not reused: %s", error.found)
         return None
 
-    def _launch(self, step: Step, inputs: Mapping[str, Input], run_id: str) -> None:
-        parameters = {**self.request.parameters(), "round": str(step.round)}
-        parameters |= input_parameters(step.stage, inputs)
-        experiment = self.tracker.experiment_id
+    def _launch(self, works: Sequence[Work]) -> None:
+        """Run stages, at once if there are several, to their end."""
+        calls = [(w.stage, w.parameters, w.run_id, self.tracker.experiment_id, self.env_manager) for w in works]
         try:
             with environment({"UDAMLF_WORK": str(self.tracker.work)}):
-                succeeded = self.launch(step.stage, parameters, run_id, experiment, self.env_manager)
+                alone = len(calls) == 1
+                succeeded = [self.launch(*calls[0])] if alone else launch_together(self.launch, calls)
         except KeyboardInterrupt:
-            self._await_end(run_id)
-            if self.tracker.get(run_id).info.status != "FINISHED":
-                self.tracker.client.set_terminated(run_id, "KILLED")
+            for work in works:
+                self._await_end(work.run_id)
+                if self.tracker.get(work.run_id).info.status != "FINISHED":
+                    self.tracker.client.set_terminated(work.run_id, "KILLED")
             raise
         except Exception as error:
-            self.tracker.end(run_id, "FAILED", str(error))
-            message = f"stage {step} could not be started: {error}"
+            for work in works:
+                self.tracker.end(work.run_id, "FAILED", str(error))
+            message = f"stage {works[0].name} could not be started: {error}"
             raise UserError(message, f"a working environment ({self.env_manager})", "udamlf doctor") from error
-        if not succeeded:
-            self.tracker.end(run_id, "FAILED")
-            reason = self.tracker.get(run_id).data.tags.get(ERROR, "its process ended without a message")
-            raise UserError(f"stage {step} failed (run {run_id}): {reason}")
+        failed = [work for work, well in zip(works, succeeded, strict=True) if not well]
+        for work in failed:
+            self.tracker.end(work.run_id, "FAILED")
+        if failed:
+            first = failed[0]
+            reason = self.tracker.get(first.run_id).data.tags.get(ERROR, "its process ended without a message")
+            raise UserError(f"stage {first.name} failed (run {first.run_id}): {reason}")
 
     def _await_end(self, run_id: str) -> None:
         """Wait for a stage that was told to stop; it ends itself within the grace period."""
@@ -341,7 +413,8 @@ def evaluation(done: Done) -> dict[str, Any]:
 
 
 def input_parameters(stage: str, inputs: Mapping[str, Input]) -> dict[str, str]:
-    """The run ids of a stage's inputs as parameters of its entry point: ``start_run=…``, or ``runs="round0=… …"``."""
-    if stage == "evaluate":
-        return {"runs": " ".join(f"{name}={given.run_id}" for name, given in inputs.items())}
-    return {f"{name}_run": given.run_id for name, given in inputs.items()}
+    """The run ids of a stage's inputs as parameters of its entry point: ``start_run=…``; many of a kind as
+    ``runs="round0=… …"`` (evaluate) or ``runs="shard1=… …"`` (pseudo_label)."""
+    many = {name: given for name, given in inputs.items() if stage == "evaluate" or name.startswith(SHARD)}
+    parameters = {f"{name}_run": given.run_id for name, given in inputs.items() if name not in many}
+    return parameters | ({"runs": " ".join(f"{n}={given.run_id}" for n, given in many.items())} if many else {})

@@ -155,6 +155,23 @@ def miniature(seed: int, out: Path, frames: int | None) -> None:
     click.echo(f"--data-root {out}")
 
 
+@data.command()
+@click.option("--scenario", required=True, help="A name in configs/scenarios, or a YAML file.")
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="A .npy file.")
+@click.option("--data-root", help="Folder that holds the data sets; default: the embedded miniature.")
+def prior(scenario: str, out: Path, data_root: str | None) -> None:
+    """Compute CBST-SP's spatial prior from the source labels: float32 [classes, height / 8, width / 8]."""
+    from udamlf.chain import Request
+    from udamlf.data.lists import ScenarioData
+    from udamlf.selection.spatial_prior import save_prior
+    from udamlf.stages.source_prior import source_prior
+
+    if out.suffix != ".npy":
+        raise UserError(f"--out {out}", "a .npy file")
+    save_prior(out, source_prior(ScenarioData(Request(scenario, "source_only", data_root=data_root).resolve())))
+    click.echo(f"--set method.round.selector.prior={out.absolute()}")
+
+
 @cli.group()
 def runs() -> None:
     """Upkeep of the store."""
@@ -192,6 +209,7 @@ def sync() -> None:
 @click.option("--generator-run")
 @click.option("--pretrain-run")
 @click.option("--runs")
+@click.option("--shard")
 @click.option("--env-manager", type=click.Choice(MANAGERS), default=LOCAL)
 @click.argument("stage")
 def _entry(stage: str, overrides: tuple[str, ...], round: int | None, env_manager: str, **fields: Any) -> None:
@@ -202,11 +220,12 @@ def _entry(stage: str, overrides: tuple[str, ...], round: int | None, env_manage
     names = {"start_run": "start", "labels_run": "labels", "generator_run": "generator", "pretrain_run": "pretrain"}
     ids = {names[option]: value for option in names if (value := fields.pop(option))}
     ids |= _named_runs(fields.pop("runs") or "")
+    shard = fields.pop("shard")
     request = Request(**fields, overrides=tuple(text for given in overrides for text in shlex.split(given)))
     if stage in ("warmup", "pretrain") or ids:
         from udamlf.stages.runner import run_stage
 
-        run_stage(stage, request, round or 0, ids, stop)
+        run_stage(stage, request, round or 0, ids, stop, shard)
         return
     import os
 

@@ -21,6 +21,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from udamlf.data.labels import LABEL_SPACES, LabelSpace
 from udamlf.errors import UserError
 from udamlf.evaluation.protocol import EvalProtocol
+from udamlf.files import digest_file
 from udamlf.training.schedule import Schedule
 
 PROJECT_ROOT = Path(__file__).resolve().parents[1]
@@ -291,6 +292,7 @@ class Config(Strict):
             return {
                 **common,
                 "selector": selector,
+                "files": _digests_of_files(described.selector),
                 "generator": described.generator,
                 "backbone": training["backbone"],
                 "frames_hw": self.profile.frames_hw if "labelling" in described.reestimate_bn else None,
@@ -322,6 +324,12 @@ class Config(Strict):
     def to_yaml(self) -> str:
         """The resolved configuration."""
         return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False)
+
+
+def _digests_of_files(selector: Part | None) -> dict[str, str]:
+    """Content of the files that a selector reads: today a spatial prior."""
+    prior = selector.params.get("prior") if selector else None
+    return {"prior": digest_file(Path(prior))} if prior and Path(prior).is_file() else {}
 
 
 def _flatten(tree: Any, prefix: str = "") -> list[tuple[str, Any]]:

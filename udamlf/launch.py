@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ctypes
 import fcntl
+import multiprocessing
 import os
 import shutil
 import signal
@@ -18,10 +19,11 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
 from udamlf.errors import UserError
 
@@ -209,6 +211,33 @@ def launch_stage(
             except ExecutionException:
                 return False
     return True
+
+
+def launch_together(launch: Callable[..., bool], calls: Sequence[tuple[Any, ...]]) -> list[bool]:
+    """``launch(*call)`` for several calls at once, each in a process of its own: a GPU is given to a stage through the
+    environment, which is a process's.
+
+    Returns:
+        Whether each succeeded.
+    """
+    context = multiprocessing.get_context("spawn")
+    launchers = [context.Process(target=_launch_apart, args=(launch, *call)) for call in calls]
+    try:
+        for launcher in launchers:
+            launcher.start()
+        for launcher in launchers:
+            launcher.join()
+    finally:
+        for launcher in launchers:
+            if launcher.is_alive():
+                launcher.terminate()  # lets go of its lifeline, so that its stage ends itself
+    return [launcher.exitcode == 0 for launcher in launchers]
+
+
+def _launch_apart(launch: Callable[..., bool], *call: Any) -> None:
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # of a terminal; the one that started this process decides
+    sys.exit(0 if launch(*call) else 1)
 
 
 # --- what else is started --------------------------------------------------------------------------------------------

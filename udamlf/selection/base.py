@@ -65,6 +65,11 @@ class Selector:
         return self.passes > 0
 
     @property
+    def shardable(self) -> bool:
+        """Whether the first pass may be shared among processes."""
+        return self.mergeable and self.two_pass and not self.observes_network
+
+    @property
     def needs_source_prior(self) -> bool:
         """Whether a spatial prior (``spatial_prior.PriorCounts`` of the source labels) must be given to ``set_prior``
         before the first image."""

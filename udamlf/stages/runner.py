@@ -11,13 +11,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from udamlf.chain import Request, only_once, step_key
+from udamlf.chain import SHARD, Request, only_once, shard_key, step_key
 from udamlf.config import Config
 from udamlf.data.lists import ScenarioData
 from udamlf.errors import UserError
 from udamlf.files import write_json
 from udamlf.launch import StopFlag, identity
 from udamlf.recording import Run, ending
+from udamlf.stages.shards import Shard
 from udamlf.tracking import DIGEST, KEY, PROCESS, Input, Tracker, git_tags
 
 __all__ = ["Input", "Job", "execute", "publish", "run_stage"]
@@ -37,7 +38,7 @@ class Job:
         work: folder that outlives a killed stage: the next process with the same key goes on from what is in it.
         run: records metrics, tags and data sets.
         key: hash of everything the result depends on.
-        options: of ``udamlf evaluate``: "predictions", a folder for masks.
+        options: "predictions", a folder for masks (``udamlf evaluate``); "shard", a ``Shard`` (pseudo_label).
     """
 
     config: Config
@@ -50,7 +51,8 @@ class Job:
     options: dict[str, Any] = field(default_factory=dict)
 
 
-_EXPECTED = {"labels": ("pseudo_label",), "pretrain": ("pretrain",)}  # any other input is a training
+# Any other input is a training.
+_EXPECTED = {"labels": ("pseudo_label",), SHARD: ("pseudo_label, shard",), "pretrain": ("pretrain",)}
 
 
 def fetch_inputs(tracker: Tracker, ids: Mapping[str, str]) -> dict[str, Input]:
@@ -58,19 +60,26 @@ def fetch_inputs(tracker: Tracker, ids: Mapping[str, str]) -> dict[str, Input]:
     inputs = {}
     for name, run_id in ids.items():
         inputs[name] = tracker.fetch(run_id)
-        stage = inputs[name].tags.get("stage")
+        tags = inputs[name].tags
+        stage = f"{tags.get('stage')}, {SHARD}" if SHARD in tags else tags.get("stage")
         expected = _EXPECTED.get(name.rstrip("0123456789"), ("warmup", "self_train"))
         if stage not in expected:
             raise UserError(f"{name}: run {run_id} is of stage {stage}", f"a run of stage {' or '.join(expected)}")
     return inputs
 
 
-def run_stage(stage: str, request: Request, round: int, ids: Mapping[str, str], stop: StopFlag) -> None:
+def run_stage(
+    stage: str, request: Request, round: int, ids: Mapping[str, str], stop: StopFlag, shard: str | None = None
+) -> None:
     """Adopt the run that was created for this process and do the stage in it.
 
     Args:
         ids: input name -> run id.
+        shard: "i/n": observe this part of the target list only (pseudo_label).
     """
+    if shard and stage != "pseudo_label":
+        raise UserError(f"--shard {shard} for stage {stage}", "stage pseudo_label")
+    options = {SHARD: Shard.parse(shard)} if shard else {}
     tracker = Tracker.connect()
     run_id = os.environ.get("MLFLOW_RUN_ID") or tracker.create_run(f"{request.method}-s{request.seed} {stage}", {})
     with ending(tracker, run_id):
@@ -78,13 +87,14 @@ def run_stage(stage: str, request: Request, round: int, ids: Mapping[str, str], 
         inputs = fetch_inputs(tracker, ids)
         data = ScenarioData(config)
         tags = tracker.get(run_id).data.tags
-        digests = {name: given.tags[DIGEST] for name, given in inputs.items()}
-        key = tags.get(KEY) or step_key(config, stage, round, digests, data.digest)
+        digests = {name: given.tags[DIGEST] for name, given in inputs.items() if not name.startswith(SHARD)}
+        key = tags.get(KEY) or shard_key(step_key(config, stage, round, digests, data.digest), shard)
         described = {"stage": stage, "round": str(round), "data": data.kind, "scenario": config.scenario.name}
         described |= {"method": config.method.name, "profile": config.profile.name, "seed": str(config.seed), KEY: key}
         if KEY not in tags:
             described |= git_tags()
-        execute(stage, config, round, inputs, tracker, run_id, key, described, stop)
+        described |= {SHARD: shard} if shard else {}
+        execute(stage, config, round, inputs, tracker, run_id, key, described, stop, options)
 
 
 def execute(

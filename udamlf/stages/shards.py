@@ -46,7 +46,7 @@ class Shard:
 
 def check_mergeable(name: str, selector: Selector) -> None:
     """UserError when the selector's shards cannot be observed apart."""
-    if not selector.mergeable or selector.passes == 0 or selector.observes_network:
+    if not selector.shardable:
         found = f"selector {name} labels each image in an order of its own, so its list has no shards"
         raise UserError(found, "global, class_balanced or entropy_ranking", "one process, without --shard")
 
