@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -41,17 +42,17 @@ def test_processes_that_open_a_new_store_at_once_all_succeed(tmp_path: Path) -> 
     environment = {k: v for k, v in os.environ.items() if not k.startswith("MLFLOW")}
     processes = [
         subprocess.Popen([sys.executable, "-c", code], cwd=tmp_path, env=environment, stdout=subprocess.PIPE)
-        for _ in range(3)
+        for _ in range(2)
     ]
     ids = [process.communicate(timeout=120)[0].split()[-1] for process in processes]
-    assert [process.returncode for process in processes] == [0, 0, 0]
-    assert len(set(ids)) == 3
+    assert [process.returncode for process in processes] == [0, 0]
+    assert len(set(ids)) == 2
 
 
 def test_a_store_that_cannot_be_opened_is_a_clear_error(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
-    with pytest.raises(UserError, match="cannot open the tracking store http://127.0.0.1:9"):
+    with pytest.raises(UserError, match=re.escape("cannot open the tracking store http://127.0.0.1:9")):
         Tracker.connect()
 
 

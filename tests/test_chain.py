@@ -1,0 +1,277 @@
+"""The chain: what a plan is, what a key depends on, what is reused, and what a failure leaves behind."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from udamlf import chain as chain_module
+from udamlf.chain import Chain, Request, plan, step_key, until
+from udamlf.errors import UserError
+from udamlf.files import write_json
+from udamlf.launch import StopFlag, environment
+from udamlf.recording import Run, ending
+from udamlf.tracking import DIGEST, ERROR, PROCESS, Tracker
+
+
+@pytest.fixture
+def request_(tiny_world: Path) -> Request:
+    return Request("syn2city", "st", rounds=2, data_root=str(tiny_world))
+
+
+class FakeStages:
+    """Stands for the processes: publishes a small file per stage, and counts."""
+
+    def __init__(self, tracker: Tracker, folder: Path, act: Callable[[str], None] = lambda stage: None) -> None:
+        self.tracker, self.folder, self.act = tracker, folder, act
+        self.started: list[tuple[str, dict[str, str], str]] = []
+
+    def __call__(self, stage: str, parameters: dict[str, str], run_id: str, experiment: str, manager: str) -> bool:
+        self.started.append((stage, parameters, run_id))
+        with ending(self.tracker, run_id):
+            self.act(stage)
+            out = self.folder / run_id / "out"
+            out.mkdir(parents=True)
+            if stage == "evaluate":
+                rounds = [self._score(pair) for pair in parameters["runs"].split() if pair.startswith("round")]
+                write_json(out / "evaluation" / "evaluation.json", {"rounds": rounds})
+            else:
+                # What a real stage computes is a function of its inputs; so is this.
+                write_json(out / "result.json", {k: v for k, v in parameters.items() if not k.endswith("_run")})
+            if stage == "pseudo_label":
+                self.tracker.client.log_metric(run_id, "pl/coverage", 40.0 + int(parameters["round"]))
+            self.tracker.publish(run_id, out)
+        return True
+
+    def _score(self, pair: str) -> dict[str, Any]:
+        number = int(pair.split("=")[0].removeprefix("round"))
+        score = 50.0 + number
+        return {"round": number, "metrics": {"miou/16": score, "iou/road": score}, "miou": {"16": score}}
+
+    @property
+    def stages(self) -> list[str]:
+        return [stage for stage, _, _ in self.started]
+
+
+@pytest.fixture
+def go(tracker: Tracker, store: Path) -> Callable[..., tuple[str, FakeStages]]:
+    def run(request: Request, act: Callable[[str], None] = lambda stage: None) -> tuple[str, FakeStages]:
+        stages = FakeStages(tracker, store / "stages", act)
+        chain = Chain(request, tracker, launch=stages)
+        parent = tracker.create_run(chain.name(), {})
+        run.parent = parent  # type: ignore[attr-defined]
+        with ending(tracker, parent):
+            recorder = Run(tracker, parent, store / "parents" / parent, StopFlag())
+            chain.run(recorder)
+            recorder.complete()
+        return parent, stages
+
+    return run
+
+
+# --- plan ------------------------------------------------------------------------------------------------------------
+
+
+def test_a_plan_is_warmup_then_labels_and_training_per_round_then_one_evaluation(request_: Request) -> None:
+    steps = plan(request_.resolve())
+    names = ["warmup", "pseudo_label 1", "self_train 1", "pseudo_label 2", "self_train 2", "evaluate"]
+    assert [str(step) for step in steps] == names
+    last = steps[-2]
+    assert {name: str(need) for name, need in last.needs.items()} == {
+        "start": "self_train 1",
+        "labels": "pseudo_label 2",
+    }
+    assert set(steps[-1].needs) == {"round0", "round1", "round2", "labels1", "labels2"}
+
+
+def test_a_method_without_selector_has_no_labels_and_one_without_rounds_no_training(request_: Request) -> None:
+    assert [str(s) for s in plan(request_.reference("adabn").resolve())] == ["warmup", "self_train 1", "evaluate"]
+    assert [str(s) for s in plan(request_.reference("source_only").resolve())] == ["warmup", "evaluate"]
+
+
+def test_a_plan_can_stop_after_any_of_its_steps(request_: Request) -> None:
+    steps = plan(request_.resolve())
+    assert [str(s) for s in until(steps, "pseudo_label", 1)] == ["warmup", "pseudo_label 1"]
+    with pytest.raises(UserError, match="no stage pseudo_label in round 3"):
+        until(steps, "pseudo_label", 3)
+
+
+def test_every_step_comes_after_what_it_needs(request_: Request) -> None:
+    seen: set[str] = set()
+    for step in plan(request_.resolve()):
+        assert {str(need) for need in step.needs.values()} <= seen
+        seen.add(str(step))
+
+
+# --- key -------------------------------------------------------------------------------------------------------------
+
+
+def key_of(request: Request, stage: str = "warmup", digest: str = "d", inputs: dict[str, str] | None = None) -> str:
+    return step_key(request.resolve(), stage, int(stage == "self_train"), inputs or {}, lambda name: digest)
+
+
+def test_a_key_depends_on_what_the_stage_reads_and_on_nothing_else(request_: Request) -> None:
+    key = key_of(request_)
+    assert key == key_of(request_)
+    assert key == key_of(replace(request_, method="adabn", rounds=None)), "methods share their warm-up"
+    assert key == key_of(replace(request_, overrides=("profile.round.steps=7",)))
+    changed = [
+        key_of(replace(request_, seed=1)),
+        key_of(replace(request_, overrides=("profile.warmup.steps=7",))),
+        key_of(request_, digest="other data"),
+        key_of(request_, inputs={"start": "other"}),
+        key_of(request_, "self_train"),
+    ]
+    assert len({key, *changed}) == len(changed) + 1
+
+
+def test_a_key_depends_on_the_code(request_: Request, monkeypatch: pytest.MonkeyPatch) -> None:
+    key = key_of(request_)
+    monkeypatch.setattr(chain_module, "code_digest", lambda: "edited")
+    assert key_of(request_) != key
+
+
+# --- run -------------------------------------------------------------------------------------------------------------
+
+
+def test_the_parent_shows_every_round_and_where_its_numbers_come_from(
+    go: Any, tracker: Tracker, request_: Request
+) -> None:
+    parent, stages = go(request_)
+    found = tracker.get(parent)
+    history = tracker.client.get_metric_history(parent, "iou/road")
+    assert [(m.step, m.value) for m in history] == [(0, 50.0), (1, 51.0), (2, 52.0)]
+    coverage = tracker.client.get_metric_history(parent, "pl/coverage")
+    assert [(m.step, m.value) for m in coverage] == [(1, 41.0), (2, 42.0)]
+    assert found.data.metrics["miou"] == 52.0
+    tags = found.data.tags
+    assert {tags[n] for n in ("scenario", "method", "seed", "stage", "data")} == {"syn2city", "st", "0", "chain",
+                                                                                 "miniature"}  # fmt: skip
+    assert tags["udamlf.run.self_train.2"] == stages.started[4][2]
+    assert found.data.params["cfg.method.rounds"] == "2"
+    for stage, _, run_id in stages.started:
+        child = tracker.get(run_id).data.tags
+        assert (child["mlflow.parentRunId"], child["stage"], child["data"]) == (parent, stage, "miniature")
+
+
+def test_inputs_reach_a_stage_as_run_ids(go: Any, request_: Request) -> None:
+    _, stages = go(request_)
+    warmup, labels, training = stages.started[:3]
+    assert labels[1]["generator_run"] == warmup[2]
+    assert (training[1]["start_run"], training[1]["labels_run"]) == (warmup[2], labels[2])
+    assert stages.started[-1][1]["runs"].split()[:2] == [f"round0={warmup[2]}", f"labels1={labels[2]}"]
+
+
+def test_a_second_chain_starts_nothing_and_shows_the_same(go: Any, tracker: Tracker, request_: Request) -> None:
+    first, _ = go(request_)
+    second, stages = go(request_)
+    assert stages.stages == []
+    assert tracker.get(second).data.metrics == tracker.get(first).data.metrics
+
+
+def test_another_method_shares_the_warmup(go: Any, request_: Request) -> None:
+    go(request_)
+    _, stages = go(request_.reference("adabn"))
+    assert stages.stages == ["self_train", "evaluate"]
+
+
+def test_only_what_a_change_reaches_is_repeated(go: Any, request_: Request) -> None:
+    go(request_)
+    _, stages = go(replace(request_, overrides=("profile.labelling.flip=true",)))
+    assert "warmup" not in stages.stages
+    assert stages.stages[0] == "pseudo_label"
+
+
+def test_a_step_whose_artifacts_are_gone_is_repeated_and_what_follows_is_not(
+    go: Any, tracker: Tracker, request_: Request
+) -> None:
+    _, stages = go(request_)
+    (tracker.fetch(stages.started[0][2]).path / "result.json").unlink()
+    _, again = go(request_)
+    assert again.stages == ["warmup"]
+
+
+def test_a_failed_stage_fails_the_chain_with_its_reason_and_is_no_result(
+    go: Any, tracker: Tracker, request_: Request
+) -> None:
+    def fail(stage: str) -> None:
+        if stage == "pseudo_label":
+            raise UserError("no confident pixel")
+
+    with pytest.raises(UserError, match="no confident pixel"):
+        go(request_, fail)
+    (child,) = tracker.search({"stage": "pseudo_label"}, status="FAILED")
+    assert (child.data.tags[ERROR], DIGEST in child.data.tags) == ("no confident pixel", False)
+    assert tracker.get(go.parent).info.status == "FAILED"
+    _, stages = go(request_)
+    assert stages.stages[0] == "pseudo_label", "the warm-up is kept, the failed stage repeated"
+
+
+def test_a_signal_kills_the_stage_and_the_chain(go: Any, tracker: Tracker, request_: Request) -> None:
+    def interrupt(stage: str) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        go(request_, interrupt)
+    assert tracker.get(go.parent).info.status == "KILLED"
+    assert [run.data.tags["stage"] for run in tracker.search({"stage": "warmup"}, status="KILLED")] == ["warmup"]
+
+
+def test_two_chains_at_once_do_shared_work_once(tracker: Tracker, store: Path, request_: Request) -> None:
+    stages = FakeStages(tracker, store / "stages", lambda stage: time.sleep(0.3))
+    requests = [request_, request_.reference("adabn")]
+    errors: list[BaseException] = []
+
+    def work(request: Request) -> None:
+        try:
+            parent = tracker.create_run(request.method, {})
+            Chain(request, tracker, launch=stages).run(Run(tracker, parent, store / "parents" / parent, StopFlag()))
+        except BaseException as error:
+            errors.append(error)
+
+    threads = [threading.Thread(target=work, args=(request,)) for request in requests]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not errors
+    assert stages.stages.count("warmup") == 1
+    assert stages.stages.count("evaluate") == 2
+
+
+def test_a_run_belongs_to_the_process_that_will_close_it(tracker: Tracker) -> None:
+    run = tracker.get(tracker.create_run("r", {}))
+    assert run.data.tags[PROCESS] and run.info.status == "RUNNING"
+
+
+# --- request ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_request_survives_the_parameters_of_an_entry_point(
+    request_: Request, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the launcher passes as text is, on the other side, the same configuration, in any folder."""
+    from udamlf import cli, commands
+
+    received: list[Request] = []
+    monkeypatch.setattr(commands, "run_chain", lambda request, *a, **k: received.append(request) or "")
+    overrides = ("profile.round.steps=3", "method.round.selector.portion=[0.1, 0.2]")
+    sent = replace(request_, overrides=overrides, seed=5)
+    arguments = [text for name, value in sent.parameters().items() for text in (f"--{name.replace('_', '-')}", value)]
+    monkeypatch.setattr("sys.argv", ["main.py", *arguments, "--round", ""])
+    monkeypatch.setattr(cli, "follow_launcher", lambda: None)
+    with environment({}):
+        cli.entry("main")
+    assert received[0].resolve() == sent.resolve()
+
+
+def test_the_command_in_the_description_repeats_the_request(request_: Request) -> None:
+    command = replace(request_, overrides=("a=b c",)).command()
+    assert command.startswith("udamlf run --scenario syn2city --method st")
+    assert "--set 'a=b c'" in command and "--data-root" in command
