@@ -247,22 +247,23 @@ class Config(Strict):
 
     def training(self, round: int) -> Training:
         """Budget of the warm-up (round 0) or of round 1, 2, ..., with this round's learning rate and steps."""
-        base = self.profile.warmup if round == 0 else self.profile.round
-        tree = base.model_dump()
-        if round > 0:
-            for key, value in self.method.round_at(round).training.items():
-                _assign(tree, key, value, f"method {self.method.name}, round {round}, training")
-        tree["steps"] = per_round(tree["steps"], round)
-        tree["optimiser"]["lr"] = per_round(tree["optimiser"]["lr"], round)
-        return _validated(Training, tree, f"the training of round {round}")
+        if round == 0:
+            return self._budget(self.profile.warmup, {}, 0, "warm-up")
+        return self._budget(self.profile.round, self.method.round_at(round).training, round, "training")
 
     def pretraining(self, round: int) -> Training:
         """Budget of a round's self-supervised pre-training. It reads no labels, so it weighs no classes."""
         described = self.method.round_at(round).pretrain
-        tree = {**self.profile.warmup.model_dump(), "class_weights": "none"}
-        for key, value in (described.training if described else {}).items():
-            _assign(tree, key, value, f"method {self.method.name}, round {round}, pretrain.training")
-        return _validated(Training, tree, f"the pre-training of round {round}")
+        changes = {"class_weights": "none", **(described.training if described else {})}
+        return self._budget(self.profile.warmup, changes, round, "pretrain.training")
+
+    def _budget(self, base: Training, changes: Mapping[str, Any], round: int, what: str) -> Training:
+        where, tree = f"method {self.method.name}, round {round}, {what}", base.model_dump()
+        for key, value in _flatten(changes) if changes else []:  # --set makes blocks where a file has dotted keys
+            _assign(tree, key, value, where)
+        tree["steps"] = per_round(tree["steps"], round)
+        tree["optimiser"]["lr"] = per_round(tree["optimiser"]["lr"], round)
+        return _validated(Training, tree, where)
 
     def labelling(self, round: int) -> EvalProtocol:
         """How the target is labelled for round 1, 2, ..."""
