@@ -6,17 +6,22 @@ BatchNorm uses its stored statistics, also in training, while scale and shift ar
 
 from __future__ import annotations
 
+import zipfile
 from itertools import pairwise
+from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from udamlf.errors import UserError
 from udamlf.models.base import Output, ParameterGroup, SegmentationModel, parameter_groups
 
 EPSILON = 1.001e-5
 HEAD_DILATION = 12
+_HEAD = ("head.", "classifier.")
 
 
 class Block(NamedTuple):
@@ -135,10 +140,34 @@ def _norm_names(own: str, upstream: str) -> dict[str, str]:
     return {f"{own}.{mine}": f"{upstream}_{theirs}" for mine, theirs in parts.items()}
 
 
-def build(num_classes: int, width: int = 64) -> ResNet38:
+def build(num_classes: int, width: int = 64, weights: str | Path | None = None) -> ResNet38:
     """ResNet-38.
 
     Args:
         width: channels of the stem, which every other width is a multiple of; 64 is the published one.
+        weights: initial weights of all but the head: a .npz file of arrays under their published names, with or without
+            ``arg:`` and ``aux:``. MXNet writes one from the published file, which nothing else reads:
+            ``numpy.savez(file, **{name: array.asnumpy() for name, array in mxnet.nd.load(published).items()})``.
+
+    Raises:
+        UserError: unusable weights; the first missing tensor is named.
     """
-    return ResNet38(num_classes, width)
+    model = ResNet38(num_classes, width)
+    if weights is not None:
+        _load_published(model, Path(weights))
+    return model
+
+
+def _load_published(model: ResNet38, path: Path) -> None:
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            given = {name.rpartition(":")[2]: arrays[name] for name in arrays.files}
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        raise UserError(f"cannot read weights from {path}: {error}", "a .npz file of arrays") from error
+    own = model.state_dict()
+    names = {mine: theirs for mine, theirs in model.upstream_names().items() if not mine.startswith(_HEAD)}
+    for mine, theirs in names.items():
+        if theirs not in given or given[theirs].shape != tuple(own[mine].shape):
+            found = given[theirs].shape if theirs in given else "nothing"
+            raise UserError(f"{path}: {found} as {theirs}", f"an array of shape {tuple(own[mine].shape)}")
+    model.load_state_dict({**own, **{mine: torch.from_numpy(given[theirs]) for mine, theirs in names.items()}})

@@ -1,0 +1,45 @@
+"""ResNet-38's published weights, renamed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from udamlf.errors import UserError
+from udamlf.models.resnet38 import ResNet38, build
+
+WIDTH = 2
+
+
+def published(model: ResNet38) -> dict[str, np.ndarray]:
+    """The network's tensors under their published names, as MXNet's files have them."""
+    state = model.state_dict()
+    names = model.upstream_names()
+    return {f"{'aux' if 'moving' in names[n] else 'arg'}:{names[n]}": state[n].numpy() for n in names}
+
+
+def test_published_weights_replace_everything_but_the_head(tmp_path: Path) -> None:
+    """A network of another number of classes takes all tensors of the body and keeps its own head."""
+    torch.manual_seed(1)
+    origin = build(1000, WIDTH)
+    np.savez(tmp_path / "weights.npz", **published(origin))
+    model = build(5, WIDTH, tmp_path / "weights.npz")
+    given, taken = origin.state_dict(), model.state_dict()
+    body = [n for n in taken if not n.startswith(("head.", "classifier.")) and not n.endswith("num_batches_tracked")]
+    assert len(body) > 100 and all(torch.equal(given[name], taken[name]) for name in body)
+    assert taken["classifier.weight"].shape[0] == 5
+
+
+def test_a_missing_tensor_is_named(tmp_path: Path) -> None:
+    """Nothing is silently left at its random value."""
+    arrays = published(build(5, WIDTH))
+    arrays.pop("arg:conv1a_weight")
+    np.savez(tmp_path / "weights.npz", **arrays)
+    with pytest.raises(UserError, match="conv1a_weight"):
+        build(5, WIDTH, tmp_path / "weights.npz")
+    (tmp_path / "broken.npz").write_bytes(b"PK damaged")
+    with pytest.raises(UserError, match="cannot read"):
+        build(5, WIDTH, tmp_path / "broken.npz")
