@@ -159,7 +159,7 @@ class MovingPrototypes(nn.Module):
 
     def __init__(self, vectors: Tensor) -> None:
         super().__init__()
-        self.register_buffer("vectors", vectors.float())
+        self.register_buffer("vectors", vectors.float().clone())
 
     def distances(self, features: Tensor) -> Tensor:
         """Distance of features [N, D, h, w] to every prototype, [N, C, h, w]."""
