@@ -1,4 +1,4 @@
-"""Every shipped method, from the warm-up to its last round, on real files; methods are found by name, as in the code."""
+"""Every shipped method, from the warm-up to its last round, on real files; methods are found by name."""
 
 from __future__ import annotations
 

@@ -1,0 +1,321 @@
+"""Configurations: every shipped one resolves, every wrong one is refused by name, and a step's key is what it reads."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from udamlf.config import CONFIGS, Config, available, per_round, resolve
+from udamlf.errors import UserError
+
+FILES = sorted(CONFIGS.glob("*/*.yaml"))
+STAGES = ("warmup", "pseudo_label", "self_train", "evaluate")
+
+
+# --- shipped files ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("profile", available("profiles"))
+@pytest.mark.parametrize("method", available("methods"))
+@pytest.mark.parametrize("scenario", available("scenarios"))
+def test_every_shipped_combination_resolves(scenario: str, method: str, profile: str) -> None:
+    """With every round's training, labelling and backbone; what it logs can be read back as the same configuration."""
+    config = resolve(scenario, method, profile)
+    for number in range(config.method.rounds + 1):
+        training = config.training(number)
+        assert isinstance(training.steps, int) and isinstance(training.optimiser.lr, float)
+        assert config.backbone(number).name
+    assert config.flat()["profile.name"] == profile
+    assert Config.model_validate(yaml.safe_load(config.to_yaml())) == config
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: f"{path.parent.name}/{path.stem}")
+def test_every_file_says_what_it_is(path: Path) -> None:
+    """The header: what it is, then Source, Command, Result and Cost, in this order; the command names the file; the
+    name inside is the file's."""
+    text = path.read_text(encoding="utf-8")
+    header = "\n".join(line for line in text.splitlines() if line.startswith("#"))
+    assert text.startswith("# ") and len(header.splitlines()[0]) > 10
+    places = [header.find(f"\n# {word}:") for word in ("Source", "Command", "Result", "Cost")]
+    assert -1 not in places and places == sorted(places)
+    kind = path.parent.name.removesuffix("s")
+    assert re.search(rf"udamlf run .*--{kind} {path.stem}\b", header)
+    assert yaml.safe_load(text)["name"] == path.stem
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: f"{path.parent.name}/{path.stem}")
+def test_every_command_in_a_header_resolves(path: Path) -> None:
+    """The exact command of the header is a valid one."""
+    line = next(line for line in path.read_text(encoding="utf-8").splitlines() if line.startswith("# Command:"))
+    words = line.split("udamlf run", 1)[1].split()
+    pairs = list(zip(words[::2], words[1::2], strict=True))
+    named = {key.removeprefix("--").replace("-", "_"): value for key, value in pairs if key != "--set"}
+    resolve(**named, overrides=[value for key, value in pairs if key == "--set"])
+
+
+@pytest.mark.parametrize("method", available("methods"))
+def test_a_method_names_profiles_that_exist(method: str) -> None:
+    """Values for a profile that is misspelt would be left out without a word."""
+    tree = yaml.safe_load((CONFIGS / "methods" / f"{method}.yaml").read_text(encoding="utf-8"))
+    assert set(tree.get("profiles", {})) <= set(available("profiles"))
+
+
+# --- what is wrong ---------------------------------------------------------------------------------------------------
+
+
+def refused(*, overrides: tuple[str, ...] = (), method: str = "st", **changes: Any) -> str:
+    """The message of a refused configuration."""
+    with pytest.raises(UserError) as caught:
+        resolve(**{"scenario": "gta2city", "method": method, "overrides": overrides, **changes})
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("override", "key", "nearest"),
+    [
+        ("profile.round.stepz=1", "profile.round.stepz", "steps"),
+        ("profile.rond.steps=1", "profile.rond", "round"),
+        ("profile.round.augmentation.flipp=1", "profile.round.augmentation.flipp", "flip"),
+        ("method.round.objectiv.name=x", "method.round.objectiv", "objective"),
+        ("method.round.objective.entrop=1", "entrop", "entropy"),
+        ("method.round.selector.portoin=0.2", "portoin", "portion"),
+        ("method.round.selector.name=globl", "globl", "global"),
+        ("method.round.objective.name=self_trainin", "self_trainin", "self_training"),
+        ("method.round.training.stepz=4", "stepz", "steps"),
+        ("method.round.training.batch.sourc=4", "batch.sourc", "source"),
+        ("method.round.labelling.flpi=true", "flpi", "flip"),
+        ("profile.model.auxx=true", "auxx", "aux"),
+        ("profile.model.name=compct", "compct", "compact"),
+        ("method.round.model.auxx=true", "auxx", "aux"),
+        ("profile.evaluation.scale=[1]", "profile.evaluation.scale", "scales"),
+        ("scenario.lists.source_train.datset=x", "scenario.lists.source_train.datset", "dataset"),
+        ("scenario.label_space=cityscapes91", "cityscapes91", "cityscapes19"),
+        ("scenario.report=target_tst", "target_tst", "target_test"),
+        ("sed=1", "sed", "seed"),
+    ],
+)
+def test_an_unknown_name_is_refused_with_the_nearest_one(override: str, key: str, nearest: str) -> None:
+    message = refused(overrides=(override,))
+    found, hint = message.split("\n")[0], message.split("\n")[-1]
+    assert key in found
+    assert nearest in hint
+
+
+@pytest.mark.parametrize(
+    ("override", "said"),
+    [
+        ("profile.round.steps=-3", "greater than or equal to 0"),
+        ("profile.round.steps=[]", "profile.round.steps"),
+        ("profile.round.steps=many", "profile.round.steps"),
+        ("profile.round.steps.x=3", "a value, not a block"),
+        ("profile.round.optimiser.lr=-1", "profile.round.optimiser.lr"),
+        ("profile.round.optimiser.name=sgdd", "'sgd', 'adam' or 'adamw'"),
+        ("profile.round.batch.source=-1", "profile.round.batch.source"),
+        ("profile.warmup.batch.source=0", "at least one source image"),
+        ("profile.round.batch.target=0", "at least one target image"),
+        ("profile.frames_hw=[0,5]", "profile.frames_hw"),
+        ("profile.warmup=null", "profile.warmup"),
+        ("profile.round.accumulate=0", "profile.round.accumulate"),
+        ("method.round.reestimate_bn=[beforee]", "reestimate_bn"),
+        ("method.round.source_portion=1.5", "source_portion"),
+        ("method.warmup.labelled=target", "'source_train' or 'target_train'"),
+        ("method.round=null", "has no `round`"),
+        ("seed=-4", "seed"),
+        ("steps", "key=value"),
+        ("=3", "key=value"),
+        ("profile.round.steps=[1,", "not YAML"),
+    ],
+)
+def test_a_bad_value_is_refused(override: str, said: str) -> None:
+    assert said in refused(overrides=(override,))
+
+
+def test_unknown_names_of_files_are_refused_with_the_nearest_one() -> None:
+    assert "gta2city" in refused(scenario="gta2cit")
+    assert "'cbst'" in refused(method="cbts")
+    assert "miniature" in refused(profile="minature")
+
+
+def test_bad_arguments_are_refused() -> None:
+    assert "0 or more" in refused(seed=-1)
+    assert "at least 1 round" in refused(rounds=0)
+    assert "source_only has none" in refused(method="source_only", rounds=2)
+
+
+@pytest.mark.parametrize(
+    ("change", "key", "nearest"),
+    [
+        (lambda tree: tree.update(tittle="x"), "tittle", "title"),
+        (lambda tree: tree["round"].update(selektor={"name": "global"}), "round.selektor", "selector"),
+        (lambda tree: tree["warmup"].update(objectif=tree["warmup"].pop("objective")), "warmup.objectif", "objective"),
+    ],
+)
+def test_a_file_with_an_unknown_key_is_named(
+    change: Callable[[dict[str, Any]], None], key: str, nearest: str, tmp_path: Path
+) -> None:
+    """The path of the file, the key and the nearest valid key; also where the typo hides a required key."""
+    tree = yaml.safe_load((CONFIGS / "methods" / "st.yaml").read_text(encoding="utf-8"))
+    change(tree)
+    path = tmp_path / "mine.yaml"
+    path.write_text(yaml.safe_dump(tree), encoding="utf-8")
+    message = refused(method=str(path))
+    assert str(path) in message and f"{key!r}" in message and nearest in message.split("\n")[-1]
+
+
+@pytest.mark.parametrize(("text", "said"), [("a: [1,", "not YAML"), ("- 1", "holds list"), ("\x00", "not YAML")])
+def test_a_file_that_is_no_mapping_is_named(text: str, said: str, tmp_path: Path) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text(text)
+    message = refused(method=str(path))
+    assert str(path) in message and said in message
+
+
+def test_a_method_of_one_s_own_may_lie_anywhere(tmp_path: Path) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text((CONFIGS / "methods" / "cbst.yaml").read_text().replace("name: cbst\n", "name: mine\n"))
+    assert resolve("gta2city", str(path)).method.name == "mine"
+
+
+# --- merging ---------------------------------------------------------------------------------------------------------
+
+
+def test_overrides_reach_into_blocks_and_win_over_the_method_s_profile_values() -> None:
+    """Order: files, the method's values for the profile, --rounds, --set."""
+    plain = resolve("gta2city", "st")
+    assert plain.method.rounds == 3  # the profile's value; the file says 6
+    assert plain.method.round_at(1).selector.params["portion"][0] == 0.4
+    changed = resolve(
+        "gta2city",
+        "st",
+        rounds=2,
+        overrides=[
+            "method.round.selector.portion=0.5",
+            "method.round.objective.entropy=0.25",
+            "profile.round.optimiser.betas=[0.8,0.9]",
+            "profile.round.augmentation.crop_hw=[64,64]",
+            "profile.warmup.schedule.kind=poly",
+        ],
+    )
+    assert changed.method.rounds == 2
+    assert changed.method.round_at(1).selector.params["portion"] == 0.5
+    assert changed.method.round_at(1).objective.params["pool"] == "domains"  # the rest of the block stays
+    assert changed.method.round_at(1).objective.params["entropy"] == 0.25
+    assert changed.training(1).optimiser.betas == (0.8, 0.9)
+    assert changed.training(1).augmentation.crop_hw == (64, 64)
+    assert changed.training(0).schedule.kind == "poly"
+    assert resolve("gta2city", "st", rounds=2, overrides=["method.rounds=5"]).method.rounds == 5
+
+
+def test_without_the_profile_the_method_s_own_values_hold(tmp_path: Path) -> None:
+    """A profile that the method does not name leaves the published values."""
+    path = tmp_path / "other.yaml"
+    path.write_text((CONFIGS / "profiles" / "miniature.yaml").read_text().replace("name: miniature", "name: other"))
+    config = resolve("gta2city", "st", str(path))
+    assert config.method.rounds == 6
+    assert config.method.round_at(1).selector.params["portion"][0] == 0.15
+
+
+def test_a_round_s_budget_takes_both_forms_of_overrides() -> None:
+    """A file writes ``batch.source: 8`` in ``training``, --set makes nested blocks; the later one wins, key by key."""
+    control = resolve("gta2city", "control")
+    assert (control.training(1).batch.source, control.training(1).batch.target) == (8, 0)
+    changed = resolve("gta2city", "control", overrides=["method.round.training.batch.source=2"])
+    assert (changed.training(1).batch.source, changed.training(1).batch.target) == (2, 0)
+    assert changed.training(1).optimiser == control.training(1).optimiser
+
+
+@given(st.lists(st.integers(), min_size=1), st.integers(1, 20))
+def test_the_last_entry_of_a_list_repeats(values: list[int], round: int) -> None:
+    assert per_round(values, round) == values[min(round, len(values)) - 1]
+    assert per_round(tuple(values), round) == per_round(values, round)
+    assert per_round(values[0], round) == values[0]
+
+
+def test_budgets_may_differ_by_round() -> None:
+    config = resolve(
+        "gta2city",
+        "cbst",
+        overrides=["profile.round.optimiser.lr=[1e-3,5e-4]", "profile.round.steps=[10,20]", "method.rounds=4"],
+    )
+    assert [config.training(n).optimiser.lr for n in (1, 2, 3, 4)] == [1e-3, 5e-4, 5e-4, 5e-4]
+    assert [config.training(n).steps for n in (1, 2, 3, 4)] == [10, 20, 20, 20]
+
+
+def test_rounds_may_be_described_one_by_one() -> None:
+    """A list of rounds is overridden by number, from 1, or all at once; the last one repeats."""
+    config = resolve("gta2city", "proda", overrides=["method.round.1.start=initial", "method.rounds=5"])
+    assert config.method.round_at(1).start == "initial"
+    assert config.method.round_at(5) == config.method.round_at(3)
+    assert "1..3" in refused(method="proda", overrides=("method.round.9.start=initial",))
+
+
+def test_a_configuration_is_frozen() -> None:
+    config = resolve("gta2city", "st")
+    with pytest.raises(ValueError, match="frozen"):
+        config.seed = 3  # type: ignore[misc]
+
+
+# --- keys ------------------------------------------------------------------------------------------------------------
+
+
+def changed_stages(*overrides: str, method: str = "cbst", **changes: Any) -> set[str]:
+    """Stages whose part of the configuration differs from the plain one's, in round 2."""
+    plain, other = resolve("gta2city", method), resolve("gta2city", method, **changes, overrides=overrides)
+    rounds = {"warmup": 0, "evaluate": 0}
+    return {s for s in STAGES if plain.stage_part(s, rounds.get(s, 2)) != other.stage_part(s, rounds.get(s, 2))}
+
+
+@pytest.mark.parametrize(
+    ("override", "stages"),
+    [
+        ("profile.evaluation.flip=true", {"evaluate"}),
+        ("profile.evaluation.size_hw=[64,128]", {"evaluate"}),
+        ("profile.report=target_dev", {"evaluate"}),
+        ("profile.audit=false", {"evaluate"}),
+        ("profile.workers=0", set()),
+        ("profile.title=other", set()),
+        ("method.title=other", set()),
+        ("scenario.title=other", set()),
+        ("profile.warmup.steps=3", {"warmup"}),
+        ("method.warmup.objective={name: adversarial, width: 4}", {"warmup"}),
+        ("profile.round.steps=3", {"self_train"}),
+        ("profile.round.optimiser.lr=[1e-3,5e-4]", {"self_train"}),
+        ("profile.round.optimiser.lr=[1e-3,1.5e-3]", set()),  # round 2 trains at 1.5e-3 either way
+        ("method.round.training.steps=3", {"self_train"}),
+        ("method.round.objective.entropy=0.5", {"self_train"}),
+        ("method.round.selector.portion=0.5", {"pseudo_label"}),
+        ("profile.labelling.flip=true", {"pseudo_label"}),
+        ("profile.model.aux=true", {"warmup", "pseudo_label", "self_train"}),
+        ("profile.frames_hw=[64,128]", {"warmup", "self_train"}),
+        ("profile.precision=bfloat16", {"warmup", "self_train"}),
+        ("seed=3", {"warmup", "pseudo_label", "self_train"}),
+    ],
+)
+def test_a_key_depends_on_what_the_stage_reads(override: str, stages: set[str]) -> None:
+    """Anything else is reused: evaluating at another size never trains again."""
+    assert changed_stages(override) == stages
+
+
+def test_another_scenario_of_the_same_classes_may_share_nothing_else() -> None:
+    """The label space is part of every stage."""
+    plain, other = resolve("gta2city", "cbst"), resolve("syn2city", "cbst")
+    assert all(plain.stage_part(stage, 1) != other.stage_part(stage, 1) for stage in STAGES)
+
+
+def test_more_rounds_leave_the_earlier_ones_as_they_are() -> None:
+    """Two rounds now, a third one tomorrow: the first two are reused."""
+    two, three = (resolve("gta2city", "cbst", rounds=n) for n in (2, 3))
+    assert all(two.stage_part(stage, n) == three.stage_part(stage, n) for stage in STAGES for n in (1, 2))
+
+
+def test_methods_with_the_same_warm_up_share_its_key() -> None:
+    parts = [resolve("gta2city", name).stage_part("warmup", 0) for name in ("source_only", "adabn", "control", "cbst")]
+    assert all(part == parts[0] for part in parts)
+    assert resolve("gta2city", "oracle").stage_part("warmup", 0) != parts[0]
