@@ -23,6 +23,7 @@ from udamlf.files import atomic_file, digest_bytes, digest_file, write_json
 
 VERSION = 1
 MANIFEST, ARCHIVE, EXTRAS, SOFT = "manifest.json", "labels.zip", "extras.npz", "soft_labels.npz"
+_REQUIRED = {"version", "label_space", "images", "archive", "extras"}
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # a fixed date: the same labels give the same bytes
 HINT = "run the pseudo_label stage again (udamlf run starts it when its output is not whole)"
 
@@ -92,11 +93,13 @@ class PseudoLabels:
             self.manifest: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         except ValueError as error:
             raise UserError(f"{path} is not JSON: {error}", "a manifest written by udamlf", HINT) from error
-        if self.manifest.get("version") != VERSION:
-            raise UserError(f"{path} has version {self.manifest.get('version')}", f"version {VERSION}", HINT)
-        if label_space is not None and self.manifest.get("label_space") != label_space:
-            found = self.manifest.get("label_space")
-            raise UserError(f"pseudo-labels of label space {found}", label_space, HINT)
+        missing = _REQUIRED - set(self.manifest if isinstance(self.manifest, dict) else ())
+        if missing:
+            raise UserError(f"{path} has no {', '.join(sorted(missing))}", "a manifest written by udamlf", HINT)
+        if self.manifest["version"] != VERSION:
+            raise UserError(f"{path} has version {self.manifest['version']}", f"version {VERSION}", HINT)
+        if label_space is not None and self.manifest["label_space"] != label_space:
+            raise UserError(f"pseudo-labels of label space {self.manifest['label_space']}", label_space, HINT)
         for name, key in ((ARCHIVE, "archive"), (EXTRAS, "extras"), (SOFT, "soft")):
             if key == "soft" and key not in self.manifest:
                 continue

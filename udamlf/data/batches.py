@@ -21,6 +21,7 @@ from udamlf.data.augment.geometry import Geometry
 from udamlf.data.augment.photometric import jitter
 from udamlf.data.crops import training_crop
 from udamlf.data.view import Cut, SampleHooks, View
+from udamlf.errors import UserError
 from udamlf.seeding import rng
 
 MAX_CROP_ATTEMPTS = 10
@@ -110,6 +111,10 @@ class Batches:
         views = [view for view, _ in samples]
 
         def stack(arrays: list[np.ndarray]) -> Tensor:
+            sizes = sorted({array.shape[:2] for array in arrays})
+            if len(sizes) > 1:
+                found = f"{stream.domain} images of several sizes in one batch: {sizes[0]} and {sizes[-1]}"
+                raise UserError(found, "one size", "--set profile.frames_hw=[H,W], or a crop (augmentation.crop_hw)")
             return torch.from_numpy(np.stack(arrays))
 
         return HostDomain(
