@@ -157,19 +157,20 @@ def test_a_domain_without_images_is_left_out() -> None:
     assert Batches({"target": (stream, 0)}, 0, 3, 0).at(1) == {}
 
 
-def test_a_crop_is_drawn_again_until_it_is_accepted() -> None:
+@pytest.mark.parametrize(("accepted_at", "asked"), [(3, 3), (99, MAX_CROP_ATTEMPTS)])
+def test_a_crop_is_drawn_again_until_it_is_accepted(accepted_at: int, asked: int) -> None:
     """At most ten times; the last one is taken."""
-    asked: list[int] = []
+    crops: list[View] = []
 
     class Refuses(SampleHooks):
         def accept(self, domain: str, view: View, drawn: int | None) -> bool:
-            asked.append(1)
-            return len(asked) == stop
+            crops.append(view)
+            return len(crops) == accepted_at
 
-    for stop, expected in ((3, 3), (99, MAX_CROP_ATTEMPTS)):
-        asked.clear()
-        Stream("source", reader(SOURCE), len(SOURCE), CROP, 0.0, 0, Refuses()).sample(0)
-        assert len(asked) == expected
+    view, _ = Stream("source", reader(SOURCE), len(SOURCE), CROP, 0.0, 0, Refuses()).sample(0)
+    assert len(crops) == asked
+    assert np.array_equal(view.image, crops[-1].image)
+    assert not np.array_equal(crops[0].image, crops[-1].image)
 
 
 @pytest.mark.parametrize("workers", [0, 2])

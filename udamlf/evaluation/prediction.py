@@ -82,7 +82,8 @@ def scores(
     device = next(model.parameters()).device
 
     def normalised(pixels: np.ndarray) -> Tensor:
-        return model.normalise(torch.from_numpy(np.ascontiguousarray(pixels)).to(device))
+        # A decoded file may be read-only memory, which torch does not accept without a warning.
+        return model.normalise(torch.from_numpy(np.require(pixels, requirements=["C", "W"])).to(device))
 
     if protocol.interpolation == "tensor":
         return scores_of_inputs(model, normalised(images), protocol, output_hw)
