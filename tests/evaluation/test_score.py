@@ -107,7 +107,7 @@ def test_it_equals_the_count_on_noise_with_ignored_pixels(name: str, tmp_path: P
 
 
 def test_the_official_evaluator_agrees(tiny_world: Path, tmp_path: Path) -> None:
-    """cityscapesScripts on our saved masks and the original label files: each of the 19 classes within 1e-6, absent ones
+    """cityscapesScripts on our saved masks and the label files: each of the 19 classes within 1e-6, absent ones
     included, and the mean over the classes that occur."""
     official = pytest.importorskip(
         "cityscapesscripts.evaluation.evalPixelLevelSemanticLabeling", reason="cityscapesscripts is not installed"

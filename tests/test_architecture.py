@@ -1,0 +1,222 @@
+"""The house of the design, checked on the source: floors, doors, and what a method may know.
+
+Floors from top to bottom; a room imports only from its own floor and the floors below, and no module, directly or not,
+imports itself.
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from functools import lru_cache
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+PACKAGE = "udamlf"
+
+FLOORS: tuple[tuple[str, ...], ...] = (
+    ("stages", "cli", "commands", "doctor", "upkeep"),
+    ("training", "evaluation", "report", "chain"),
+    ("methods", "pseudo_labels", "tracking", "recording", "journal", "serving"),
+    ("data", "models", "losses", "selection", "prototypes", "launch", "config", "files", "seeding", "errors"),
+)
+# The words of a configuration: rooms above own them, ``config`` only names them.
+VOCABULARY = ("udamlf.evaluation.protocol", "udamlf.training.schedule")
+
+MLFLOW = {"udamlf.tracking", "udamlf.launch", "udamlf.serving"}
+PROCESSES = {
+    "udamlf.launch",
+    "udamlf.data.miniature.world",  # renders the miniature with all cores
+}
+# What a method must not know: files, processes, the command line, the tracking store.
+FOREIGN_TO_METHODS = {
+    "mlflow", "pathlib", "os", "sys", "shutil", "subprocess", "multiprocessing", "threading", "socket", "json", "yaml",
+    "click", "rich", "logging", "udamlf.files", "udamlf.pseudo_labels", "udamlf.tracking", "udamlf.recording",
+    "udamlf.journal", "udamlf.launch", "udamlf.chain", "udamlf.stages", "udamlf.training.loop", "udamlf.data.lists",
+    "udamlf.data.frames", "udamlf.data.dataset",
+}  # fmt: skip
+# Modules in which 255 is the largest grey level, or the largest value of a byte, and never a label.
+GREY_LEVELS = {
+    "udamlf.data.augment.photometric": "grey levels",
+    "udamlf.data.augment.strong": "grey levels",
+    "udamlf.data.dataset": "raw label files hold 8-bit ids",
+    "udamlf.data.miniature.appearance": "grey levels",
+    "udamlf.data.robotcar": "opaque alpha in the official label files",
+    "udamlf.models.base": "normalisation of grey levels",
+    "udamlf.models.deeplabv2": "normalisation of grey levels",
+    "udamlf.report.figures": "colours for matplotlib",
+}
+RELEASED_DRAWS = {"udamlf.selection.schedule"}  # repeats a released code's draw, from a seed of its own
+
+
+@lru_cache(maxsize=1)
+def modules() -> dict[str, ast.Module]:
+    """Module name -> its syntax tree."""
+    found = {}
+    for path in sorted((ROOT / PACKAGE).rglob("*.py")):
+        name = ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+        found[name] = ast.parse(path.read_text(encoding="utf-8"))
+    return found
+
+
+def imports(name: str) -> set[str]:
+    """Every module that ``name`` imports, at its top or inside of a function; not those that only type checkers see."""
+    found: set[str] = set()
+
+    def walk(node: ast.AST) -> None:
+        for child in ast.iter_child_nodes(node):
+            if isinstance(child, ast.If) and "TYPE_CHECKING" in ast.unparse(child.test):
+                continue
+            if isinstance(child, ast.Import):
+                found.update(alias.name for alias in child.names)
+            elif isinstance(child, ast.ImportFrom):
+                assert child.level == 0, f"{name}: a relative import"
+                for alias in child.names:
+                    full = f"{child.module}.{alias.name}"
+                    found.add(full if full in modules() else str(child.module))
+            walk(child)
+
+    walk(modules()[name])
+    return found - {name}
+
+
+def inside(name: str, prefixes: set[str]) -> set[str]:
+    """Imports of ``name`` that are one of ``prefixes`` or lie in it."""
+    return {i for i in imports(name) if any(i == p or i.startswith(f"{p}.") for p in prefixes)}
+
+
+def floor(name: str) -> int:
+    """Number of the floor a module is on, 0 at the top."""
+    room = name.split(".")[1]
+    if name in VOCABULARY:
+        return len(FLOORS) - 1
+    found = [number for number, rooms in enumerate(FLOORS) if room in rooms]
+    assert found, f"{name} is on no floor: say where its room belongs"
+    return found[0]
+
+
+OURS = [name for name in modules() if name != PACKAGE]
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_a_room_imports_only_from_its_floor_and_below(name: str) -> None:
+    upwards = {i for i in inside(name, {PACKAGE}) if i != PACKAGE and floor(i) < floor(name)}
+    assert not upwards
+
+
+def test_there_is_no_circle() -> None:
+    """Not even through an import inside of a function."""
+    graph = {name: inside(name, {PACKAGE}) & modules().keys() for name in modules()}
+    state: dict[str, str] = {}
+
+    def visit(name: str, path: tuple[str, ...]) -> None:
+        state[name] = "open"
+        for other in sorted(graph[name]):
+            assert state.get(other) != "open", " -> ".join([*path[path.index(other) :], other])
+            if other not in state:
+                visit(other, (*path, other))
+        state[name] = "done"
+
+    for name in graph:
+        if name not in state:
+            visit(name, (name,))
+
+
+@pytest.mark.parametrize("name", [n for n in OURS if n.startswith("udamlf.methods.")])
+def test_a_method_knows_nothing_of_files_processes_and_mlflow(name: str) -> None:
+    """It could be read beside its paper."""
+    assert not inside(name, FOREIGN_TO_METHODS)
+    calls = [node.func for node in ast.walk(modules()[name]) if isinstance(node, ast.Call)]
+    assert not {f.id for f in calls if isinstance(f, ast.Name)} & {"open", "print", "input", "exec", "eval"}
+
+
+def test_few_modules_import_mlflow() -> None:
+    """Only the door to the store, the launcher (of MLflow projects) and the pyfunc."""
+    assert {name for name in OURS if inside(name, {"mlflow"})} <= MLFLOW
+
+
+def test_few_modules_start_processes() -> None:
+    starters = {"subprocess", "multiprocessing"}
+    calls = {"ProcessPoolExecutor", "fork", "system", "Popen", "execv", "spawnv"}
+
+    def starts(name: str) -> bool:
+        used = {n.attr if isinstance(n, ast.Attribute) else getattr(n, "id", "") for n in ast.walk(modules()[name])}
+        return bool(inside(name, starters) or used & calls)
+
+    assert {name for name in OURS if starts(name)} <= PROCESSES
+
+
+def numbers(tree: ast.Module) -> Iterator[tuple[int, float]]:
+    """Line and value of every number in the code."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and type(node.value) in (int, float):
+            yield node.lineno, node.value
+
+
+@pytest.mark.parametrize("name", [n for n in OURS if n != "udamlf.data.labels"])
+def test_only_the_labels_know_the_ignore_value(name: str) -> None:
+    """255 as a label is ``IGNORE`` everywhere else; where grey levels are meant, nothing is compared with 255."""
+    lines = [line for line, value in numbers(modules()[name]) if value == 255]
+    assert not lines or name in GREY_LEVELS, f"{name}:{lines}"
+    for node in ast.walk(modules()[name]):
+        if isinstance(node, ast.Compare) and any(isinstance(op, ast.Eq | ast.NotEq) for op in node.ops):
+            sides = [node.left, *node.comparators]
+            assert not any(isinstance(s, ast.Constant) and s.value == 255 for s in sides), f"{name}:{node.lineno}"
+
+
+def test_the_list_of_grey_levels_is_not_stale() -> None:
+    assert [name for name in GREY_LEVELS if 255 not in {value for _, value in numbers(modules()[name])}] == []
+
+
+@pytest.mark.parametrize("name", [n for n in OURS if n != "udamlf.seeding"])
+def test_randomness_comes_from_explicit_generators(name: str) -> None:
+    """No ``random``, no global state of NumPy, no generator but ``seeding.rng``; torch's global generator is seeded
+    only where layers draw from it (initial weights, dropout)."""
+    assert not inside(name, {"random"})
+    for node in ast.walk(modules()[name]):
+        text = ast.unparse(node) if isinstance(node, ast.Attribute) else ""
+        if text.removeprefix("numpy").removeprefix("np").startswith(".random.") and text.count(".") == 2:
+            allowed = {"Generator", "RandomState"} if name in RELEASED_DRAWS else {"Generator"}
+            assert text.split(".")[2] in allowed, f"{name}:{node.lineno} {text}"
+        if text == "torch.manual_seed":
+            assert name in ("udamlf.models.base", "udamlf.training.loop"), f"{name}:{node.lineno}"
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_no_code_runs_from_a_file(name: str) -> None:
+    """torch.load only with weights_only=True, YAML only with safe_load, NumPy without pickles, no unpickling."""
+    for node in ast.walk(modules()[name]):
+        if not isinstance(node, ast.Call):
+            continue
+        called = ast.unparse(node.func)
+        options = {k.arg: ast.unparse(k.value) for k in node.keywords}
+        where = f"{name}:{node.lineno} {called}"
+        assert called not in ("pickle.load", "pickle.loads", "yaml.load", "yaml.unsafe_load", "eval", "exec"), where
+        assert options.get("allow_pickle") != "True", where
+        if called == "torch.load":
+            assert options.get("weights_only") == "True", where
+
+
+HELP = """
+import sys
+from click.testing import CliRunner
+from udamlf.cli import cli
+answers = {}
+for words in [[], *([name] for name in sorted(cli.commands))]:
+    answers[" ".join(words)] = CliRunner().invoke(cli, [*words, "--help"]).output.startswith("Usage")
+import json
+print(json.dumps([answers, sorted({"torch", "mlflow", "cv2", "matplotlib"} & set(sys.modules))]))
+"""
+
+
+def test_help_imports_neither_torch_nor_mlflow() -> None:
+    """``udamlf --help`` and the help of every command, in a fresh process."""
+    done = subprocess.run([sys.executable, "-c", HELP], capture_output=True, text=True, check=True, cwd=ROOT)
+    answers, loaded = json.loads(done.stdout)
+    assert len(answers) > 5 and all(answers.values())
+    assert loaded == []
