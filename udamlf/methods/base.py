@@ -169,6 +169,11 @@ class BaseObjective(SampleHooks):
         logits = logits.float()
         return (logits if logits.shape[-2:] == size else self.model.upsample(logits, size)), labels
 
+    def tempered_class_weights(self, power: float) -> Tensor | None:
+        """The context's class weights to a power in 0..1, float32 [C]: 1 as they are, 0 none at all (None)."""
+        weights = self.context.class_weights
+        return None if weights is None or power == 0 else weights**power
+
     def maps_at_loss_resolution(self, maps: Tensor) -> Tensor:
         """Any map [N, H, W] at 1/loss_stride: the centre pixel of each cell."""
         stride = self.context.training.loss_stride

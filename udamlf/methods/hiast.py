@@ -35,7 +35,8 @@ class Params(Strict):
         consistency_region: where the teacher's soft labels are followed.
         regulariser_scale: ``per_class`` carries the released extra 1/C; ``per_pixel`` is the paper's formula.
         source_weight: weight of a source cross-entropy in the same BatchNorm batch; 0 is the published method.
-        target_class_weights: class weights, taken from the source labels, in the target cross-entropy.
+        target_class_weights: power (0..1) of the class weights, taken from the source labels, in the target
+            cross-entropy; 0 is the published method.
         strong: whether the student sees the strong view (else the weak one).
     """
 
@@ -48,7 +49,7 @@ class Params(Strict):
     consistency_region: Literal["ignored", "confident", "all"] = "ignored"
     regulariser_scale: Literal["per_class", "per_pixel"] = "per_class"
     source_weight: float = Field(0.0, ge=0)
-    target_class_weights: bool = False
+    target_class_weights: float = Field(0.0, ge=0, le=1)
     strong: bool = True
 
 
@@ -134,7 +135,7 @@ class Objective(BaseObjective):
             named["source_ce"] = cross_entropy(source_logits, source_labels, self.context.class_weights)
         logits, labels = self.at_loss_resolution(output.logits, target.labels)
         terms = region_terms(logits, labels, taught, p.consistency_region, p.regulariser_scale == "per_class")
-        weights = self.context.class_weights if p.target_class_weights else None
+        weights = self.tempered_class_weights(p.target_class_weights)
         named["target_ce"] = terms.cross_entropy if weights is None else cross_entropy(logits, labels, weights)
         named |= {"target_kl": terms.kl_to_uniform, "target_entropy": terms.entropy}
         if terms.consistency is not None:

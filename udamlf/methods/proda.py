@@ -56,7 +56,8 @@ class ViewParams(Strict):
         source_weight: 0 leaves the source out.
         joint_batch: all images of a step share one forward pass, and thus their BatchNorm statistics; the published
             training normalises source, weak and strong views apart (and then needs less memory).
-        target_class_weights: class weights, taken from the source labels, in the target's cross-entropy.
+        target_class_weights: power (0..1) of the class weights, taken from the source labels, in the target's
+            cross-entropy.
         entropy: weight of the entropy (nats) of target pixels without label; 0 is the published method.
     """
 
@@ -66,7 +67,7 @@ class ViewParams(Strict):
     released_geometry: bool = False
     source_weight: float = Field(1.0, ge=0)
     joint_batch: bool = False
-    target_class_weights: bool = False
+    target_class_weights: float = Field(0.0, ge=0, le=1)
     entropy: float = Field(0.0, ge=0)
 
 
@@ -136,7 +137,7 @@ class StrongViewObjective(BaseObjective):
 
     def target_weights(self) -> Tensor | None:
         """Class weights of the target's cross-entropy."""
-        return self.context.class_weights if self.params.target_class_weights else None
+        return self.tempered_class_weights(self.params.target_class_weights)
 
     def in_parts(self, terms: list[Term]) -> Iterator[Losses]:
         """Each term's images through the network and its losses, one after the other or all at once."""

@@ -38,7 +38,8 @@ class Params(Strict):
         regulariser_scale: ``per_class`` divides both by the number of classes once more, as IAST's released code does
             (iast.md, 3); ``per_pixel`` is the paper's formula.
         joint_batch: source and target share one forward pass and thus their BatchNorm statistics.
-        target_class_weights: class weights, taken from the source labels, also on the target.
+        target_class_weights: power (0..1) of the class weights, taken from the source labels, on the target: 1 as on
+            the source, 0 none. Between them wrong labels of rare classes weigh less.
         mrkld: weight of CRST's KL to uniform, 0.01 in effect in the released code. It is ``kl`` per pixel.
         mrent: weight of CRST's negative entropy.
         lrent: CRST's alpha (0.25): the target's labels are the soft ones of the frozen network that labelled it, made
@@ -55,7 +56,7 @@ class Params(Strict):
     kl: float = Field(0.0, ge=0)
     regulariser_scale: Literal["per_class", "per_pixel"] = "per_class"
     joint_batch: bool = True
-    target_class_weights: bool = True
+    target_class_weights: float = Field(1.0, ge=0, le=1)
     mrkld: float = Field(0.0, ge=0)
     mrent: float = Field(0.0, ge=0)
     lrent: float | None = Field(None, gt=0)
@@ -123,7 +124,7 @@ class Objective(BaseObjective):
             logits, labels = (torch.cat(parts) for parts in zip(*pairs, strict=True))
             return {"pooled_ce": cross_entropy(logits, labels, weights)}
         named = {"source_ce": cross_entropy(*pairs[0], weights)} if len(pairs) == 2 else {}
-        named["target_ce"] = cross_entropy(*pairs[-1], weights if self.params.target_class_weights else None)
+        named["target_ce"] = cross_entropy(*pairs[-1], self.tempered_class_weights(self.params.target_class_weights))
         return named
 
     def _soft(self, pairs: list[tuple[Tensor, Tensor]], target: Domain) -> dict[str, Tensor]:
@@ -136,7 +137,7 @@ class Objective(BaseObjective):
             hard = [one_hot(given, logits.shape[1]) for _, given in pairs[:-1]]
             return {"pooled_ce": lrent(torch.cat([given for given, _ in pairs]), torch.cat([*hard, soft]), weights)}
         named = {"source_ce": cross_entropy(*pairs[0], weights)} if len(pairs) == 2 else {}
-        named["target_ce"] = lrent(logits, soft, weights if self.params.target_class_weights else None)
+        named["target_ce"] = lrent(logits, soft, self.tempered_class_weights(self.params.target_class_weights))
         return named
 
 
