@@ -205,10 +205,15 @@ class Training(Strict):
 
 
 class Profile(Strict):
-    """How much is computed."""
+    """How much is computed.
+
+    A file with ``extends`` names another profile and holds dotted keys that replace values of it; what methods set for
+    the other one holds for both.
+    """
 
     name: str
     title: str
+    extends: str | None = None
     model: Part
     frames_hw: tuple[Pixels, Pixels] | None = Field(None, description="training frames are decoded once at this size")
     warmup: Training
@@ -489,9 +494,15 @@ def resolve(
     models: dict[str, type[BaseModel]] = {"scenario": Scenario, "method": Method, "profile": Profile}
     for kind, name in (("scenario", scenario), ("method", method), ("profile", profile)):
         tree, path = _read(f"{kind}s", name)
+        if kind == "profile" and tree.get("extends"):
+            base, changes = _read("profiles", tree["extends"])[0], tree
+            tree = base
+            for key, value in changes.items():
+                _assign(tree, key, value, path)
         trees[kind] = _to_lists(_validated(models[kind], tree, path).model_dump(exclude_unset=True))
-    for key, value in (trees["method"].get("profiles") or {}).get(trees["profile"]["name"], {}).items():
-        _assign(trees, key, value, f"method {method}, profiles.{profile}")
+    for named in (trees["profile"].get("extends"), trees["profile"]["name"]):
+        for key, value in (trees["method"].get("profiles") or {}).get(named, {}).items():
+            _assign(trees, key, value, f"method {method}, profiles.{named}")
     if rounds is not None:
         if rounds < 1:
             raise UserError(f"--rounds {rounds}", "at least 1 round", "--method source_only for no adaptation at all")

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from udamlf.data.batches import Batches, HostDomain, Stream
 from udamlf.errors import UserError
-from udamlf.methods.base import BaseObjective, Batch, Domain
+from udamlf.methods.base import BaseObjective, Batch, Domain, Losses
 from udamlf.models.base import SegmentationModel
 from udamlf.seeding import torch_seed
 from udamlf.training.optimisers import build_optimiser, set_learning_rates
@@ -27,9 +27,7 @@ def to_domain(host: HostDomain, model: SegmentationModel, device: torch.device, 
     """Move a slice of a host batch to the device and normalise its images."""
 
     def images(tensor: Tensor) -> Tensor:
-        return model.normalise(tensor[part].to(device, non_blocking=True)).contiguous(
-            memory_format=torch.channels_last
-        )
+        return model.normalise(tensor[part].to(device, non_blocking=True)).contiguous(memory_format=torch.channels_last)
 
     def maps(tensor: Tensor) -> Tensor:
         return tensor[part].to(device, non_blocking=True).long()
@@ -188,7 +186,7 @@ class Trainer:
 
     def _backward(
         self,
-        losses: dict[str, dict[str, Tensor]],
+        losses: Losses,
         parameters: dict[str, list[torch.nn.Parameter]],
         count: int,
         step: int,
@@ -202,14 +200,7 @@ class Trainer:
                 self._sums[f"train/{loss_name}"] += value.detach() / count
             total = sum((weights.get(n, 1.0) * value for n, value in named.items()), start=torch.zeros(()))
             totals[name] = total / count
-        if not all(bool(torch.isfinite(total)) for total in totals.values()):
-            values = {n: float(v.detach()) for named in losses.values() for n, v in named.items()}
-            places = {d: getattr(batch, d).index for d in ("source", "target") if getattr(batch, d) is not None}
-            raise UserError(
-                f"a loss is not finite at step {step}: {values}, list positions {places}",
-                "finite losses",
-                "a lower --set profile.round.optimiser.lr, or profile.precision=float32",
-            )
+        self._check_losses(totals, losses, step, batch)
         if len(totals) == 1:
             totals["model"].backward()
             return
@@ -219,6 +210,16 @@ class Trainer:
             for parameter, gradient in zip(parameters[name], gradients, strict=True):
                 if gradient is not None:
                     parameter.grad = gradient if parameter.grad is None else parameter.grad + gradient
+
+    def _check_losses(self, totals: dict[str, Tensor], losses: Losses, step: int, batch: Batch) -> None:
+        if not all(bool(torch.isfinite(total)) for total in totals.values()):
+            values = {n: float(v.detach()) for named in losses.values() for n, v in named.items()}
+            places = {d: getattr(batch, d).index for d in ("source", "target") if getattr(batch, d) is not None}
+            raise UserError(
+                f"a loss is not finite at step {step}: {values}, list positions {places}",
+                "finite losses",
+                "a lower --set profile.round.optimiser.lr, or profile.precision=float32",
+            )
 
     def _check_gradients(self, parameters: list[torch.nn.Parameter], step: int) -> None:
         norms = torch._foreach_norm([p.grad for p in parameters if p.grad is not None])
