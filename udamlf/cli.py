@@ -96,7 +96,8 @@ def _factors(text: str | None) -> list[float]:
 @cli.command()
 @click.option("--scenario", help="Only this scenario.")
 @click.option("--format", "form", type=click.Choice(FORMATS), default="table", show_default=True)
-def compare(scenario: str | None, form: str) -> None:
+@click.option("--gains", is_flag=True, help="Headline mIoU by seed, over source_only and over control (table, markdown).")
+def compare(scenario: str | None, form: str, gains: bool) -> None:
     """Methods beside classes, mean over seeds, from every finished chain of the store."""
     from udamlf.config import available, nearest
     from udamlf.report.compare import collect
@@ -107,7 +108,14 @@ def compare(scenario: str | None, form: str) -> None:
     rows = collect(tracker, scenario)
     if scenario and not rows and scenario not in available("scenarios"):
         raise UserError(f"unknown scenario {scenario!r}", "", nearest(scenario, available("scenarios")))
-    click.echo(render(rows, form))
+    if gains:
+        from udamlf.report.gains import render_gains
+
+        if form not in ("table", "markdown"):
+            raise UserError(f"--gains --format {form}", "table or markdown", "udamlf compare --format json")
+        click.echo(render_gains(tracker, rows, form))
+    else:
+        click.echo(render(rows, form))
 
 
 @cli.command()

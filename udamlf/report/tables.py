@@ -23,7 +23,7 @@ def render(rows: Sequence[Row], form: str) -> str:
         return json.dumps([row.to_json() for row in rows], indent=2)
     if form == "csv":
         return _csv(rows)
-    draw = _markdown if form == "markdown" else _text
+    draw = markdown if form == "markdown" else text
     tables = []
     for _, group in groupby(rows, lambda row: (row.scenario, row.data, row.profile, row.split, row.space.name)):
         chosen = list(group)
@@ -58,7 +58,7 @@ def render_evaluation(result: Mapping[str, Any], space: LabelSpace) -> str:
     table += [[name, shown(name, value)] for name, value in result["iou"].items()]
     protocol = ", ".join(f"{name} {value}" for name, value in result["protocol"].items())
     head = f"run {result['run_id']}, list {result['split']}, {result['images']} images\nprotocol: {protocol}"
-    return f"{head}\n\n{_text(table)}"
+    return f"{head}\n\n{text(table)}"
 
 
 def _cells(rows: Sequence[Row]) -> list[list[str]]:
@@ -79,17 +79,19 @@ def _widths(table: list[list[str]]) -> list[int]:
 
 def _pad(line: list[str], widths: list[int]) -> list[str]:
     first, *rest = (
-        text.ljust(w) if i == 0 else text.rjust(w) for i, (text, w) in enumerate(zip(line, widths, strict=True))
+        value.ljust(w) if i == 0 else value.rjust(w) for i, (value, w) in enumerate(zip(line, widths, strict=True))
     )
     return [first, *rest]
 
 
-def _text(table: list[list[str]]) -> str:
+def text(table: list[list[str]]) -> str:
+    """Lines of cells with aligned columns, for a terminal."""
     widths = _widths(table)
     return "\n".join("  ".join(_pad(line, widths)).rstrip() for line in table)
 
 
-def _markdown(table: list[list[str]]) -> str:
+def markdown(table: list[list[str]]) -> str:
+    """Lines of cells as a Markdown table; the first line is its head."""
     widths = _widths(table)
     rule = ["-" * widths[0], *("-" * (width - 1) + ":" for width in widths[1:])]
     lines = [_pad(table[0], widths), rule, *(_pad(line, widths) for line in table[1:])]
@@ -98,8 +100,8 @@ def _markdown(table: list[list[str]]) -> str:
 
 def _csv(rows: Sequence[Row]) -> str:
     """One line per row and metric: machine-readable, whatever classes the scenarios have."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
     writer.writerow(
         ["scenario", "data", "profile", "split", "method", "overrides", "seeds", "metric", "name", "mean", "std"]
     )
@@ -113,4 +115,4 @@ def _csv(rows: Sequence[Row]) -> str:
                 else:
                     numbers = [f"{value.mean:.4f}", "" if value.std is None else f"{value.std:.4f}"]
                 writer.writerow([*first, seeds, metric, name, *numbers])
-    return text.getvalue().rstrip("\n")
+    return buffer.getvalue().rstrip("\n")
