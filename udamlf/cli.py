@@ -96,7 +96,9 @@ def _factors(text: str | None) -> list[float]:
 @cli.command()
 @click.option("--scenario", help="Only this scenario.")
 @click.option("--format", "form", type=click.Choice(FORMATS), default="table", show_default=True)
-@click.option("--gains", is_flag=True, help="Headline mIoU by seed, over source_only and over control (table, markdown).")
+@click.option(
+    "--gains", is_flag=True, help="Headline mIoU by seed, over source_only and over control (table, markdown)."
+)
 def compare(scenario: str | None, form: str, gains: bool) -> None:
     """Methods beside classes, mean over seeds, from every finished chain of the store."""
     from udamlf.config import available, nearest
@@ -137,12 +139,30 @@ def ui(host: str, port: int, scenario: str | None) -> None:
 @cli.command()
 @click.option("--scenario", "scenarios", multiple=True, help="Default: all.")
 @click.option("--data-root", help="Folder that holds the data sets; default: the embedded miniature.")
-def doctor(scenarios: tuple[str, ...], data_root: str | None) -> None:
+@click.option("--dry-step", is_flag=True, help="Instead: peak memory of a step of every training of --method.")
+@click.option("--method", default="proda", show_default=True, help="With --dry-step.")
+@click.option("--profile", default="paper", show_default=True, help="With --dry-step.")
+@click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="With --dry-step.")
+@click.option("--measure", is_flag=True, help="With --dry-step: run the step, on the GPU if there is one.")
+def doctor(
+    scenarios: tuple[str, ...],
+    data_root: str | None,
+    dry_step: bool,
+    method: str,
+    profile: str,
+    overrides: tuple[str, ...],
+    measure: bool,
+) -> None:
     """Versions, devices, environment managers, disk, and the data sets with their classes."""
-    from udamlf.config import available
-    from udamlf.doctor import report
+    from udamlf.config import available, resolve
+    from udamlf.doctor import dry_steps, report
 
-    for line in report(list(scenarios) or available("scenarios"), data_root):
+    if dry_step:
+        scenario = scenarios[0] if scenarios else "gta2city"
+        lines = dry_steps(resolve(scenario, method, profile, overrides=overrides), measure)
+    else:
+        lines = report(list(scenarios) or available("scenarios"), data_root)
+    for line in lines:
         click.echo(line)
 
 
