@@ -84,7 +84,7 @@ class ClassBalanced(Selector):
         self.passes = 2 if params.exact else 1
         self.portion = portion_at(params.portion, round)
         if params.prior is not None and params.prior != FROM_SOURCE:
-            check_prior_file(Path(params.prior))
+            _absolute(Path(params.prior))
         self._given_prior: np.ndarray | None = None
         self._prior: Tensor | None = None  # at the size of the latest score maps
         self.histogram = Histogram(space.num_classes, WEIGHTED if params.prior else PROBABILITY)
@@ -213,6 +213,13 @@ class ClassBalanced(Selector):
 
     def extras(self) -> State:
         return {**super().extras(), "class_sizes": self.class_sizes()}
+
+
+def _absolute(path: Path) -> None:
+    """UserError for a prior that a stage, whose current folder is another one, would not find."""
+    if not path.is_absolute():
+        raise UserError(f"spatial prior {path}", "an absolute path", f"prior: {path.absolute()}")
+    check_prior_file(path)
 
 
 def every_nth_of_each_class(label: Tensor, step: int) -> Tensor:

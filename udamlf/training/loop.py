@@ -222,7 +222,8 @@ class Trainer:
             )
 
     def _check_gradients(self, parameters: list[torch.nn.Parameter], step: int) -> None:
-        norms = torch._foreach_norm([p.grad for p in parameters if p.grad is not None])
+        gradients = [p.grad for p in parameters if p.grad is not None]
+        norms = torch._foreach_norm(gradients) if gradients else []  # a discriminator has none without target images
         if norms and not bool(torch.isfinite(torch.stack(norms).sum())):
             raise UserError(f"a gradient is not finite at step {step}", "finite gradients", "a lower learning rate")
 
