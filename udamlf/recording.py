@@ -14,7 +14,7 @@ from typing import Any
 from udamlf.errors import UserError
 from udamlf.journal import Entry, Journal
 from udamlf.launch import StopFlag
-from udamlf.tracking import DESCRIPTION, HEARTBEAT, TRACKING, UNAVAILABLE, Tracker, send
+from udamlf.tracking import DESCRIPTION, HEARTBEAT, INTERRUPTED, TRACKING, UNAVAILABLE, Tracker, send
 
 FLUSH_EVERY_S, HEARTBEAT_EVERY_S, LONGEST_PAUSE_S = 10.0, 60.0, 600.0
 PATIENCE_S = 300.0
@@ -131,7 +131,7 @@ def ending(tracker: Tracker, run_id: str) -> Iterator[None]:
         yield
         status, message = "FINISHED", None
     except KeyboardInterrupt:
-        _close(tracker, run_id, "KILLED", "interrupted by a signal")
+        _close(tracker, run_id, "KILLED", INTERRUPTED)
         raise
     except BaseException as error:
         _close(tracker, run_id, "FAILED", str(error) or type(error).__name__)

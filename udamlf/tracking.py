@@ -32,6 +32,8 @@ KEY, DIGEST, PROCESS, HEARTBEAT = "udamlf.key", "udamlf.artifacts_digest", "udam
 TRACKING, ERROR = "udamlf.tracking", "udamlf.error"
 PARENT, DESCRIPTION, COMMIT = "mlflow.parentRunId", "mlflow.note.content", "mlflow.source.git.commit"
 CHAIN = "chain"
+INTERRUPTED = "interrupted by a signal"
+"""The error tag of a run that a signal ended."""
 MANIFEST = "manifest.json"
 UNAVAILABLE = (MlflowException, OSError)
 

@@ -16,13 +16,14 @@ from udamlf.errors import UserError
 from udamlf.journal import Journal
 from udamlf.launch import is_alive
 from udamlf.stages.runner import DONE, OUT, publish
-from udamlf.tracking import ERROR, HEARTBEAT, PROCESS, UNAVAILABLE, MlflowRun, Tracker, send
+from udamlf.tracking import ERROR, HEARTBEAT, INTERRUPTED, PROCESS, UNAVAILABLE, MlflowRun, Tracker, send
 
 logger = logging.getLogger("udamlf")
 
 
 def reap(tracker: Tracker, older_than_min: float | None = None) -> list[str]:
-    """Mark RUNNING runs KILLED whose process on this host is gone; returns their ids.
+    """Mark runs KILLED that are RUNNING although their process on this host is gone, or FAILED although a signal ended
+    them; returns their ids.
 
     Args:
         older_than_min: also those of other hosts, or without a known process, that gave no sign for so long.
@@ -37,6 +38,10 @@ def reap(tracker: Tracker, older_than_min: float | None = None) -> list[str]:
             tracker.client.set_tag(run_id, ERROR, f"process {who or 'unknown'} is gone")
             tracker.client.set_terminated(run_id, "KILLED")
             dead.append(run_id)
+    # `mlflow run` overwrites the status of a run that ended itself as KILLED (it compares a name with numbers).
+    for run in tracker.search({ERROR: INTERRUPTED}, status="FAILED"):
+        tracker.client.set_terminated(run.info.run_id, "KILLED", run.info.end_time)
+        dead.append(run.info.run_id)
     return dead
 
 

@@ -2,71 +2,92 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
+from pathlib import Path
 from typing import Any
-
-import pytest
 
 from tests.end_to_end.conftest import Place, wait_for
 from udamlf.launch import is_alive
 from udamlf.tracking import PROCESS
 
-ENDLESS = ("--no-references", "--set", "profile.warmup.steps=100000")
+ENDLESS = "profile.warmup.steps=100000"
 
 
-def start(place: Place, seed: int) -> tuple[subprocess.Popen[str], Any, str]:
-    """A chain whose warm-up is at work; the warm-up's run and its process."""
-    process = place.start(*place.chain("source_only", *ENDLESS, "--seed", str(seed)))
+def work_folder(place: Place, run: Any) -> Path:
+    return place.folder / ".udamlf" / "steps" / run.data.tags.get("udamlf.key", "none")
+
+
+def journal(place: Place, run: Any) -> list[dict[str, Any]]:
+    """Metrics that a run has recorded."""
+    path = work_folder(place, run) / "journal.jsonl"
+    entries = [json.loads(line) for line in path.read_text().splitlines()] if path.is_file() else []
+    return [entry for entry in entries if "metrics" in entry and entry["run"] == run.info.run_id]
+
+
+def start(place: Place, seed: int, command: list[str] | None = None) -> tuple[subprocess.Popen[str], Any, str]:
+    """A chain (or the given command) whose warm-up is at work; the warm-up's run and its process."""
+    chain = place.chain("source_only", "--no-references", "--set", ENDLESS, "--seed", str(seed))
+    process = place.start(*(command or chain))
 
     def at_work() -> Any:
-        runs = place.runs(stage="warmup", seed=str(seed))
-        key = runs[0].data.tags["udamlf.key"] if runs else ""
-        journal = place.folder / ".udamlf" / "steps" / key / "journal.jsonl"
-        return runs[0] if runs and journal.is_file() and "train/" in journal.read_text() else None
+        running = [r for r in place.runs(stage="warmup", seed=str(seed)) if r.info.status == "RUNNING"]
+        return running[0] if running and journal(place, running[0]) else None
 
-    run = wait_for(at_work)
+    run = wait_for(at_work, 120)
     return process, run, run.data.tags[PROCESS]
 
 
-def status(place: Place, run_id: str) -> str:
-    return next(run.info.status for run in place.runs() if run.info.run_id == run_id)
+def status(place: Place, run: Any) -> str:
+    return next(r.info.status for r in place.runs() if r.info.run_id == run.info.run_id)
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_to_the_launcher_ends_everything_as_killed_with_the_state_saved(
-    place: Place, number: signal.Signals
-) -> None:
-    seed = int(number)
-    process, run, who = start(place, seed)
-    process.send_signal(number)
+def test_a_chain_told_to_end_and_then_killed_outright(place: Place) -> None:
+    """SIGTERM: everything is KILLED and the state is saved. The same command goes on from it. SIGKILL of its launcher:
+    the stage ends too, and the run that nobody could close is closed by `udamlf runs reap`."""
+    process, run, who = start(place, seed=1)
+    process.send_signal(signal.SIGTERM)
     output, _ = process.communicate(timeout=60)
     assert process.returncode == 130 and "Traceback" not in output
     assert is_alive(who) is False
-    (parent,) = place.runs(stage="chain", seed=str(seed))
-    assert [status(place, r.info.run_id) for r in (run, parent)] == ["KILLED", "KILLED"]
-    work = place.folder / ".udamlf" / "steps" / run.data.tags["udamlf.key"]
-    assert (work / "state.pt").is_file()
+    (parent,) = place.runs(stage="chain", seed="1")
+    assert [status(place, r) for r in (run, parent)] == ["KILLED", "KILLED"]
+    assert (work_folder(place, run) / "state.pt").is_file()
 
-
-def test_a_launcher_killed_outright_takes_its_stage_along_and_reap_closes_its_run(place: Place) -> None:
-    process, run, who = start(place, 100)
+    process, again, who = start(place, seed=1)
+    recorded = journal(place, again)
+    assert recorded[0]["time_ms"] < again.info.start_time, "what was trained before is not trained again"
+    steps = [entry["step"] for entry in recorded]
+    assert steps == sorted(set(steps)), "and recorded once"
     os.kill(process.pid, signal.SIGKILL)
-    process.wait()
+    process.communicate(timeout=60)
     wait_for(lambda: is_alive(who) is False)
-    assert status(place, run.info.run_id) == "KILLED"
-    (parent,) = place.runs(stage="chain", seed="100")
-    assert status(place, parent.info.run_id) == "RUNNING"
+    assert status(place, again) == "KILLED"
+    parent = place.runs(stage="chain", seed="1")[0]
+    assert status(place, parent) == "RUNNING"
     assert parent.info.run_id in place.udamlf("runs", "reap")
-    assert status(place, parent.info.run_id) == "KILLED"
+    assert status(place, parent) == "KILLED"
 
 
-def test_a_stage_killed_outright_fails_the_chain_and_the_next_call_goes_on(place: Place) -> None:
-    process, run, who = start(place, 101)
+def test_a_stage_killed_outright_fails_the_chain_with_one_message(place: Place) -> None:
+    process, run, who = start(place, seed=2)
     os.kill(int(who.rsplit(":", 2)[1]), signal.SIGKILL)
     output, _ = process.communicate(timeout=60)
     assert process.returncode == 2 and "stage warmup failed" in output and "Traceback" not in output
-    (parent,) = place.runs(stage="chain", seed="101")
-    assert [status(place, r.info.run_id) for r in (run, parent)] == ["FAILED", "FAILED"]
-    assert "udamlf.artifacts_digest" not in run.data.tags
+    (parent,) = place.runs(stage="chain", seed="2")
+    assert [status(place, r) for r in (run, parent)] == ["FAILED", "FAILED"]
+
+
+def test_ctrl_c_on_mlflow_run_ends_the_entry_point_as_killed(place: Place) -> None:
+    """A terminal sends SIGINT to every process of the group; MLflow then sends SIGTERM to its child, and replaces the
+    child's KILLED by FAILED: `reap`, which every chain calls, puts that right."""
+    command = place.mlflow_run("warmup", scenario="syn2city", method="source_only", seed="3", set=ENDLESS)
+    process, run, who = start(place, 3, command)
+    os.killpg(process.pid, signal.SIGINT)
+    process.communicate(timeout=60)
+    wait_for(lambda: is_alive(who) is False)
+    place.udamlf("runs", "reap")
+    assert status(place, run) == "KILLED"
+    assert (work_folder(place, run) / "state.pt").is_file()
