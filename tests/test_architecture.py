@@ -11,7 +11,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -54,7 +54,7 @@ GREY_LEVELS = {
 RELEASED_DRAWS = {"udamlf.selection.schedule"}  # repeats a released code's draw, from a seed of its own
 
 
-@lru_cache(maxsize=1)
+@cache
 def modules() -> dict[str, ast.Module]:
     """Module name -> its syntax tree."""
     found = {}
@@ -64,7 +64,8 @@ def modules() -> dict[str, ast.Module]:
     return found
 
 
-def imports(name: str) -> set[str]:
+@cache
+def imports(name: str) -> frozenset[str]:
     """Every module that ``name`` imports, at its top or inside of a function; not those that only type checkers see."""
     found: set[str] = set()
 
@@ -82,7 +83,7 @@ def imports(name: str) -> set[str]:
             walk(child)
 
     walk(modules()[name])
-    return found - {name}
+    return frozenset(found - {name})
 
 
 def inside(name: str, prefixes: set[str]) -> set[str]:

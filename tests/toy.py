@@ -31,6 +31,12 @@ SPACE = LabelSpace(
 HEIGHT, WIDTH, CELL, IMAGES = 32, 48, 8, 6
 OPTIMISER = OptimiserConfig(name="adamw", lr=1e-3, weight_decay=1e-2)
 SEED = 7
+PARAMS: dict[str, dict[str, Any]] = {
+    "adversarial": {"width": 4, "weight": 0.01, "aux_weight": 0.002, "aux_ce": 0.1, "entropy": 0.01},
+    "self_training": {"entropy": 1.0, "kl": 0.1},
+    "ema_mix": {"threshold": 0.25, "rare_class_temperature": 0.1, "rare_class_min_pixels": 20, "entropy": 0.1},
+}
+"""Objective -> parameters that switch every term on, at a small size; the defaults where a name is missing."""
 
 
 def frames(domain: str, count: int = IMAGES, labelled_share: float = 1.0) -> list[View]:
@@ -92,7 +98,7 @@ def objective(
     model: SegmentationModel | None = None,
     round: int = 1,
 ) -> BaseObjective:
-    """An objective with everything a context can hold."""
+    """An objective with everything a context can hold; ``params`` default to ``PARAMS``."""
     model = model if model is not None else network(aux=True)
     pixels = np.stack([np.bincount(v.label.ravel(), minlength=SPACE.num_classes) for v in source_frames()])
     context = Context(
@@ -106,7 +112,7 @@ def objective(
         label_extras=label_extras(),
         teacher=lambda: network(seed=SEED + 1, aux=True),
     )
-    return base.build(Part(name=name, **(params or {})), context)
+    return base.build(Part(name=name, **(PARAMS.get(name, {}) if params is None else params)), context)
 
 
 def streams(chosen: BaseObjective, target: list[View] | None = None) -> dict[str, Stream]:

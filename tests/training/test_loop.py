@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
@@ -16,9 +15,6 @@ from udamlf.errors import UserError
 from udamlf.methods import base, supervised
 from udamlf.methods.base import Batch, Losses
 from udamlf.training.loop import Trainer, micro_slices, to_domain
-
-SMALL_CRITIC = {"width": 4, "weight": 0.01, "aux_weight": 0.002}
-PARAMS: dict[str, dict[str, Any]] = {"adversarial": SMALL_CRITIC}
 
 
 def assert_same(one: dict[str, Tensor], other: dict[str, Tensor]) -> None:
@@ -42,11 +38,11 @@ def run_until(loop: Trainer, stop_after: int) -> None:
 def test_a_resumed_training_is_bit_identical(name: str, tmp_path: Path) -> None:
     """Stopped after 1, 3 and 5 of 6 steps, each time continued in new objects: every weight, buffer, teacher,
     discriminator and optimiser state equals the undisturbed training's."""
-    whole = toy.trainer(toy.objective(name, PARAMS.get(name)))
+    whole = toy.trainer(toy.objective(name))
     whole.run()
     for stop_after in (1, 3, 5):
-        run_until(toy.trainer(toy.objective(name, PARAMS.get(name)), tmp_path / "state.pt", workers=1), stop_after)
-    resumed = toy.trainer(toy.objective(name, PARAMS.get(name)), tmp_path / "state.pt")
+        run_until(toy.trainer(toy.objective(name), tmp_path / "state.pt", workers=1), stop_after)
+    resumed = toy.trainer(toy.objective(name), tmp_path / "state.pt")
     steps: list[int] = []
     resumed.run(on_step=steps.append)
     assert steps == [6]
