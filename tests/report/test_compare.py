@@ -69,10 +69,25 @@ def make(*methods: str) -> list[Row]:
 def test_baselines_come_first_and_every_class_and_subset_is_there() -> None:
     found = make("st", "cbst", "control", "adabn", "source_only")
     assert [row.method for row in found] == ["source_only", "adabn", "control", "cbst", "st"]
-    table = render(found, "markdown")
-    for name in (*CITYSCAPES_16.classes, *CITYSCAPES_16.not_in_source, "mIoU 16", "mIoU 13"):
-        assert f"| {name} " in table
-    assert all(line.count("|") == 7 for line in table.splitlines() if line.startswith("|"))
+    names = ["mIoU 16", "mIoU 13", *CITYSCAPES_16.classes, *CITYSCAPES_16.not_in_source]
+    lines = [line.split("  ") for line in render(found, "table").splitlines()[2:]]
+    assert [line[0] for line in lines[2:]] == names
+
+
+def test_markdown_has_methods_as_rows_and_classes_as_columns() -> None:
+    """The published form: one line a method, its seeds, subsets and classes, ready to paste."""
+    found = make("st", "source_only")
+    head, rule, *lines = (
+        [cell.strip() for cell in line.strip("|").split("|")]
+        for line in render(found, "markdown").splitlines()
+        if line.startswith("|")
+    )
+    names = ["mIoU 16", "mIoU 13", *CITYSCAPES_16.classes, *CITYSCAPES_16.not_in_source]
+    assert head == ["method", "seeds", *names] and all(set(cell) <= {"-", ":"} for cell in rule)
+    assert [line[0] for line in lines] == ["source_only", "st"]
+    for line, row in zip(lines, found, strict=True):
+        shown = dict(zip(head, line, strict=True))
+        assert shown["road"] == f"{row.iou['road'].mean:.1f}" and shown["train"] == NOT_IN_SOURCE  # type: ignore[union-attr]
 
 
 @pytest.mark.parametrize("form", ["table", "markdown"])

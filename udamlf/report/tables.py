@@ -23,13 +23,13 @@ def render(rows: Sequence[Row], form: str) -> str:
         return json.dumps([row.to_json() for row in rows], indent=2)
     if form == "csv":
         return _csv(rows)
-    draw = markdown if form == "markdown" else text
     tables = []
     for _, group in groupby(rows, lambda row: (row.scenario, row.data, row.profile, row.split, row.space.name)):
         chosen = list(group)
         shared = shared_overrides(chosen)
         head = title(chosen[0]) + (f", with {shlex.join(shared)}" if shared else "")
-        tables.append(f"{head}\n\n{draw(_cells(chosen))}")
+        cells = _cells(chosen)
+        tables.append(f"{head}\n\n{markdown(_as_published(cells)) if form == 'markdown' else text(cells)}")
     return "\n\n".join(tables) if tables else "no finished chain in this store: start one with `udamlf run`"
 
 
@@ -71,6 +71,12 @@ def _cells(rows: Sequence[Row]) -> list[list[str]]:
     for name in (*space.classes, *space.not_in_source):
         table.append([name, *(cell(row.iou[name], name, space) for row in rows)])
     return table
+
+
+def _as_published(cells: list[list[str]]) -> list[list[str]]:
+    """Methods as rows and classes as columns, as in papers and READMEs; long names of classes make it wide."""
+    turned = [list(line) for line in zip(*cells, strict=True)]
+    return [["method", *turned[0][1:]], *turned[1:]]
 
 
 def _widths(table: list[list[str]]) -> list[int]:
