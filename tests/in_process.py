@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from udamlf.chain import Step, plan
 from udamlf.config import Config, resolve
 from udamlf.files import digest_json
+from udamlf.plan import Step, plan
 from udamlf.stages.runner import Input, Job
 
 BUDGET = (

@@ -21,7 +21,7 @@ PACKAGE = "udamlf"
 
 FLOORS: tuple[tuple[str, ...], ...] = (
     ("stages", "cli", "commands", "doctor", "upkeep"),
-    ("training", "evaluation", "report", "chain"),
+    ("training", "evaluation", "report", "chain", "plan"),
     ("methods", "pseudo_labels", "tracking", "recording", "journal", "serving"),
     ("data", "models", "losses", "selection", "prototypes", "launch", "config", "files", "seeding", "errors"),
 )

@@ -11,11 +11,12 @@ from typing import Any
 
 import pytest
 
-from udamlf import chain as chain_module
-from udamlf.chain import Chain, Request, plan, step_key, until
+from udamlf import plan as plan_module
+from udamlf.chain import Chain
 from udamlf.errors import UserError
 from udamlf.files import write_json
 from udamlf.launch import StopFlag, environment
+from udamlf.plan import Request, plan, step_key, until
 from udamlf.recording import Run, ending
 from udamlf.tracking import DIGEST, ERROR, PROCESS, Tracker
 
@@ -133,7 +134,7 @@ def test_a_key_depends_on_what_the_stage_reads_and_on_nothing_else(request_: Req
 
 def test_a_key_depends_on_the_code(request_: Request, monkeypatch: pytest.MonkeyPatch) -> None:
     key = key_of(request_)
-    monkeypatch.setattr(chain_module, "code_digest", lambda: "edited")
+    monkeypatch.setattr(plan_module, "code_digest", lambda: "edited")
     assert key_of(request_) != key
 
 
@@ -183,7 +184,7 @@ def test_another_method_shares_the_warmup(go: Any, request_: Request) -> None:
 
 def test_only_what_a_change_reaches_is_repeated(go: Any, request_: Request) -> None:
     go(request_)
-    _, stages = go(replace(request_, overrides=("profile.labelling.flip=true",)))
+    _, stages = go(replace(request_, overrides=("profile.labelling.scales=[0.5]",)))
     assert "warmup" not in stages.stages
     assert stages.stages[0] == "pseudo_label"
 

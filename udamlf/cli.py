@@ -50,8 +50,8 @@ def _request_options(command: Callable[..., Any]) -> Callable[..., Any]:
 def run(env_manager: str, references: bool, overrides: tuple[str, ...], **fields: Any) -> None:
     """Run a method on a scenario: every stage a process, finished stages reused."""
     stop = StopFlag().install()
-    from udamlf.chain import Request
     from udamlf.commands import run_chain
+    from udamlf.plan import Request
 
     click.echo(run_chain(Request(**fields, overrides=overrides), stop, env_manager, references))
 
@@ -189,8 +189,8 @@ def miniature(seed: int, out: Path, frames: int | None) -> None:
 @click.option("--data-root", help="Folder that holds the data sets; default: the embedded miniature.")
 def prior(scenario: str, out: Path, data_root: str | None) -> None:
     """Compute CBST-SP's spatial prior from the source labels: float32 [classes, height / 8, width / 8]."""
-    from udamlf.chain import Request
     from udamlf.data.lists import ScenarioData
+    from udamlf.plan import Request
     from udamlf.selection.spatial_prior import save_prior
     from udamlf.stages.source_prior import source_prior
 
@@ -243,7 +243,7 @@ def sync() -> None:
 def _entry(stage: str, overrides: tuple[str, ...], round: int | None, env_manager: str, **fields: Any) -> None:
     stop = StopFlag().install()
     follow_launcher()
-    from udamlf.chain import Request
+    from udamlf.plan import Request
 
     names = {"start_run": "start", "labels_run": "labels", "generator_run": "generator", "pretrain_run": "pretrain"}
     ids = {names[option]: value for option in names if (value := fields.pop(option))}

@@ -11,11 +11,12 @@ from typing import Any
 
 import yaml
 
-from udamlf.chain import REFERENCES, Chain, Done, Request, only_once, plan, until
+from udamlf.chain import REFERENCES, Chain, Done, only_once
 from udamlf.config import Config, nearest
 from udamlf.errors import UserError
 from udamlf.evaluation.protocol import EvalProtocol
 from udamlf.launch import LOCAL, StopFlag, check_manager, identity
+from udamlf.plan import Request, plan, until
 from udamlf.recording import Run, ending
 from udamlf.report import compare, tables
 from udamlf.report.figures import class_bars

@@ -12,13 +12,13 @@ import pytest
 import torch
 
 from tests.in_process import InProcess, run_step, small
-from udamlf.chain import Step
 from udamlf.config import Config
 from udamlf.data.lists import ScenarioData
 from udamlf.errors import UserError
 from udamlf.evaluation.prediction import scores
 from udamlf.models import checkpoint
 from udamlf.models.base import build
+from udamlf.plan import Step
 from udamlf.pseudo_labels import PseudoLabels
 from udamlf.selection.entropy_ranking import entropy_score
 from udamlf.stages.runner import Input

@@ -12,11 +12,11 @@ import torch
 
 from tests.in_process import InProcess, Notes, files, run_step, small
 from tests.stages.test_methods import two_rounds
-from udamlf.chain import Step, plan
 from udamlf.config import Config
 from udamlf.data.lists import ScenarioData
 from udamlf.errors import UserError
 from udamlf.models import checkpoint
+from udamlf.plan import Step, plan
 from udamlf.pseudo_labels import PseudoLabels
 from udamlf.stages import self_train
 from udamlf.stages.runner import Input, Job

@@ -12,10 +12,11 @@ import pytest
 from tests.in_process import InProcess, files, run_step, small
 from tests.test_chain import FakeStages
 from udamlf import chain as chain_module
-from udamlf.chain import Chain, Request, Step, plan, until
+from udamlf.chain import Chain
 from udamlf.config import Config
 from udamlf.errors import UserError
 from udamlf.launch import StopFlag, launch_together
+from udamlf.plan import Request, Step, plan, until
 from udamlf.recording import Run
 from udamlf.stages.runner import Input
 from udamlf.stages.shards import Shard

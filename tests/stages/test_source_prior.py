@@ -9,11 +9,11 @@ import pytest
 from click.testing import CliRunner
 
 from tests.in_process import InProcess, small
-from udamlf.chain import lists_of, step_key
 from udamlf.cli import cli
 from udamlf.data.labels import IGNORE
 from udamlf.data.lists import ScenarioData
 from udamlf.errors import UserError
+from udamlf.plan import lists_of, step_key
 from udamlf.pseudo_labels import PseudoLabels
 from udamlf.selection.spatial_prior import load_prior, save_prior
 from udamlf.stages.source_prior import CELL, source_prior

@@ -11,12 +11,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from udamlf.chain import SHARD, Request, only_once, shard_key, step_key
+from udamlf.chain import only_once
 from udamlf.config import Config
 from udamlf.data.lists import ScenarioData
 from udamlf.errors import UserError
 from udamlf.files import write_json
 from udamlf.launch import StopFlag, identity
+from udamlf.plan import SHARD, Request, shard_key, step_key
 from udamlf.recording import Run, ending
 from udamlf.stages.shards import Shard
 from udamlf.tracking import DIGEST, KEY, PROCESS, Input, Tracker, git_tags
