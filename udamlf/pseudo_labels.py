@@ -135,4 +135,7 @@ class PseudoLabels:
     @staticmethod
     def decode(encoded: np.ndarray) -> np.ndarray:
         """uint8 [H, W] train ids of one encoded map."""
-        return cv2.imdecode(encoded, cv2.IMREAD_UNCHANGED)
+        label = cv2.imdecode(encoded, cv2.IMREAD_UNCHANGED)
+        if label is None:
+            raise UserError("a pseudo-label map is no PNG", "an archive written by udamlf", HINT)
+        return np.asarray(label, np.uint8)

@@ -5,13 +5,11 @@ from __future__ import annotations
 from functools import lru_cache
 from pathlib import Path
 
-from udamlf.config import Config
+from udamlf.config import Config, ListRef
 from udamlf.data.dataset import DataSet, Sample, listing_digest, open_dataset
 from udamlf.data.frames import FrameStore
 from udamlf.data.miniature import cached_world, is_miniature
 from udamlf.errors import UserError
-
-TARGET_LABELS_MAY_BE_READ_BY = ("evaluate", "audit", "oracle")
 
 
 class ScenarioData:
@@ -38,7 +36,7 @@ class ScenarioData:
         """Data set of a list."""
         return open_dataset(self._ref(name).dataset)
 
-    def _ref(self, name: str):  # noqa: ANN202
+    def _ref(self, name: str) -> ListRef:
         lists = self.config.scenario.lists
         if name not in lists:
             message = f"scenario {self.config.scenario.name} has no list {name!r}"

@@ -8,7 +8,7 @@ target ones; where every image is easy there is no target, and what is left is c
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 import torch
 from pydantic import Field
@@ -23,7 +23,7 @@ from udamlf.models.discriminator import build as build_discriminator
 from udamlf.seeding import torch_seed
 
 
-class Params(Strict):
+class AdversarialParams(Strict):
     """Parameters of ``adversarial``.
 
     Attributes:
@@ -52,10 +52,10 @@ class Params(Strict):
 class Objective(BaseObjective):
     """Cross-entropy on the source, adversarial and entropy terms on the target, and the discriminators' losses."""
 
-    Params = Params
+    Params: ClassVar[type[Strict]] = AdversarialParams
     domains = ("source",)
 
-    def __init__(self, params: Params, context: Context) -> None:
+    def __init__(self, params: AdversarialParams, context: Context) -> None:
         super().__init__(params, context)
         if not context.training.batch.target:
             raise UserError("adversarial training without target images", "some", "--set profile.warmup.batch.target=4")
@@ -79,7 +79,7 @@ class Objective(BaseObjective):
 
     @property
     def weights(self) -> dict[str, float]:
-        p: Params = self.params
+        p: AdversarialParams = self.params
         return {
             "aux_source_ce": p.aux_ce,
             "adversarial_main": p.weight,

@@ -103,9 +103,7 @@ class BaseObjective(SampleHooks):
         domains: images that a batch must hold; what else a batch may hold is the objective's own business.
     """
 
-    class Params(Strict):
-        """No parameters."""
-
+    Params: ClassVar[type[Strict]] = Strict
     domains: ClassVar[tuple[str, ...]] = ("source",)
 
     @classmethod

@@ -8,6 +8,8 @@ from the same domain only: telling the domains apart is the one thing not to be 
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -22,7 +24,7 @@ from udamlf.errors import UserError
 from udamlf.methods.base import BaseObjective, Batch, Domain, Losses
 
 
-class Params(Strict):
+class DenseContrastParams(Strict):
     """Parameters of ``dense_contrast``.
 
     Attributes:
@@ -58,11 +60,11 @@ def dense_contrast(first: Tensor, second: Tensor, valid: Tensor, temperature: fl
 class Objective(BaseObjective):
     """Dense contrast within the source and within the target images."""
 
-    Params = Params
+    Params: ClassVar[type[Strict]] = DenseContrastParams
     domains = ("source", "target")
 
     def after_geometry(self, domain: str, view: View, rng: np.random.Generator) -> View:
-        p: Params = self.params
+        p: DenseContrastParams = self.params
         hw = (view.image.shape[0], view.image.shape[1])
         drawn = draw_strong_view(rng, hw, p.operations, cutout_share=p.cutout)
         view.images["second"] = jitter(strong_image(view.image, drawn), rng, p.jitter)
@@ -83,7 +85,7 @@ class Objective(BaseObjective):
         return {"model": named}
 
     def _contrast(self, first: Tensor, second: Tensor, domain: Domain, rng: np.random.Generator) -> Tensor:
-        p: Params = self.params
+        p: DenseContrastParams = self.params
         index = domain.arrays["second_index"]
         size = (index.shape[-2], index.shape[-1])
         first, second = (self.model.upsample(f.float(), size).flatten(2) for f in (first, second))

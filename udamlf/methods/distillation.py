@@ -7,12 +7,13 @@ the crop; the teacher is frozen and sees the same image, cutout included.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import torch
 from pydantic import Field
 from torch import Tensor
 
+from udamlf.config import Strict
 from udamlf.data.augment.randaugment import gather_maps
 from udamlf.data.labels import IGNORE
 from udamlf.errors import UserError
@@ -23,7 +24,7 @@ from udamlf.methods.proda import StrongViewObjective, Term, ViewParams
 from udamlf.models.base import Output
 
 
-class Params(ViewParams):
+class DistillationParams(ViewParams):
     """Parameters of ``distillation``; the defaults are the published ones.
 
     Attributes:
@@ -41,7 +42,7 @@ class Params(ViewParams):
 class Objective(StrongViewObjective):
     """Cross-entropy on source and hard target labels, and distillation from the previous network."""
 
-    Params = Params
+    Params: ClassVar[type[Strict]] = DistillationParams
 
     def __init__(self, params: Any, context: Context) -> None:
         super().__init__(params, context)
@@ -51,7 +52,7 @@ class Objective(StrongViewObjective):
 
     @property
     def weights(self) -> dict[str, float]:
-        p: Params = self.params
+        p: DistillationParams = self.params
         return {
             "source_ce": p.source_weight,
             "target_ce": p.target_weight,

@@ -7,7 +7,7 @@ the student learns the source and the mixed image, the latter weighted by how co
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import torch
@@ -25,7 +25,7 @@ from udamlf.methods.base import BaseObjective, Batch, Context, Losses
 from udamlf.models.ema import ema_update, make_teacher, ramped_decay
 
 
-class Params(Strict):
+class EmaMixParams(Strict):
     """Parameters of ``ema_mix``.
 
     Attributes:
@@ -65,14 +65,14 @@ class Params(Strict):
 class Objective(BaseObjective):
     """Source cross-entropy and confidence-weighted cross-entropy of class-mixed images."""
 
-    Params = Params
+    Params: ClassVar[type[Strict]] = EmaMixParams
     domains = ("source", "target")
 
     @classmethod
     def counts_source_pixels(cls, params: Any) -> bool:
         return params.rare_class_temperature is not None
 
-    def __init__(self, params: Params, context: Context) -> None:
+    def __init__(self, params: EmaMixParams, context: Context) -> None:
         super().__init__(params, context)
         self.teacher = make_teacher(context.model)
         self.sampler = None
@@ -119,7 +119,7 @@ class Objective(BaseObjective):
 
     def losses(self, batch: Batch) -> Losses:
         assert batch.source is not None and batch.target is not None
-        p: Params = self.params
+        p: EmaMixParams = self.params
         source, target = batch.source, batch.target
         size = (target.images.shape[-2], target.images.shape[-1])
         teacher = self._teach(target.images, size)

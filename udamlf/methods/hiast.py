@@ -7,7 +7,7 @@ The student sees the strong view only; the teacher labels the ignored region sof
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 import torch
@@ -24,7 +24,7 @@ from udamlf.models.ema import ema_update, make_teacher
 from udamlf.selection.class_statistics import candidate_lists, hard_classes, sampling_probabilities
 
 
-class Params(Strict):
+class HiastParams(Strict):
     """Parameters of ``hiast``; the defaults are the released ones.
 
     Attributes:
@@ -74,17 +74,17 @@ def donors(context: Context, hard: int) -> Donors | None:
 class Objective(BaseObjective):
     """Cross-entropy and KL on the confident region, entropy and the teacher's consistency on the ignored one."""
 
-    Params = Params
+    Params: ClassVar[type[Strict]] = HiastParams
     domains = ("target",)
 
-    def __init__(self, params: Params, context: Context) -> None:
+    def __init__(self, params: HiastParams, context: Context) -> None:
         super().__init__(params, context)
         self.teacher = make_teacher(context.model).eval()
         self.donors = donors(context, params.hard_classes)
 
     @property
     def weights(self) -> dict[str, float]:
-        p: Params = self.params
+        p: HiastParams = self.params
         return {
             "source_ce": p.source_weight,
             "target_kl": p.kl,
@@ -122,7 +122,7 @@ class Objective(BaseObjective):
 
     def losses(self, batch: Batch) -> Losses:
         assert batch.target is not None
-        p: Params = self.params
+        p: HiastParams = self.params
         target = batch.target
         taught = self._teach(target.images, target.labels) if p.consistency else None
         seen = target.views.get("strong", target.images)

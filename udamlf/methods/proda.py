@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from typing import Any, Literal, NamedTuple
+from typing import Any, ClassVar, Literal, NamedTuple
 
 import numpy as np
 import torch
@@ -71,7 +71,7 @@ class ViewParams(Strict):
     entropy: float = Field(0.0, ge=0)
 
 
-class Params(ViewParams):
+class ProdaParams(ViewParams):
     """Parameters of ``proda``; the defaults are the published ones (GTA5).
 
     Attributes:
@@ -192,7 +192,7 @@ class Taught(NamedTuple):
 class Objective(StrongViewObjective):
     """Source cross-entropy, symmetric cross-entropy on rectified labels, KL to uniform, structure consistency."""
 
-    Params = Params
+    Params: ClassVar[type[Strict]] = ProdaParams
 
     def __init__(self, params: Any, context: Context) -> None:
         super().__init__(params, context)
@@ -206,7 +206,7 @@ class Objective(StrongViewObjective):
 
     @property
     def weights(self) -> dict[str, float]:
-        p: Params = self.params
+        p: ProdaParams = self.params
         return {
             "source_ce": p.source_weight,
             "target_ce": p.alpha,
@@ -242,7 +242,7 @@ class Objective(StrongViewObjective):
     @torch.no_grad()
     def teach(self, target: Domain) -> Taught:
         """Distances and rectified labels of a step; the class means are kept for the prototypes' next move."""
-        p: Params = self.params
+        p: ProdaParams = self.params
         images = target.views["full"] if p.teacher_view == "full" else target.images
         output = self.teacher.train(p.teacher_mode == "train")(images)
         if output.features is None:
@@ -291,7 +291,7 @@ class Objective(StrongViewObjective):
 
     def _denoised(self, output: Output, taught: Taught) -> dict[str, Tensor]:
         """Losses of the weak view on the rectified labels."""
-        p: Params = self.params
+        p: ProdaParams = self.params
         labels = taught.labels
         logits = self.model.upsample(output.logits.float(), (labels.shape[-2], labels.shape[-1]))
         named = {
@@ -316,7 +316,7 @@ class Objective(StrongViewObjective):
 
     @torch.no_grad()
     def after_step(self, step: int) -> None:
-        p: Params = self.params
+        p: ProdaParams = self.params
         means = ClassMeans(*(torch.cat(values) for values in zip(*self.means, strict=True)))
         self.means.clear()
         self.prototypes.move(means, p.prototype_rate, p.min_pixels)

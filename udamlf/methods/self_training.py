@@ -7,7 +7,7 @@ LRENT replaces their hard labels by soft ones.
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 import torch
@@ -26,7 +26,7 @@ from udamlf.methods.base import BaseObjective, Batch, Context, Domain, Losses
 from udamlf.selection.mining import Miner, MiningParams
 
 
-class Params(Strict):
+class SelfTrainingParams(Strict):
     """Parameters of ``self_training``.
 
     Attributes:
@@ -67,10 +67,10 @@ class Params(Strict):
 class Objective(BaseObjective):
     """Cross-entropy on source labels and target pseudo-labels, and terms on the regions of the target."""
 
-    Params = Params
+    Params: ClassVar[type[Strict]] = SelfTrainingParams
     domains = ("target",)
 
-    def __init__(self, params: Params, context: Context) -> None:
+    def __init__(self, params: SelfTrainingParams, context: Context) -> None:
         super().__init__(params, context)
         sizes = context.label_extras.get("class_sizes")
         self.miner = Miner(params.mining, sizes) if params.mining is not None and sizes is not None else None
@@ -78,7 +78,7 @@ class Objective(BaseObjective):
 
     @property
     def weights(self) -> dict[str, float]:
-        p: Params = self.params
+        p: SelfTrainingParams = self.params
         return {
             "source_ce": p.source_weight,
             "target_ce": p.target_weight,
@@ -99,7 +99,7 @@ class Objective(BaseObjective):
 
     def losses(self, batch: Batch) -> Losses:
         assert batch.target is not None
-        p: Params = self.params
+        p: SelfTrainingParams = self.params
         domains = [d for d in (batch.source, batch.target) if d is not None]
         images = [d.views.get("student", d.images) for d in domains]
         outputs = self.forward_together(*images) if p.joint_batch else [self.model(part) for part in images]

@@ -1,5 +1,5 @@
-"""Score every training of a chain on the reported list, and audit its pseudo-labels: the one stage of a chain that reads
-target labels. Nothing it publishes is an input of a stage that trains."""
+"""Score every training of a chain on the reported list, and audit its pseudo-labels: the one stage of a chain that
+reads target labels. Nothing it publishes is an input of a stage that trains."""
 
 from __future__ import annotations
 
@@ -57,7 +57,8 @@ def run(job: Job) -> None:
     folder = job.out / "evaluation"
     write_json(folder / "evaluation.json", {**scores[-1].to_json(), "rounds": rounds})
     with atomic_file(folder / "confusion.npz") as temporary, open(temporary, "wb") as handle:
-        np.savez_compressed(handle, **{f"round{r['round']}": s.confusion for r, s in zip(rounds, scores, strict=True)})
+        matrices = {f"round{r['round']}": s.confusion for r, s in zip(rounds, scores, strict=True)}
+        np.savez_compressed(handle, allow_pickle=False, **matrices)
     gallery.save(job.out / "figures" / "predictions.png")
     confusion_figure(scores[-1].confusion, config.space, data.kind, job.out / "figures" / "confusion.png")
 

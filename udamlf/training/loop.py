@@ -5,13 +5,15 @@ from __future__ import annotations
 import math
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
 
+from udamlf.config import OptimiserConfig
 from udamlf.data.batches import Batches, HostDomain, Stream
 from udamlf.errors import UserError
 from udamlf.methods.base import BaseObjective, Batch, Domain, Losses
@@ -94,7 +96,10 @@ class Trainer:
         self.streams = {name: (stream, getattr(batch, name)) for name, stream in streams.items()}
         self.precision = precision
         self.state_path, self.save_every_s = state_path, save_every_s
-        configurations = {"model": (self.model.parameter_groups(), self.training.optimiser), **objective.optimisers()}
+        configurations: dict[str, tuple[Sequence[Mapping[str, Any]], OptimiserConfig]] = {
+            "model": (self.model.parameter_groups(), self.training.optimiser),
+            **objective.optimisers(),
+        }
         self.optimisers = {name: build_optimiser(groups, config) for name, (groups, config) in configurations.items()}
         self.state = TrainState({"model": self.model, **objective.modules()}, self.optimisers, key)
         self._sums: dict[str, Tensor | float] = defaultdict(float)
@@ -222,8 +227,9 @@ class Trainer:
             )
 
     def _check_gradients(self, parameters: list[torch.nn.Parameter], step: int) -> None:
+        # A discriminator has no gradient in a step without target images.
         gradients = [p.grad for p in parameters if p.grad is not None]
-        norms = torch._foreach_norm(gradients) if gradients else []  # a discriminator has none without target images
+        norms = list(torch._foreach_norm(gradients)) if gradients else []
         if norms and not bool(torch.isfinite(torch.stack(norms).sum())):
             raise UserError(f"a gradient is not finite at step {step}", "finite gradients", "a lower learning rate")
 
