@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+
+# Two test processes share the cores, and tiny tensors are slower on two threads than on one. Read when torch is loaded.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 from udamlf.data.miniature import Frames, generate
 

@@ -325,3 +325,16 @@ def test_methods_with_the_same_warm_up_share_its_key() -> None:
     parts = [resolve("gta2city", name).stage_part("warmup", 0) for name in ("source_only", "adabn", "control", "cbst")]
     assert all(part == parts[0] for part in parts)
     assert resolve("gta2city", "oracle").stage_part("warmup", 0) != parts[0]
+
+
+def test_a_run_without_a_profile_takes_the_scenarios() -> None:
+    """day2dusk is real images of another shape: the miniature's frame size would distort them."""
+    assert resolve("gta2city", "st").profile.name == "miniature"
+    assert resolve("day2dusk", "st").profile.name == "camvid"
+    assert resolve("day2dusk", "st").profile.frames_hw == (180, 240)
+
+
+def test_a_profile_that_extends_another_takes_the_methods_values_of_it() -> None:
+    camvid, miniature = resolve("day2dusk", "st"), resolve("gta2city", "st")
+    assert camvid.method == miniature.method
+    assert camvid.profile.round == miniature.profile.round

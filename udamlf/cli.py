@@ -32,7 +32,7 @@ def _request_options(command: Callable[..., Any]) -> Callable[..., Any]:
             "--scenario", required=True, help="Source and target: a name in configs/scenarios, or a YAML file."
         ),
         click.option("--method", default="st", show_default=True, help="A name in configs/methods, or a YAML file."),
-        click.option("--profile", default="miniature", show_default=True, help="How much is computed."),
+        click.option("--profile", default="", help="How much is computed; default: the scenario's."),
         click.option("--seed", type=int, default=0, show_default=True, help="0 or more."),
         click.option("--rounds", type=int, help="Number of self-training rounds; default: the method's."),
         click.option("--data-root", help="Folder that holds the data sets; default: the embedded miniature."),

@@ -78,6 +78,7 @@ class Scenario(Strict):
     label_space: str
     lists: dict[str, ListRef]
     report: str = Field(description="the list whose score is the scenario's result")
+    profile: str = Field(default="miniature", description="the profile of a run that names none")
 
     @property
     def space(self) -> LabelSpace:
@@ -470,7 +471,7 @@ def _check_parts(config: Config) -> None:
 def resolve(
     scenario: str,
     method: str,
-    profile: str = "miniature",
+    profile: str = "",
     seed: int = 0,
     rounds: int | None = None,
     data_root: str | None = None,
@@ -479,7 +480,7 @@ def resolve(
     """Read, merge and check a configuration.
 
     Args:
-        scenario, method, profile: names in ``configs/`` or paths of YAML files.
+        scenario, method, profile: names in ``configs/`` or paths of YAML files; no profile = the scenario's.
         seed: non-negative.
         rounds: replaces the method's number of rounds (at least 1).
         data_root: folder that holds the data sets; none = the embedded miniature.
@@ -493,6 +494,7 @@ def resolve(
     trees: dict[str, Any] = {"seed": seed, "data_root": data_root or None, "overrides": list(overrides)}
     models: dict[str, type[BaseModel]] = {"scenario": Scenario, "method": Method, "profile": Profile}
     for kind, name in (("scenario", scenario), ("method", method), ("profile", profile)):
+        name = name or trees["scenario"].get("profile", Scenario.model_fields["profile"].default)
         tree, path = _read(f"{kind}s", name)
         if kind == "profile" and tree.get("extends"):
             base, changes = _read("profiles", tree["extends"])[0], tree

@@ -32,7 +32,7 @@ class Request:
 
     scenario: str
     method: str
-    profile: str = "miniature"
+    profile: str = ""
     seed: int = 0
     rounds: int | None = None
     data_root: str | None = None
