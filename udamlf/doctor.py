@@ -85,3 +85,21 @@ def _list(config: Config, data: ScenarioData, split: str) -> Iterator[str]:
     shares = 100.0 * counts / counts.sum()
     named = [f"{name} {shares[c]:.1f}" for c, name in enumerate(config.space.classes)]
     yield f"  % of pixels in {len(chosen)} labels: {', '.join(named)}, ignored {shares[IGNORE]:.1f}"
+
+
+def dry_steps(config: Config, measure: bool) -> Iterator[str]:
+    """A line for every training of a method: what one of its steps needs (see ``training.dry_step``)."""
+    from udamlf.training.dry_step import dry_step
+
+    yield f"{config.method.name} with profile {config.profile.name}, {config.profile.precision}"
+    trainings = [(0, False)]
+    for number in range(1, config.method.rounds + 1):
+        described = config.method.round_at(number)
+        trainings += [(number, True)] if described.pretrain and described.start == "initial" else []
+        trainings.append((number, False))
+    for number, pretraining in trainings:
+        budget = config.pretraining(number) if pretraining else config.training(number)
+        name = f"pretrain {number}" if pretraining else f"self_train {number}" if number else "warmup"
+        images = f"{budget.batch.source} + {budget.batch.target} images"
+        cut = f" in {budget.accumulate} micro-batches" if budget.accumulate > 1 else ""
+        yield f"{name}: {dry_step(config, number, pretraining, measure)} ({images}{cut})"

@@ -46,7 +46,7 @@ class DryStep:
     Attributes:
         peak_bytes: most bytes of tensors alive at once; with ``measure`` on a GPU its allocator's own peak.
         weight_bytes: the part of it that is the network's weights and buffers.
-        seconds: of one step; None unless measured.
+        seconds: of one step; None unless measured (on a CPU the counting itself makes it slower).
     """
 
     peak_bytes: int
@@ -124,7 +124,7 @@ def dry_step(config: Config, round: int, pretraining: bool = False, measure: boo
     # Batches are made for real: augmentation looks at its (black) images.
     hosts = [Batches(trainer.streams, step, step + 1, 0).at(step) for step in (0, 1)]
     try:
-        with mode, live:
+        with mode, nullcontext() if on_gpu else live:
             for step, host in enumerate(hosts):
                 start = time.perf_counter()
                 trainer.take(step, host)
