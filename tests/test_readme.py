@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import shlex
 import subprocess
@@ -45,7 +46,7 @@ def test_the_mlproject_has_its_entry_point_and_parameters(command: str) -> None:
     words = shlex.split(command)
     entry_points = yaml.safe_load((ROOT / "MLproject").read_text())["entry_points"]
     parameters = entry_points[words[words.index("-e") + 1]]["parameters"]
-    for flag, value in zip(words, words[1:], strict=False):
+    for flag, value in itertools.pairwise(words):
         if flag == "-P":
             assert value.partition("=")[0] in parameters
 
