@@ -249,6 +249,8 @@ def _entry(stage: str, overrides: tuple[str, ...], round: int | None, env_manage
     ids = {names[option]: value for option in names if (value := fields.pop(option))}
     ids |= _named_runs(fields.pop("runs") or "")
     shard = fields.pop("shard")
+    if shard and not ids:
+        raise UserError(f"--shard {shard} without the training that labels", "--generator-run RUN_ID")
     request = Request(**fields, overrides=tuple(text for given in overrides for text in shlex.split(given)))
     if stage in ("warmup", "pretrain") or ids:
         from udamlf.stages.runner import run_stage

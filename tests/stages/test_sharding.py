@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import signal
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,6 +15,7 @@ from tests.in_process import InProcess, files, run_step, small
 from tests.test_chain import FakeStages
 from udamlf import chain as chain_module
 from udamlf.chain import Chain
+from udamlf.cli import entry
 from udamlf.config import Config
 from udamlf.errors import UserError
 from udamlf.launch import StopFlag, launch_together
@@ -117,6 +120,30 @@ def test_shards_cover_the_list_once() -> None:
     for count in (1, 2, 5, 9):
         parts = [Shard(i, count).images(7) for i in range(1, count + 1)]
         assert sorted(np.concatenate([list(part) for part in parts]).tolist()) == list(range(7))
+
+
+@pytest.mark.parametrize(
+    ("stage", "given", "message"),
+    [
+        ("pseudo_label", ("--shard", "1/2"), "generator-run"),
+        ("pseudo_label", ("--shard", "3/2", "--generator-run", "x"), "1/4"),
+        ("pseudo_label", ("--runs", "shard1=x"), "generator-run"),
+        ("self_train", ("--shard", "1/2", "--start-run", "x"), "stage pseudo_label"),
+    ],
+)
+def test_the_entry_point_says_what_a_shard_needs(
+    stage: str, given: tuple[str, ...], message: str, store: Path, capsys: pytest.CaptureFixture[str], monkeypatch: Any
+) -> None:
+    """Exit code 2 and one message; no run is started."""
+    monkeypatch.setattr("sys.argv", ["entry", "--scenario", "gta2city", "--method", "cbst", *given])
+    monkeypatch.setattr("udamlf.cli.follow_launcher", lambda: None)
+    before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
+    with pytest.raises(SystemExit) as ended:
+        entry(stage)
+    for number, handler in zip((signal.SIGINT, signal.SIGTERM), before, strict=True):
+        signal.signal(number, handler)
+    assert ended.value.code == 2 and message in capsys.readouterr().err
+    assert Tracker.connect().search({}) == []
 
 
 # --- in the chain ----------------------------------------------------------------------------------------------------

@@ -55,6 +55,8 @@ class Job:
 # Any other input is a training.
 _EXPECTED = {"labels": ("pseudo_label",), SHARD: ("pseudo_label, shard",), "pretrain": ("pretrain",)}
 
+_REQUIRED = {"pseudo_label": "generator", "self_train": "start"}
+
 
 def fetch_inputs(tracker: Tracker, ids: Mapping[str, str]) -> dict[str, Input]:
     """Input name -> its finished run. UserError: unknown run id, run of the wrong stage, damaged artifacts."""
@@ -80,6 +82,9 @@ def run_stage(
     """
     if shard and stage != "pseudo_label":
         raise UserError(f"--shard {shard} for stage {stage}", "stage pseudo_label")
+    if _REQUIRED.get(stage, "") not in {*ids, ""}:
+        name = _REQUIRED[stage]
+        raise UserError(f"stage {stage} without {name}_run", f"--{name}-run RUN_ID", "all runs are named in MLproject")
     options = {SHARD: Shard.parse(shard)} if shard else {}
     tracker = Tracker.connect()
     run_id = os.environ.get("MLFLOW_RUN_ID") or tracker.create_run(f"{request.method}-s{request.seed} {stage}", {})
