@@ -1,8 +1,6 @@
-"""Stored soft labels: their size, their stated loss of agreement, damage; hard labels over a threshold."""
+"""Stored soft labels: their size, their stated loss of agreement; hard labels over a threshold."""
 
 from __future__ import annotations
-
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,14 +8,11 @@ import torch
 
 from benchmarks.soft_labels import agreement, soft_label, stored_bytes
 from udamlf.data.labels import IGNORE
-from udamlf.errors import UserError
 from udamlf.selection.soft_labels import (
     confident_labels,
     decode_soft_label,
     encode_soft_label,
     mirror_average,
-    read_soft_label,
-    write_soft_label,
 )
 
 GRID, CLASSES = (129, 257), 19
@@ -50,27 +45,6 @@ def test_few_classes_and_certain_pixels(top: int) -> None:
     assert decoded.argmax(0).tolist() == [[0, 0]]
     if top >= 3:
         torch.testing.assert_close(decoded, probabilities, rtol=0, atol=1e-3)
-
-
-@pytest.mark.parametrize("top", [4, None])
-def test_files_come_back_unchanged(tmp_path: Path, top: int | None) -> None:
-    stored = encode_soft_label(soft_label(CLASSES, (9, 17), 0)[0], top)
-    write_soft_label(tmp_path / "a.npy", stored)
-    np.testing.assert_array_equal(read_soft_label(tmp_path / "a.npy"), stored)
-    assert [path.name for path in tmp_path.iterdir()] == ["a.npy"]
-
-
-def test_damaged_files_are_named(tmp_path: Path) -> None:
-    """Missing, truncated, empty: a clear error with the path, never an unpickled object."""
-    path = tmp_path / "a.npy"
-    write_soft_label(path, encode_soft_label(soft_label(CLASSES, (9, 17), 0)[0]))
-    whole = path.read_bytes()
-    for content in (whole[: len(whole) // 2], b"", b"nonsense"):
-        path.write_bytes(content)
-        with pytest.raises(UserError, match=r"a\.npy"):
-            read_soft_label(path)
-    with pytest.raises(UserError, match=r"b\.npy"):
-        read_soft_label(tmp_path / "b.npy")
 
 
 def test_mirror_average_of_a_symmetric_network_is_its_output() -> None:

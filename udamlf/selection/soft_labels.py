@@ -1,4 +1,4 @@
-"""Soft labels on disk and hard labels over a threshold: what ProDA's stages pass to each other.
+"""Soft labels as they are stored and hard labels over a threshold: what ProDA's stages pass to each other.
 
 A stored soft label is one array on the network's grid. ``full`` keeps every probability (float32 [C,h,w], 2.5 MB a
 Cityscapes frame of 19 classes). The compact form keeps the k most probable classes of each pixel (float16 and a byte
@@ -8,7 +8,6 @@ and 99.1 % of the rectified ones are those of the full form (benchmarks/soft_lab
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -17,8 +16,6 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from udamlf.data.labels import IGNORE
-from udamlf.errors import UserError
-from udamlf.files import atomic_file
 
 _COMPACT = np.dtype([("probability", "<f2"), ("label", "u1")])
 
@@ -55,26 +52,6 @@ def decode_soft_label(stored: np.ndarray, num_classes: int) -> Tensor:
     rest = (1 - values.sum(0, keepdim=True)).clamp(min=0) / max(num_classes - len(values), 1)
     probabilities = torch.minimum(rest, values[-1:]).expand(num_classes, -1, -1).scatter(0, labels, values)
     return probabilities / probabilities.sum(0, keepdim=True)
-
-
-def write_soft_label(path: Path, stored: np.ndarray) -> None:
-    """Write one stored soft label atomically (NumPy's .npy)."""
-    with atomic_file(path) as temporary, open(temporary, "wb") as handle:
-        np.save(handle, stored, allow_pickle=False)
-
-
-def read_soft_label(path: Path) -> np.ndarray:
-    """A stored soft label, for ``decode_soft_label``.
-
-    Raises:
-        UserError: the file is missing or damaged.
-    """
-    try:
-        return np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
-        raise UserError(
-            f"cannot read the soft label {path}: {error}", "a file written by the soft-label stage"
-        ) from error
 
 
 class HardLabels(NamedTuple):
