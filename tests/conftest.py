@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import chdir, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -31,23 +33,35 @@ def tiny_world(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def empty_store() -> Iterator[Path]:
     """An initialised SQLite store without a run; making one takes seconds, copying it does not."""
     from mlflow import MlflowClient
 
-    path = tmp_path_factory.mktemp("store") / "mlflow.db"
-    MlflowClient(f"sqlite:///{path}").search_experiments()
-    return path
+    with folder_in_memory() as folder:
+        with chdir(folder):  # where the default experiment keeps its artifacts
+            MlflowClient(f"sqlite:///{folder}/mlflow.db").search_experiments()
+        yield folder / "mlflow.db"
+
+
+@contextmanager
+def folder_in_memory() -> Iterator[Path]:
+    """A folder for a store: SQLite waits for the disk at every tag and metric, and tests have no use for that."""
+    memory = Path("/dev/shm")
+    where = memory if memory.is_dir() else None
+    with tempfile.TemporaryDirectory(prefix="udamlf-test-", dir=where, ignore_cleanup_errors=True) as folder:
+        yield Path(folder)
 
 
 @pytest.fixture
-def store(tmp_path: Path, empty_store: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def store(empty_store: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """The current folder, with a tracking store of its own."""
     for name in _OURS:
         monkeypatch.delenv(name, raising=False)
-    shutil.copy(empty_store, tmp_path / "mlflow.db")
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
+    with folder_in_memory() as folder:
+        shutil.copy(empty_store, folder / "mlflow.db")
+        with monkeypatch.context() as inside:
+            inside.chdir(folder)
+            yield folder
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import re
@@ -123,6 +124,18 @@ def test_what_an_outage_held_back_to_the_end_is_sent_by_sync(
     assert sync(tracker) == [run_id]
     assert sync(tracker) == []
     assert history(tracker, run_id, "train/loss") == [(20, 2.0)]
+
+
+def test_a_full_disk_is_told_at_once_and_nothing_counts_as_published(tracker: Tracker, store: Path) -> None:
+    run_id = tracker.create_run("r", {"stage": "warmup"})
+
+    def publish() -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with pytest.raises(UserError, match="cannot write to the tracking store"), ending(tracker, run_id):
+        Run(tracker, run_id, store / "work").complete(publish)
+    found = tracker.get(run_id)
+    assert found.info.status == "FAILED" and DIGEST not in found.data.tags
 
 
 def test_a_training_that_goes_on_has_every_metric_once(tracker: Tracker, store: Path) -> None:

@@ -18,6 +18,8 @@ from udamlf.tracking import DESCRIPTION, HEARTBEAT, INTERRUPTED, TRACKING, UNAVA
 
 FLUSH_EVERY_S, HEARTBEAT_EVERY_S, LONGEST_PAUSE_S = 10.0, 60.0, 600.0
 PATIENCE_S = 300.0
+# What SQLite and the operating system say of a disk; waiting does not help then.
+_FULL_OR_FORBIDDEN = ("[Errno 28]", "[Errno 13]", "[Errno 30]", "disk is full", "readonly database")
 logger = logging.getLogger("udamlf")
 
 
@@ -37,6 +39,7 @@ class Run:
         self._flushed = self._beaten = time.monotonic()
         self._pause_s = FLUSH_EVERY_S
         self.degraded = False
+        self._last_error = ""
 
     def should_stop(self) -> bool:
         """Whether a signal asks this process to end; a loop that asks is trusted to save its state and leave."""
@@ -100,7 +103,7 @@ class Run:
                 raise  # a wrong name is a mistake of ours that no later try mends
             if not self.degraded:
                 logger.warning("MLflow does not answer (%s); the run goes on and records in %s", error, self.work)
-            self.degraded = True
+            self.degraded, self._last_error = True, str(error)
             return False
         return True
 
@@ -116,6 +119,11 @@ class Run:
         while True:
             if self.flush() and self._attempt(action):
                 return
+            if any(sign in self._last_error for sign in _FULL_OR_FORBIDDEN):
+                message = f"cannot write to the tracking store: {self._last_error}"
+                raise UserError(
+                    message, "a writable store with free space", f"udamlf sync (results are in {self.work})"
+                )
             if time.monotonic() + pause > deadline:
                 message = f"the tracking store {self.tracker.uri} did not answer for {patience:.0f} s"
                 raise UserError(f"{message}; the results are in {self.work}", "a store that answers", "udamlf sync")

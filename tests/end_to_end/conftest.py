@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -13,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from tests.conftest import folder_in_memory
 from udamlf.launch import PROJECT_ROOT
 
 BIN = Path(sys.executable).parent
@@ -95,10 +97,8 @@ def wait_for(condition: Callable[[], Any], seconds: float = 60.0) -> Any:
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory, empty_store: Path, tiny_world: Path) -> Iterator[Place]:
+def place(empty_store: Path, tiny_world: Path) -> Iterator[Place]:
     """A folder with a store of its own, for the tests of one module."""
-    import shutil
-
-    folder = tmp_path_factory.mktemp("place")
-    shutil.copy(empty_store, folder / "mlflow.db")
-    yield Place(folder, tiny_world, f"sqlite:///{folder}/mlflow.db")
+    with folder_in_memory() as folder:
+        shutil.copy(empty_store, folder / "mlflow.db")
+        yield Place(folder, tiny_world, f"sqlite:///{folder}/mlflow.db")
