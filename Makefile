@@ -10,18 +10,18 @@ export PATH := $(BIN):$(PATH)
 .PHONY: demo test lint bench clean
 
 demo: $(VENV)/installed
-	mlflow run . -e self_train -P scenario=$(SCENARIO) -P method=$(METHOD) --env-manager local
+	$(BIN)/mlflow run . -e self_train -P scenario=$(SCENARIO) -P method=$(METHOD) --env-manager local
 
 test: $(VENV)/installed-test
-	python -m pytest -n 2 -q
+	$(BIN)/python -m pytest -n 2 --dist loadfile -q
 
 lint: $(VENV)/installed-test
-	ruff check .
-	ruff format --check .
-	mypy
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
 
 bench: $(VENV)/installed
-	for file in benchmarks/*.py; do case $$file in */_*|*/__init__.py) ;; *) python $$file ;; esac; done
+	for file in benchmarks/*.py; do case $$file in */_*|*/__init__.py) ;; *) $(BIN)/python $$file ;; esac; done
 
 $(VENV)/installed: pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
