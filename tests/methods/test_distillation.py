@@ -89,4 +89,4 @@ def test_without_a_previous_training_it_is_refused() -> None:
     context = toy.objective("supervised").context
     context.teacher = None
     with pytest.raises(UserError, match="teacher"):
-        distillation.Objective(distillation.Params(), context)
+        distillation.Objective(distillation.DistillationParams(), context)

@@ -208,7 +208,7 @@ def test_what_it_cannot_do_without_is_named() -> None:
     chosen = toy.objective("supervised")
     chosen.context.label_extras = {}
     with pytest.raises(UserError, match="prototypes"):
-        proda.Objective(proda.Params(), chosen.context)
+        proda.Objective(proda.ProdaParams(), chosen.context)
     blind = objective(Featureless(toy.SPACE.num_classes))
     with pytest.raises(UserError, match="features"):
         blind.teach(batch_of(blind).target)
