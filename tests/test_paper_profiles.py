@@ -1,0 +1,88 @@
+"""The published budgets: every method has one, and its numbers follow the published rules."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from udamlf.config import Config, available, resolve
+from udamlf.selection.schedule import Rising, learning_rate, portion_at
+
+PAPER = [name for name in available("profiles") if name.startswith("paper")]
+GTA5, CITYSCAPES = 24966, 2975
+
+
+def paper(method: str, profile: str = "paper") -> Config:
+    return resolve("gta2city", method, profile)
+
+
+@pytest.mark.parametrize("profile", PAPER)
+@pytest.mark.parametrize("method", available("methods"))
+def test_every_method_has_a_whole_budget(method: str, profile: str) -> None:
+    """Warm-up and every round resolve, on both synthetic scenarios; nothing of the miniature's network is left."""
+    for scenario in ("gta2city", "syn2city"):
+        config = resolve(scenario, method, profile)
+        assert config.profile.model.name != "compact"
+        for number in range(config.method.rounds + 1):
+            training = config.training(number)
+            assert isinstance(training.steps, int) and isinstance(training.optimiser.lr, float)
+
+
+@pytest.mark.parametrize("method", ["st", "cbst", "cbst_sp"])
+def test_cbst_follows_its_published_schedule(method: str) -> None:
+    """cbst.md 4.6 and 5: both portions rise, the rate falls by sqrt(2); two passes a round at batch 2."""
+    config = paper(method)
+    described = config.method.round_at(1)
+    assert described.selector is not None and config.method.rounds == 6
+    portion, source = Rising(initial=0.15, step=0.05, max=0.5), Rising(initial=0.03, step=0.0025, max=0.06)
+    for r in range(1, 7):
+        training = config.training(r)
+        assert portion_at(described.selector.params["portion"], r) == pytest.approx(portion.at(r))
+        assert portion_at(described.source_portion, r) == pytest.approx(source.at(r))
+        assert training.optimiser.lr == pytest.approx(learning_rate(1e-4, r), rel=1e-3)
+        assert training.steps == math.floor(GTA5 * source.at(r) + 1e-6) + CITYSCAPES
+    assert config.training(1).loss_stride == 8 and config.training(1).augmentation.cbst_length == 2048
+    assert described.source_policy == "cumulative"
+    assert ("mining" in described.objective.params) == (method != "st")
+
+
+@pytest.mark.parametrize("method", ["crst_mrkld", "crst_lrent"])
+def test_crst_follows_its_published_schedule(method: str) -> None:
+    """cbst.md 10: three trainings at a constant rate, portions from 0.20, fresh source picks, only the target mined."""
+    config = paper(method)
+    described = config.method.round_at(1)
+    assert described.selector is not None and config.method.rounds == 3 and described.source_policy == "random"
+    assert [portion_at(described.selector.params["portion"], r) for r in (1, 2, 3)] == [0.20, 0.25, 0.30]
+    assert {config.training(r).optimiser.lr for r in (1, 2, 3)} == {5e-5}
+    assert described.objective.params["mining"]["domains"] == ["target"]
+    alphas = described.objective.params.get("lrent"), described.selector.params.get("soft_alpha")
+    assert alphas == ((0.25, 0.25) if method == "crst_lrent" else (None, None))
+
+
+@pytest.mark.parametrize("method", ["advent", "minent", "intrada"])
+def test_advent_stops_at_120000_of_250000_steps(method: str) -> None:
+    """advent.md 5: poly over 250,000 steps, one image of each domain, backbone tensors visited as often as released."""
+    config = paper(method)
+    trainings = [config.training(r) for r in range(config.method.rounds + 1)]
+    for training in trainings:
+        assert training.steps == 120000 and (training.batch.source, training.batch.target) == (1, 1)
+        assert training.schedule.factor(60000, 120000) == pytest.approx((1 - 60000 / 250000) ** 0.9, rel=1e-5)
+        assert (training.optimiser.lr, training.optimiser.visits) == (2.5e-4, "exact")
+    assert config.profile.model.params["multi_level"] is True
+
+
+def test_iast_and_hiast_have_their_own_budgets() -> None:
+    """iast.md 1 and hiast.md 1: steps, target images a batch and the backbone's rate of every round, on both cards."""
+    found = {
+        (method, profile): [
+            (t.steps, t.batch.source, t.batch.target, t.optimiser.lr)
+            for t in (paper(method, profile).training(r) for r in (1, 2, 3))
+        ]
+        for method in ("iast", "hiast")
+        for profile in ("paper", "paper_t4")
+    }
+    assert found["iast", "paper"] == [(6234, 0, 8, 3e-6), (6234, 0, 8, 2.5e-6), (6234, 0, 8, 2e-6)]
+    assert found["iast", "paper_t4"] == [(24940, 0, 2, 3e-6), (24940, 0, 2, 2.5e-6), (24940, 0, 2, 2e-6)]
+    assert found["hiast", "paper"] == [(8000, 0, 6, 3e-6), (8000, 0, 6, 2e-6), (8000, 0, 6, 1e-6)]
+    assert [steps * target for steps, _, target, _ in found["hiast", "paper_t4"]] == [48000] * 3
