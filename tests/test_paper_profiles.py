@@ -7,7 +7,8 @@ import math
 import pytest
 
 from udamlf.config import Config, available, resolve
-from udamlf.selection.schedule import Rising, learning_rate, portion_at
+from udamlf.selection.schedule import Rising, portion_at
+from udamlf.training.schedule import round_lr
 
 PAPER = [name for name in available("profiles") if name.startswith("paper")]
 GTA5, CITYSCAPES = 24966, 2975
@@ -40,7 +41,7 @@ def test_cbst_follows_its_published_schedule(method: str) -> None:
         training = config.training(r)
         assert portion_at(described.selector.params["portion"], r) == pytest.approx(portion.at(r))
         assert portion_at(described.source_portion, r) == pytest.approx(source.at(r))
-        assert training.optimiser.lr == pytest.approx(learning_rate(1e-4, r), rel=1e-3)
+        assert training.optimiser.lr == pytest.approx(round_lr(1e-4, r, 0.5**0.5), rel=1e-3)
         assert training.steps == math.floor(GTA5 * source.at(r) + 1e-6) + CITYSCAPES
     assert config.training(1).loss_stride == 8 and config.training(1).augmentation.cbst_length == 2048
     assert described.source_policy == "cumulative"

@@ -17,6 +17,7 @@ from typing import Annotated, Any, Literal, TypeVar
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic_core import ErrorDetails
 
 from udamlf.data.labels import LABEL_SPACES, LabelSpace
 from udamlf.errors import UserError
@@ -386,12 +387,26 @@ def _fields_at(model: type[BaseModel], path: Sequence[Any]) -> list[str]:
     return list(model.model_fields)
 
 
+def first_error(error: ValidationError) -> ErrorDetails:
+    """The error worth telling: an unknown key if there is one, as it may be why another is missing."""
+    errors = error.errors()
+    return next((e for e in errors if e["type"] == "extra_forbidden"), errors[0])
+
+
+def refused_parameter(error: ValidationError, valid: Sequence[str]) -> tuple[str, str]:
+    """What a building block says of its parameters: ("key: problem", hint at the nearest of the ``valid`` names for an
+    unknown key, else empty)."""
+    first = first_error(error)
+    key = ".".join(str(k) for k in first["loc"])
+    unknown = first["type"] == "extra_forbidden" and bool(valid)
+    return f"{key}: {first['msg']}", nearest(key, valid) if unknown else ""
+
+
 def _validated(model: type[BaseModel], tree: Any, where: str) -> Any:
     try:
         return model.model_validate(tree)
     except ValidationError as error:
-        errors = error.errors()
-        first = next((e for e in errors if e["type"] == "extra_forbidden"), errors[0])
+        first = first_error(error)
         location = [k for k in first["loc"] if not (isinstance(k, str) and _UNION_TAG.match(k))]
         key = ".".join(str(k) for k in location)
         if first["type"] == "extra_forbidden":

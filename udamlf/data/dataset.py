@@ -7,7 +7,6 @@ rule holds.
 
 from __future__ import annotations
 
-import difflib
 import importlib
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
@@ -17,6 +16,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from udamlf.config import nearest
 from udamlf.data.labels import IGNORE, LabelSpace, lookup_table
 from udamlf.data.raster import image_size_hw, read_rgb, write_rgb
 from udamlf.errors import UserError
@@ -225,11 +225,6 @@ def open_dataset(name: str) -> DataSet:
     """The data set of module ``udamlf.data.<name>``. UserError with the nearest valid name when there is none."""
     names = available()
     if name not in names:
-        close = difflib.get_close_matches(name, names, n=1)
-        raise UserError(
-            f"unknown data set {name!r}",
-            f"a module udamlf/data/{name}.py",
-            f"did you mean {close[0]!r}?" if close else f"one of: {', '.join(names)}",
-        )
+        raise UserError(f"unknown data set {name!r}", f"a module udamlf/data/{name}.py", nearest(name, names))
     data_set: DataSet = importlib.import_module(f"udamlf.data.{name}").DATASET
     return data_set

@@ -17,7 +17,7 @@ import torch
 from pydantic import ValidationError
 from torch import Tensor, nn
 
-from udamlf.config import OptimiserConfig, Part, Strict, Training, nearest
+from udamlf.config import OptimiserConfig, Part, Strict, Training, nearest, refused_parameter
 from udamlf.data.labels import LabelSpace
 from udamlf.data.view import Cut, SampleHooks
 from udamlf.errors import UserError
@@ -212,12 +212,10 @@ def check(part: Part, where: str) -> Any:
     try:
         return found.Params(**part.params)
     except ValidationError as error:
-        errors = error.errors()
-        first = next((e for e in errors if e["type"] == "extra_forbidden"), errors[0])
-        key = ".".join(str(k) for k in first["loc"])
         valid = list(found.Params.model_fields)
-        hint = nearest(key, valid) if first["type"] == "extra_forbidden" and valid else f"one of: {', '.join(valid)}"
-        raise UserError(f"{where} ({part.name}): {key}: {first['msg']}", "a valid parameter", hint) from error
+        problem, hint = refused_parameter(error, valid)
+        hint = hint or f"one of: {', '.join(valid)}"
+        raise UserError(f"{where} ({part.name}): {problem}", "a valid parameter", hint) from error
 
 
 def build(part: Part, context: Context) -> BaseObjective:

@@ -122,11 +122,9 @@ class Objective(BaseObjective):
         p: EmaMixParams = self.params
         source, target = batch.source, batch.target
         size = (target.images.shape[-2], target.images.shape[-1])
-        teacher = self._teach(target.images, size)
-        online = online_labels(teacher, p.threshold, p.ignore_top, p.ignore_bottom)
+        online = online_labels(self._teach(target.images, size), p.threshold, p.ignore_top, p.ignore_bottom)
         self.confident = online.confident_share
-        confident = teacher.softmax(1).amax(1) >= p.threshold
-        target_weights = online.weights if p.weighting == "share" else confident * (online.weights > 0).float()
+        target_weights = online.weights if p.weighting == "share" else online.confident * (online.weights > 0).float()
         masks = mix_masks(source.labels, batch.rng("mix"), p.mix_share)
         images = mix(masks, source.images, target.views["augmented"])
         labels = mix(masks, source.labels, online.labels)
@@ -144,7 +142,7 @@ class Objective(BaseObjective):
             "mixed_ce": mixed_cross_entropy(mixed_logits, mixed_labels, self.maps_at_loss_resolution(weights)),
         }
         if p.entropy:
-            named["mixed_entropy"] = entropy(mixed_logits, self.maps_at_loss_resolution(~masks & ~confident))
+            named["mixed_entropy"] = entropy(mixed_logits, self.maps_at_loss_resolution(~masks & ~online.confident))
         return {"model": named}
 
     def after_step(self, step: int) -> None:

@@ -23,7 +23,7 @@ import torch
 from pydantic import ValidationError
 from torch import Tensor
 
-from udamlf.config import Strict, nearest
+from udamlf.config import Strict, nearest, refused_parameter
 from udamlf.data.labels import IGNORE, LabelSpace
 from udamlf.errors import UserError
 from udamlf.models.base import Output
@@ -205,12 +205,9 @@ def build(name: str, params: Mapping[str, Any], space: LabelSpace, round: int) -
     try:
         checked = found[name].Params(**params)
     except ValidationError as error:
-        errors = error.errors()
-        first = next((e for e in errors if e["type"] == "extra_forbidden"), errors[0])
-        key = ".".join(str(k) for k in first["loc"])
         valid = list(found[name].Params.model_fields)
-        hint = nearest(key, valid) if first["type"] == "extra_forbidden" and valid else ""
-        raise UserError(f"selector {name}: {key}: {first['msg']}", f"parameters {', '.join(valid)}", hint) from error
+        problem, hint = refused_parameter(error, valid)
+        raise UserError(f"selector {name}: {problem}", f"parameters {', '.join(valid)}", hint) from error
     return found[name](checked, space, round)
 
 

@@ -50,8 +50,3 @@ def source_picks(
     """
     chosen = seed if policy == "cumulative" else round - 1
     return np.random.RandomState(chosen).choice(count, int(np.floor(count * portion)), replace=False)
-
-
-def learning_rate(base: float, round: int, factor: float = 0.5**0.5) -> float:
-    """Constant learning rate of round 1, 2, ...: ``base * factor**(round - 1)``."""
-    return base * factor ** (round - 1)

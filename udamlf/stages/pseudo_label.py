@@ -52,7 +52,7 @@ class Quality:
     def add(self, probabilities: Tensor, label: np.ndarray) -> None:
         """Count one image: probabilities float32 [C, H, W], its published label uint8 [H, W]."""
         count = len(self.kept)
-        top, predicted = (t.cpu().numpy().ravel() for t in probabilities.max(0))
+        top, predicted = (t.cpu().numpy().ravel() for t in selection.top1(probabilities))
         flat = label.ravel()
         self.predicted += np.bincount(predicted, minlength=count)
         self.kept += np.bincount(flat, minlength=IGNORE + 1)[:count]

@@ -21,11 +21,13 @@ class OnlineLabels(NamedTuple):
     Attributes:
         labels: int64 [N,H,W], the argmax; no pixel is ignored.
         weights: float32 [N,H,W], the confident share everywhere, 0 in the ignored rows.
-        confident_share: scalar tensor on the device, share of the batch's pixels over the threshold.
+        confident: bool [N,H,W], pixels at or over the threshold.
+        confident_share: scalar tensor on the device, their share of the batch.
     """
 
     labels: Tensor
     weights: Tensor
+    confident: Tensor
     confident_share: Tensor
 
 
@@ -40,11 +42,12 @@ def online_labels(
         ignore_top, ignore_bottom: rows of the crop with weight 0 (sky and bonnet: 15 and 120 in DAFormer).
     """
     confidence, labels = torch.softmax(teacher_logits.float(), 1).max(1)
-    share = (confidence >= threshold).float().mean()
+    confident = confidence >= threshold
+    share = confident.float().mean()
     weights = share.expand_as(confidence).clone()
     weights[:, :ignore_top] = 0
     weights[:, weights.shape[1] - ignore_bottom :] = 0
-    return OnlineLabels(labels, weights, share)
+    return OnlineLabels(labels, weights, confident, share)
 
 
 def choose_classes(present: np.ndarray, generator: np.random.Generator, share: float = 0.5) -> np.ndarray:
