@@ -3,14 +3,13 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(CURDIR)/$(VENV)/bin
 SCENARIO ?= syn2city
-METHOD ?= st
 # MLflow and its entry points say `python`: the one of the environment.
 export PATH := $(BIN):$(PATH)
 
 .PHONY: demo test lint bench clean
 
 demo: $(VENV)/installed
-	$(BIN)/mlflow run . -e self_train -P scenario=$(SCENARIO) -P method=$(METHOD) --env-manager local
+	$(BIN)/mlflow run . -e self_train -P scenario=$(SCENARIO) $(if $(METHOD),-P method=$(METHOD)) --env-manager local
 
 test: $(VENV)/installed-test
 	$(BIN)/python -m pytest -n 2 --dist loadfile -q

@@ -31,7 +31,7 @@ def _request_options(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option(
             "--scenario", required=True, help="Source and target: a name in configs/scenarios, or a YAML file."
         ),
-        click.option("--method", default="st", show_default=True, help="A name in configs/methods, or a YAML file."),
+        click.option("--method", default="iast", show_default=True, help="A name in configs/methods, or a YAML file."),
         click.option("--profile", default="", help="How much is computed; default: the scenario's."),
         click.option("--seed", type=int, default=0, show_default=True, help="0 or more."),
         click.option("--rounds", type=int, help="Number of self-training rounds; default: the method's."),

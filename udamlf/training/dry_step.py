@@ -32,6 +32,7 @@ from udamlf.evaluation.prediction import evaluating
 from udamlf.methods.base import BaseObjective, Batch, Context, Losses, build
 from udamlf.models.base import SegmentationModel, freeze_batchnorm_affine
 from udamlf.models.base import build as build_network
+from udamlf.seeding import rng
 from udamlf.selection import base as selection
 from udamlf.training.loop import Trainer
 
@@ -88,18 +89,22 @@ class LiveBytes(TorchDispatchMode):
 
 
 class _Trainer(Trainer):
-    """The loop's step; the checks need contents."""
+    """The loop's step on a given batch."""
+
+    def take(self, step: int, host: dict[str, HostDomain]) -> None:
+        """One step."""
+        self.model.train()
+        self._step(step, host)
+
+
+class _FakeTrainer(_Trainer):
+    """The same without the checks, which need contents."""
 
     def _check_losses(self, totals: dict[str, Tensor], losses: Losses, step: int, batch: Batch) -> None:
         """Nothing to look at."""
 
     def _check_gradients(self, parameters: list[torch.nn.Parameter], step: int) -> None:
         """Nothing to look at."""
-
-    def take(self, step: int, host: dict[str, HostDomain]) -> None:
-        """One step on a given batch."""
-        self.model.train()
-        self._step(step, host)
 
 
 def dry_step(config: Config, round: int, pretraining: bool = False, measure: bool = False) -> DryStep:
@@ -108,20 +113,21 @@ def dry_step(config: Config, round: int, pretraining: bool = False, measure: boo
     Args:
         round: 0 is the warm-up.
         pretraining: of the round's self-supervised pre-training.
-        measure: run it for real, on the GPU if there is one.
+        measure: run it for real, on random images and labels, on the GPU if there is one.
 
     Raises:
-        UserError: without ``measure``, the objective's step depends on the content of its images.
+        UserError: without ``measure``, the objective's step depends on the content of its images; with it, a loss or a
+            gradient is not finite.
     """
     on_gpu = measure and torch.cuda.is_available()
     device = torch.device("cuda" if on_gpu else "cpu")
     live = LiveBytes()
     fake = None if measure else FakeTensorMode(allow_non_fake_inputs=True)
     mode = nullcontext() if fake is None else fake
-    trainer = _trainer(config, round, pretraining, device, fake)
+    trainer = trainer_on_noise(config, round, pretraining, device, fake)
     for value in _tensors(trainer.objective):
         live.add(value.untyped_storage())
-    # Batches are made for real: augmentation looks at its (black) images.
+    # Batches are made for real: augmentation looks at its images.
     hosts = [Batches(trainer.streams, step, step + 1, 0).at(step) for step in (0, 1)]
     try:
         with mode, nullcontext() if on_gpu else live:
@@ -159,10 +165,11 @@ def _without_content(objective: BaseObjective, fake: FakeTensorMode) -> None:
                 module._buffers[name] = fake.from_tensor(buffer)
 
 
-def _trainer(
-    config: Config, round: int, pretraining: bool, device: torch.device, fake: FakeTensorMode | None
+def trainer_on_noise(
+    config: Config, round: int, pretraining: bool, device: torch.device, fake: FakeTensorMode | None = None
 ) -> _Trainer:
-    """The training, on black frames."""
+    """A training whose streams hold one frame of noise with random labels each; black ones in ``fake`` mode, where no
+    step looks at them."""
     objective, training = _described(config, round, pretraining)
 
     def network(part: Part) -> SegmentationModel:
@@ -190,12 +197,18 @@ def _trainer(
         _without_content(chosen, fake)
 
     def stream(name: str, view: View) -> Stream:
-        return Stream(name, lambda index: view, 1, training.augmentation, 0.0, config.seed, chosen)
+        jitter: float = getattr(training.augmentation, f"jitter_{name}")
+        return Stream(name, lambda index: view, 1, training.augmentation, jitter, config.seed, chosen)
 
-    black, unlabelled = np.zeros((*frame_hw, 3), np.uint8), np.zeros(frame_hw, np.uint8)
-    views = {"source": View(black, unlabelled), "target": View(black, unlabelled, arrays=arrays)}
+    draw = rng(config.seed, "dry step")
+    image, label = np.zeros((*frame_hw, 3), np.uint8), np.zeros(frame_hw, np.uint8)
+    if fake is None:
+        image = draw.integers(0, 256, image.shape, np.uint8)
+        label = draw.integers(0, config.space.num_classes, label.shape, np.uint8)
+    views = {"source": View(image, label), "target": View(image, label, arrays=arrays)}
     streams = {name: stream(name, view) for name, view in views.items()}
-    return _Trainer(chosen, streams, config.seed, "dry step", precision=config.profile.precision, workers=0)
+    kind = _Trainer if fake is None else _FakeTrainer
+    return kind(chosen, streams, config.seed, "dry step", precision=config.profile.precision, workers=0)
 
 
 def _described(config: Config, round: int, pretraining: bool) -> tuple[Part, Training]:
@@ -220,7 +233,12 @@ def _published(
     with FakeTensorMode(allow_non_fake_inputs=True), evaluating(model):
         black = torch.zeros(1, *frame_hw, 3, dtype=torch.uint8, device=next(model.parameters()).device)
         output = model(model.normalise(black))
-    extras: dict[str, np.ndarray] = {"thresholds": np.full(classes, 0.9)}
+    extras: dict[str, np.ndarray] = {
+        "thresholds": np.full(classes, 0.9),
+        "class_mean_confidence": np.linspace(0.9, 0.5, classes),
+        "class_pixels": np.full((1, classes), frame_hw[0] * frame_hw[1] // classes),
+        "labelled_images": np.zeros(1, np.int64),
+    }
     if output.features is not None:
         extras["prototypes"] = np.zeros((classes, output.features.shape[1]), np.float32)
     if not selection.build(selector.name, selector.params, config.space, round).stores_soft:
