@@ -6,11 +6,13 @@ import json
 import os
 import signal
 import subprocess
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from tests.end_to_end.conftest import Place, wait_for
 from udamlf.launch import is_alive
+from udamlf.plan import Request, Step, plan
 from udamlf.tracking import PROCESS
 
 ENDLESS = "profile.warmup.steps=100000"
@@ -78,6 +80,32 @@ def test_a_stage_killed_outright_fails_the_chain_with_one_message(place: Place) 
     assert process.returncode == 2 and "stage warmup failed" in output and "Traceback" not in output
     (parent,) = place.runs(stage="chain", seed="2")
     assert [status(place, r) for r in (run, parent)] == ["FAILED", "FAILED"]
+
+
+def test_a_chain_killed_after_each_of_its_stages_repeats_none(place: Place) -> None:
+    """ProDA's first two stages, pre-training included. Its launcher is killed as soon as a stage is finished; the same
+    command then goes on with the next one. At the end every stage was finished once."""
+    small = [f"profile.round.batch.{domain}=2" for domain in ("source", "target")]
+    small += [f"method.round.{number}.training={{steps: 2}}" for number in (1, 2)]
+    small += ["method.round.2.pretrain.training={steps: 2, batch.target: 2}"]
+    options = [text for override in small for text in ("--set", override)]
+    command = place.chain("proda", "--no-references", "--rounds", "2", "--seed", "4", *options)
+    steps = plan(Request("syn2city", "proda", rounds=2, data_root=str(place.world), overrides=tuple(small)).resolve())
+    assert [step.stage for step in steps].count("self_train") == 2 and any(s.stage == "pretrain" for s in steps)
+
+    def finished(step: Step) -> list[Any]:
+        runs = place.runs(stage=step.stage, round=str(step.round), seed="4")
+        return [run for run in runs if run.info.status == "FINISHED"]
+
+    for step in steps[:-1]:
+        process = place.start(*command)
+        wait_for(partial(finished, step), 120)
+        os.kill(process.pid, signal.SIGKILL)
+        process.communicate(timeout=60)
+        assert finished(step), step
+    done = place.call(*command)
+    assert done.returncode == 0, done.stderr
+    assert [len(finished(step)) for step in steps] == [1] * len(steps)
 
 
 def test_ctrl_c_on_mlflow_run_ends_the_entry_point_as_killed(place: Place) -> None:
