@@ -7,6 +7,8 @@ import torch
 
 from udamlf.config import available, resolve
 from udamlf.errors import UserError
+from udamlf.methods import self_training
+from udamlf.methods.base import Batch, Losses
 from udamlf.training.dry_step import LiveBytes, dry_step
 
 SMALL = ("profile.frames_hw=[64,128]",)
@@ -55,12 +57,28 @@ def test_the_pretraining_has_a_step_too() -> None:
         dry_step(config, 1, pretraining=True)
 
 
-def test_a_step_that_depends_on_its_images_says_so() -> None:
-    """Class mixing looks at labels: no estimate, but a measurement."""
-    config = resolve("gta2city", "ema_mix", overrides=SMALL)
+def test_a_step_that_depends_on_its_images_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No estimate then, but a measurement."""
+    losses = self_training.Objective.losses
+
+    def looking(self: self_training.Objective, batch: Batch) -> Losses:
+        assert batch.target is not None and float(batch.target.images.mean()) < 100
+        return losses(self, batch)
+
+    monkeypatch.setattr(self_training.Objective, "losses", looking)
+    config = resolve("gta2city", "st", overrides=SMALL)
     with pytest.raises(UserError, match="measure"):
         dry_step(config, 1)
     assert dry_step(config, 1, measure=True).peak_bytes > 0
+
+
+@pytest.mark.parametrize("method", available("methods"))
+def test_every_shipped_method_has_an_estimate(method: str) -> None:
+    """Of each training: none looks at the content of its images."""
+    config = resolve("gta2city", method, overrides=SMALL)
+    for number in range(config.method.rounds + 1):
+        found = dry_step(config, number)
+        assert found.peak_bytes > found.weight_bytes > 0
 
 
 @pytest.mark.slow

@@ -15,7 +15,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from udamlf.config import Strict
-from udamlf.data.augment.class_mix import mix, mix_masks, online_labels
+from udamlf.data.augment.class_mix import mix, mix_mask, online_labels
 from udamlf.data.augment.photometric import jitter
 from udamlf.data.augment.rare_class import RareClassSampler, shows_class
 from udamlf.data.view import View
@@ -106,6 +106,8 @@ class Objective(BaseObjective):
     def after_geometry(self, domain: str, view: View, rng: np.random.Generator) -> View:
         if domain == "target":
             view.images["augmented"] = jitter(view.image, rng, self.params.jitter)
+        else:
+            view.maps["pasted"] = mix_mask(view.label, rng, self.params.mix_share)
         return view
 
     @torch.no_grad()
@@ -125,7 +127,7 @@ class Objective(BaseObjective):
         online = online_labels(self._teach(target.images, size), p.threshold, p.ignore_top, p.ignore_bottom)
         self.confident = online.confident_share
         target_weights = online.weights if p.weighting == "share" else online.confident * (online.weights > 0).float()
-        masks = mix_masks(source.labels, batch.rng("mix"), p.mix_share)
+        masks = source.maps["pasted"].bool()
         images = mix(masks, source.images, target.views["augmented"])
         labels = mix(masks, source.labels, online.labels)
         weights = mix(masks, torch.ones_like(target_weights), target_weights)

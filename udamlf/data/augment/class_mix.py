@@ -1,7 +1,7 @@
 """Class mixing of the online EMA recipe: half of a source image's classes pasted on a target image.
 
 DACS (arXiv 2007.08702) and DAFormer (arXiv 2111.14887); numbers in parentheses are sections of online-ema.md.
-Everything here works on batches on the device.
+The mask is drawn with the sample on the host; everything else works on batches on the device.
 """
 
 from __future__ import annotations
@@ -55,20 +55,20 @@ def choose_classes(present: np.ndarray, generator: np.random.Generator, share: f
     return generator.choice(present, int(np.ceil(share * len(present))), replace=False)
 
 
-def mix_masks(labels: Tensor, generator: np.random.Generator, share: float = 0.5, classes_of: str = "sample") -> Tensor:
-    """Which pixels come from the source, bool [N,H,W].
+def mix_mask(label: np.ndarray, generator: np.random.Generator, share: float = 0.5) -> np.ndarray:
+    """Which pixels of a source image are pasted: those of ``share`` of its own classes (3.6; the released code draws
+    among the classes of the whole batch, IGNORE included, a slip).
 
     Args:
-        labels: int64 [N,H,W] source labels.
-        classes_of: "sample" draws among the classes of each image. "batch" is the released slip: among the classes of
-            the whole batch, IGNORE included, so that an image may get far less than half of its classes.
+        label: uint8 [H,W] train ids with IGNORE.
+
+    Returns:
+        uint8 [H,W], 1 = pasted.
     """
-    masks = []
-    for label in labels:
-        present = torch.unique(labels if classes_of == "batch" else label[label != IGNORE]).cpu().numpy()
-        chosen = torch.as_tensor(choose_classes(present, generator, share), device=labels.device)
-        masks.append(torch.isin(label, chosen.to(label.dtype)))
-    return torch.stack(masks)
+    present = np.flatnonzero(np.bincount(label.ravel(), minlength=IGNORE + 1)[:IGNORE])
+    table = np.zeros(IGNORE + 1, np.uint8)
+    table[choose_classes(present, generator, share)] = 1
+    return table[label]
 
 
 def mix(masks: Tensor, source: Tensor, target: Tensor) -> Tensor:
