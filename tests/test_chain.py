@@ -276,3 +276,20 @@ def test_the_command_in_the_description_repeats_the_request(request_: Request) -
     command = replace(request_, overrides=("a=b c",)).command()
     assert command.startswith("udamlf run --scenario syn2city --method st")
     assert "--set 'a=b c'" in command and "--data-root" in command
+
+
+def test_weights_that_a_later_round_will_read_must_be_there_at_once(tmp_path: Path, monkeypatch: Any) -> None:
+    """ProDA's SimCLRv2 weights are read days after the chain starts. A relative path means another file to a stage."""
+    with pytest.raises(UserError, match=r"initial weights of round 2, r101_1x_sk0.pth: no such file"):
+        Request("gta2city", "proda", profile="paper").resolve()
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "own.pth").touch()
+    for path, problem in (("own.pth", "relative"), (str(tmp_path / "other.pth"), "no such file")):
+        asked = Request("gta2city", "proda", profile="paper", overrides=(f"method.round.2.model.weights={path}",))
+        with pytest.raises(UserError, match=problem) as error:
+            asked.resolve()
+        assert "--set method.round.2.model.weights=/" in str(error.value)
+    whole = f"method.round.2.model.weights={tmp_path / 'own.pth'}"
+    Request("gta2city", "proda", profile="paper", overrides=(whole,)).resolve()
+    with pytest.raises(UserError, match="initial weights of the warm-up"):
+        Request("gta2city", "iast", profile="paper", overrides=("profile.model.weights=/nowhere/x.pth",)).resolve()

@@ -39,9 +39,11 @@ class Request:
     overrides: tuple[str, ...] = ()
 
     def resolve(self) -> Config:
-        """The checked configuration. UserError: see ``config.resolve``."""
+        """The checked configuration. UserError: see ``config.resolve``; a file of weights that is not there."""
         fields = {name: getattr(self, name) for name in self.__dataclass_fields__}
-        return resolve(**{**fields, "data_root": self._absolute_root()})
+        config = resolve(**{**fields, "data_root": self._absolute_root()})
+        _check_weight_files(config)
+        return config
 
     def _absolute_root(self) -> str | None:
         """The data root in a form that other processes and later commands find."""
@@ -76,6 +78,30 @@ class Request:
 
 def _absolute_yaml(name: str) -> str:
     return str(Path(name).absolute()) if name.endswith((".yaml", ".yml")) else name
+
+
+def _check_weight_files(config: Config) -> None:
+    """Initial weights are there before the first stage starts, not only when a later one wants them.
+
+    Raises:
+        UserError: a local file is missing, or named by a path that means another file in a stage's own folder.
+    """
+    for number in range(config.method.rounds + 1):
+        described = config.method.round_at(number) if number else None
+        if described and (described.start == "last" or described.pretrain):
+            continue
+        given = config.backbone(number).params.get("weights")
+        if given is None or given == "imagenet" or "://" in str(given):
+            continue
+        path = Path(given).expanduser()
+        if not path.is_absolute() or not path.is_file():
+            where = f"round {number}" if number else "the warm-up"
+            key = f"method.round.{number}.model.weights" if number else "profile.model.weights"
+            found = str(path.absolute()) if path.is_file() else f"/path/to/{path.name}"
+            problem = "a relative path" if path.is_file() else "no such file"
+            raise UserError(
+                f"initial weights of {where}, {given}: {problem}", "an absolute path", f"--set {key}={found}"
+            )
 
 
 # --- plan ------------------------------------------------------------------------------------------------------------
