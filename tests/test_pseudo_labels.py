@@ -40,8 +40,8 @@ def test_labels_extras_and_manifest_come_back(folder: Path) -> None:
     """Every map, in the order it was written, the arrays with their nan, the soft labels and the facts."""
     labels = PseudoLabels(folder, "toy")
     assert labels.names == sorted(LABELS)
-    encoded = labels.read_all()
-    assert all(np.array_equal(PseudoLabels.decode(encoded[name]), label) for name, label in LABELS.items())
+    assert all(np.array_equal(labels.label(name), label) for name, label in LABELS.items())
+    assert all(name in labels for name in LABELS) and "another" not in labels
     assert np.array_equal(labels.extras["thresholds"], THRESHOLDS, equal_nan=True)
     assert labels.manifest["quality"] == {"pl/coverage": 61.5}
     assert labels.has_soft and all(np.array_equal(labels.soft(name), soft(name)) for name in LABELS)
@@ -67,7 +67,7 @@ def test_the_same_labels_are_the_same_bytes(folder: Path, tmp_path: Path) -> Non
 def test_any_map_survives(tmp_path_factory: pytest.TempPathFactory, label: np.ndarray) -> None:
     folder = tmp_path_factory.mktemp("any")
     publish(folder, [("a", label)], finish)
-    assert np.array_equal(PseudoLabels.decode(PseudoLabels(folder).read_all()["a"]), label)
+    assert np.array_equal(PseudoLabels(folder).label("a"), label)
 
 
 @pytest.mark.parametrize("name", [ARCHIVE, EXTRAS, SOFT])

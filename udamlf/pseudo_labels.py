@@ -105,7 +105,7 @@ class PseudoLabels:
                 continue
             if not (folder / name).is_file() or digest_file(folder / name) != self.manifest[key]:
                 raise UserError(f"{folder / name} is missing or damaged", "the file its manifest describes", HINT)
-        self._archive = folder / ARCHIVE
+        self._archive = zipfile.ZipFile(folder / ARCHIVE)
         self._soft = np.load(folder / SOFT, allow_pickle=False) if "soft" in self.manifest else None
         with np.load(folder / EXTRAS, allow_pickle=False) as extras:
             self.extras = {name: extras[name] for name in extras.files}
@@ -115,10 +115,16 @@ class PseudoLabels:
         """Names of the labelled images."""
         return list(self.manifest["images"])
 
-    def read_all(self) -> dict[str, np.ndarray]:
-        """Every label map, still encoded: name -> PNG bytes as uint8 [n]; ``decode`` turns one into a map."""
-        with zipfile.ZipFile(self._archive) as archive:
-            return {name: np.frombuffer(archive.read(f"{name}.png"), np.uint8) for name in self.names}
+    def __contains__(self, name: str) -> bool:
+        """Whether there is a label map of that image."""
+        return name in self.manifest["images"]
+
+    def label(self, name: str) -> np.ndarray:
+        """uint8 [H, W] train ids of a labelled image, read from the archive now: memory does not grow with the list."""
+        label = cv2.imdecode(np.frombuffer(self._archive.read(f"{name}.png"), np.uint8), cv2.IMREAD_UNCHANGED)
+        if label is None:
+            raise UserError(f"the pseudo-label of {name} is no PNG", "an archive written by udamlf", HINT)
+        return label
 
     @property
     def has_soft(self) -> bool:
@@ -131,11 +137,3 @@ class PseudoLabels:
             raise UserError(f"no soft label of {name}", "a round labelled by the selector `soft`", HINT)
         stored: np.ndarray = self._soft[name]
         return stored
-
-    @staticmethod
-    def decode(encoded: np.ndarray) -> np.ndarray:
-        """uint8 [H, W] train ids of one encoded map."""
-        label = cv2.imdecode(encoded, cv2.IMREAD_UNCHANGED)
-        if label is None:
-            raise UserError("a pseudo-label map is no PNG", "an archive written by udamlf", HINT)
-        return np.asarray(label, np.uint8)

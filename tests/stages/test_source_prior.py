@@ -69,7 +69,7 @@ def test_a_class_that_the_source_never_shows_is_never_labelled(
     save_prior(tmp_path / "prior.npy", prior)
     config = small("cbst_sp", tiny_world, f"method.round.selector.prior={tmp_path / 'prior.npy'}", rounds=1)
     labels = PseudoLabels(chains.run(config, evaluate=False)["pseudo_label 1"].path / "pseudo_labels")
-    seen = set(np.unique(np.concatenate([PseudoLabels.decode(png).ravel() for png in labels.read_all().values()])))
+    seen = set(np.unique(np.concatenate([labels.label(name).ravel() for name in labels.names])))
     assert without not in seen and seen - {IGNORE}
     assert np.isnan(labels.extras["thresholds"][without]) and labels.extras["class_sizes"][without] == 0
 

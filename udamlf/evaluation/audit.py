@@ -20,13 +20,12 @@ def audit(labels: PseudoLabels, dataset: DataSet, samples: Sequence[Sample], spa
         ``pl/precision`` and ``pl/precision/<class>``: percent of the kept pixels (with a known truth) whose label is
         right; a class without kept pixels has none.
     """
-    encoded = labels.read_all()
     total = np.zeros((space.num_classes, space.num_classes), np.int64)
     for sample in samples:
-        if sample.label is None or sample.name not in encoded:
+        if sample.label is None or sample.name not in labels:
             continue
         truth = dataset.read_label(sample, space)
-        label = resize_label(PseudoLabels.decode(encoded[sample.name]), truth.shape[:2])
+        label = resize_label(labels.label(sample.name), truth.shape[:2])
         total += confusion_matrix(label, truth, space.num_classes)
     kept, right = total.sum(0), np.diag(total)
     metrics = {

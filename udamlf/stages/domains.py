@@ -65,16 +65,16 @@ def unlabelled_images(frames: FrameStore, list_name: str) -> Images:
 def target_images(frames: FrameStore, labels: PseudoLabels | None, num_classes: int) -> Images:
     """All target frames with their pseudo-labels, resized to the frame (nearest); all IGNORE where there is none. Soft
     labels come along as the array "soft", float32 [C, h, w] on the grid they are stored on."""
-    encoded = labels.read_all() if labels else {}
+
+    names = frames.names
 
     def read(index: int) -> View:
-        image = frames.image(index)
+        image, name = frames.image(index), names[index]
         size = (image.shape[0], image.shape[1])
-        png = encoded.get(frames.names[index])
-        label = np.full(size, IGNORE, np.uint8) if png is None else PseudoLabels.decode(png)
+        label = np.full(size, IGNORE, np.uint8) if labels is None or name not in labels else labels.label(name)
         view = View(image, resize_label(label, size, "pillow"))
         if labels is not None and labels.has_soft:
-            view.arrays["soft"] = decode_soft_label(labels.soft(frames.names[index]), num_classes).numpy()
+            view.arrays["soft"] = decode_soft_label(labels.soft(name), num_classes).numpy()
         return view
 
     return Images("target_train", len(frames), read, lambda index: read(index).label)

@@ -151,7 +151,6 @@ def run(job: Job) -> None:
             "round": job.round,
             "order": [samples[index].name for index in order],
             "protocol": config.labelling(job.round).model_dump(),
-            "generator": job.inputs["generator"].run_id,
             "quality": quality.metrics(config.space, selector.thresholds()),
         }
         return description, selector.extras()
