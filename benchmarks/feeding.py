@@ -17,8 +17,9 @@ import time
 import cv2
 import torch
 
-from udamlf.config import Config, resolve
+from udamlf.config import Config
 from udamlf.data.batches import Batches
+from udamlf.resolve import resolve
 from udamlf.training.dry_step import dry_step, trainer_on_noise
 
 

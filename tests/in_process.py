@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from udamlf.config import Config, resolve
+from udamlf.config import Config
 from udamlf.files import digest_json
 from udamlf.plan import Step, plan
+from udamlf.resolve import resolve
 from udamlf.stages.runner import Input, Job
 
 BUDGET = (

@@ -21,9 +21,9 @@ PACKAGE = "udamlf"
 
 FLOORS: tuple[tuple[str, ...], ...] = (
     ("stages", "cli", "commands", "doctor", "upkeep"),
-    ("training", "evaluation", "report", "chain", "plan"),
+    ("training", "evaluation", "report", "chain", "plan", "resolve"),
     ("methods", "pseudo_labels", "tracking", "recording", "journal", "serving"),
-    ("data", "models", "losses", "selection", "prototypes", "launch", "config", "files", "seeding", "errors"),
+    ("data", "models", "losses", "selection", "prototypes", "launch", "config", "trees", "files", "seeding", "errors"),
 )
 # The words of a configuration: rooms above own them, ``config`` only names them.
 VOCABULARY = ("udamlf.evaluation.protocol", "udamlf.training.schedule")

@@ -6,7 +6,8 @@ import math
 
 import pytest
 
-from udamlf.config import Config, available, resolve
+from udamlf.config import Config
+from udamlf.resolve import available, resolve
 from udamlf.selection.schedule import Rising, portion_at
 from udamlf.training.schedule import round_lr
 

@@ -101,9 +101,10 @@ def _factors(text: str | None) -> list[float]:
 )
 def compare(scenario: str | None, form: str, gains: bool) -> None:
     """Methods beside classes, mean over seeds, from every finished chain of the store."""
-    from udamlf.config import available, nearest
+    from udamlf.errors import nearest
     from udamlf.report.compare import collect
     from udamlf.report.tables import render
+    from udamlf.resolve import available
     from udamlf.tracking import Tracker
 
     tracker = Tracker.connect()
@@ -154,8 +155,8 @@ def doctor(
     measure: bool,
 ) -> None:
     """Versions, devices, environment managers, disk, and the data sets with their classes."""
-    from udamlf.config import available, resolve
     from udamlf.doctor import dry_steps, report
+    from udamlf.resolve import available, resolve
 
     if dry_step:
         scenario = scenarios[0] if scenarios else "gta2city"

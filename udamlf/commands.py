@@ -12,8 +12,8 @@ from typing import Any
 import yaml
 
 from udamlf.chain import REFERENCES, Chain, Done, only_once
-from udamlf.config import Config, nearest
-from udamlf.errors import UserError
+from udamlf.config import Config
+from udamlf.errors import UserError, nearest
 from udamlf.evaluation.protocol import EvalProtocol
 from udamlf.launch import LOCAL, StopFlag, check_manager, identity
 from udamlf.plan import Request, plan, until

@@ -1,34 +1,24 @@
-"""What a run is: scenario + method + profile + seed, read from three YAML files and checked before anything starts.
-
-``resolve`` merges, in this order: the three files, the method's own values for the profile (its ``profiles`` block),
-``--rounds`` and the ``--set key=value`` overrides. Keys are dotted paths into the result, e.g.
-``profile.warmup.steps`` or ``method.round.selector.portion``.
-"""
+"""What a run is: scenario + method + profile + seed. ``udamlf.resolve`` reads them from YAML files and checks them."""
 
 from __future__ import annotations
 
-import difflib
-import importlib
-import re
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from pydantic_core import ErrorDetails
+from pydantic import BaseModel, ConfigDict, Field
 
 from udamlf.data.labels import LABEL_SPACES, LabelSpace
 from udamlf.errors import UserError
 from udamlf.evaluation.protocol import EvalProtocol
 from udamlf.files import digest_file
 from udamlf.training.schedule import Schedule
+from udamlf.trees import assign, flatten, validated
 
 PROJECT_ROOT = Path(__file__).resolve().parents[1]
-CONFIGS = PROJECT_ROOT / "configs"
 Value = TypeVar("Value")
-_UNION_TAG = re.compile(r"[A-Z]|constrained-|int$|float$|.*\[")  # what pydantic puts into a location for `A | B`
 Share = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=0)]
 Rate = Annotated[float, Field(ge=0)]
@@ -266,16 +256,16 @@ class Config(Strict):
 
     def _budget(self, base: Training, changes: Mapping[str, Any], round: int, what: str) -> Training:
         where, tree = f"method {self.method.name}, round {round}, {what}", base.model_dump()
-        for key, value in _flatten(changes) if changes else []:  # --set makes blocks where a file has dotted keys
-            _assign(tree, key, value, where)
+        for key, value in flatten(changes) if changes else []:  # --set makes blocks where a file has dotted keys
+            assign(tree, key, value, where)
         tree["steps"] = per_round(tree["steps"], round)
         tree["optimiser"]["lr"] = per_round(tree["optimiser"]["lr"], round)
-        return _validated(Training, tree, where)
+        return validated(Training, tree, where)
 
     def labelling(self, round: int) -> EvalProtocol:
         """How the target is labelled for round 1, 2, ..."""
         tree = {**self.profile.labelling.model_dump(), **self.method.round_at(round).labelling}
-        return _validated(EvalProtocol, tree, f"the labelling of round {round}")
+        return validated(EvalProtocol, tree, f"the labelling of round {round}")
 
     def backbone(self, round: int) -> Part:
         """Backbone of the warm-up (round 0) or of a round."""
@@ -327,7 +317,7 @@ class Config(Strict):
     def flat(self) -> dict[str, str]:
         """Dotted key -> value of every setting, for logging as params."""
         tree = self.model_dump(exclude={"method": {"profiles"}})
-        return {key: str(value) for key, value in _flatten(tree)}
+        return {key: str(value) for key, value in flatten(tree)}
 
     def to_yaml(self) -> str:
         """The resolved configuration."""
@@ -338,202 +328,3 @@ def _digests_of_files(selector: Part | None) -> dict[str, str]:
     """Content of the files that a selector reads: today a spatial prior."""
     prior = selector.params.get("prior") if selector else None
     return {"prior": digest_file(Path(prior))} if prior and Path(prior).is_file() else {}
-
-
-def _flatten(tree: Any, prefix: str = "") -> list[tuple[str, Any]]:
-    if isinstance(tree, Mapping) and tree:
-        return [pair for key, value in tree.items() for pair in _flatten(value, f"{prefix}.{key}" if prefix else key)]
-    if isinstance(tree, (list, tuple)) and tree and isinstance(tree[0], Mapping):
-        return [pair for i, value in enumerate(tree, 1) for pair in _flatten(value, f"{prefix}.{i}")]
-    return [(prefix, tree)]
-
-
-# --- reading ------------------------------------------------------------------------------------------------------
-
-
-def nearest(name: str, names: Sequence[str]) -> str:
-    """``try`` text: the nearest valid name, or all of them."""
-    close = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
-    return f"did you mean {close[0]!r}?" if close else f"one of: {', '.join(sorted(names))}"
-
-
-def available(kind: str) -> list[str]:
-    """Names of the shipped configurations of a kind (scenarios, methods, profiles)."""
-    return sorted(path.stem for path in (CONFIGS / kind).glob("*.yaml"))
-
-
-def _read(kind: str, name: str) -> tuple[dict[str, Any], str]:
-    path = Path(name) if name.endswith((".yaml", ".yml")) else CONFIGS / kind / f"{name}.yaml"
-    if not path.is_file():
-        raise UserError(f"unknown {kind[:-1]} {name!r}", f"a file {path}", nearest(name, available(kind)))
-    try:
-        tree = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise UserError(f"{path} is not YAML: {error}", "a YAML mapping") from error
-    if not isinstance(tree, dict):
-        raise UserError(f"{path} holds {type(tree).__name__}", "a YAML mapping")
-    return tree, str(path)
-
-
-def _fields_at(model: type[BaseModel], path: Sequence[Any]) -> list[str]:
-    """Valid keys at a position of a model, for the message about an unknown one."""
-    for key in path:
-        field = model.model_fields.get(str(key))
-        found = [] if field is None else [a for a in (field.annotation, *getattr(field.annotation, "__args__", ()))]
-        models = [a for a in found if isinstance(a, type) and issubclass(a, BaseModel)]
-        if not models:
-            continue
-        model = models[0]
-    return list(model.model_fields)
-
-
-def first_error(error: ValidationError) -> ErrorDetails:
-    """The error worth telling: an unknown key if there is one, as it may be why another is missing."""
-    errors = error.errors()
-    return next((e for e in errors if e["type"] == "extra_forbidden"), errors[0])
-
-
-def refused_parameter(error: ValidationError, valid: Sequence[str]) -> tuple[str, str]:
-    """What a building block says of its parameters: ("key: problem", hint at the nearest of the ``valid`` names for an
-    unknown key, else empty)."""
-    first = first_error(error)
-    key = ".".join(str(k) for k in first["loc"])
-    unknown = first["type"] == "extra_forbidden" and bool(valid)
-    return f"{key}: {first['msg']}", nearest(key, valid) if unknown else ""
-
-
-def _validated(model: type[BaseModel], tree: Any, where: str) -> Any:
-    try:
-        return model.model_validate(tree)
-    except ValidationError as error:
-        first = first_error(error)
-        location = [k for k in first["loc"] if not (isinstance(k, str) and _UNION_TAG.match(k))]
-        key = ".".join(str(k) for k in location)
-        if first["type"] == "extra_forbidden":
-            valid = _fields_at(model, location[:-1])
-            message = f"{where}: unknown key {key!r}"
-            raise UserError(message, "a known key", nearest(str(location[-1]), valid)) from error
-        found = "" if first["type"] == "missing" else f" (found {str(first.get('input'))[:60]!r})"
-        raise UserError(f"{where}: {key}: {first['msg']}{found}", "a valid value") from error
-
-
-def _assign(tree: dict[str, Any], key: str, value: Any, where: str) -> None:
-    """Set a dotted key. Blocks between are made when a Part (free keys) or missing; the models check the rest."""
-    *path, last = key.split(".")
-    node: Any = tree
-    for depth, step in enumerate(path):
-        if isinstance(node, list):
-            if not step.isdigit() or not 1 <= int(step) <= len(node):
-                raise UserError(f"{where}: {'.'.join(path[: depth + 1])!r} is not an entry", f"1..{len(node)}")
-            node = node[int(step) - 1]
-            continue
-        if step not in node or node[step] is None:
-            if depth == 0:
-                raise UserError(f"{where}: unknown key {key!r}", "a known key", nearest(step, list(node)))
-            node[step] = {}
-        node = node[step]
-        if not isinstance(node, (dict, list)):
-            raise UserError(f"{where}: {'.'.join(path[: depth + 1])!r} is a value, not a block", "a known key")
-    if isinstance(node, list):
-        for entry in node:
-            entry[last] = value
-    else:
-        node[last] = value
-
-
-def _to_lists(tree: Any) -> Any:
-    if isinstance(tree, Mapping):
-        return {key: _to_lists(value) for key, value in tree.items()}
-    return [_to_lists(value) for value in tree] if isinstance(tree, (list, tuple)) else tree
-
-
-def _parse_override(text: str) -> tuple[str, Any]:
-    key, equals, value = text.partition("=")
-    if not equals or not key.strip():
-        raise UserError(f"--set {text!r}", "key=value, for example --set profile.warmup.steps=100")
-    try:
-        return key.strip(), yaml.safe_load(value)
-    except yaml.YAMLError as error:
-        raise UserError(f"--set {text!r}: the value is not YAML", "key=value") from error
-
-
-def _check_training(objective: Part, backbone: Part, training: Training, where: str) -> None:
-    methods = importlib.import_module("udamlf.methods.base")
-    methods.check(objective, where)
-    importlib.import_module("udamlf.models.base").find(backbone.name, backbone.params)
-    missing = [name for name in methods.domains(objective) if not getattr(training.batch, name)]
-    if training.steps and missing:
-        found = f"{where}: {objective.name} with batch.{missing[0]} = 0"
-        raise UserError(found, f"at least one {missing[0]} image in a batch")
-
-
-def _check_parts(config: Config) -> None:
-    """Have every building block check its own parameters, so that a typo fails before the first stage."""
-    where = f"method {config.method.name}"
-    selection = importlib.import_module("udamlf.selection.base")
-    _check_training(config.method.warmup.objective, config.backbone(0), config.training(0), f"{where}, warm-up")
-    for number in range(1, config.method.rounds + 1):
-        described, backbone = config.method.round_at(number), config.backbone(number)
-        _check_training(described.objective, backbone, config.training(number), f"{where}, round {number}")
-        if described.selector:
-            selection.build(described.selector.name, described.selector.params, config.space, number)
-        if described.pretrain:
-            pretraining = config.pretraining(number)
-            _check_training(described.pretrain.objective, backbone, pretraining, f"{where}, pre-training {number}")
-        config.labelling(number)
-
-
-def resolve(
-    scenario: str,
-    method: str,
-    profile: str = "",
-    seed: int = 0,
-    rounds: int | None = None,
-    data_root: str | None = None,
-    overrides: Sequence[str] = (),
-) -> Config:
-    """Read, merge and check a configuration.
-
-    Args:
-        scenario, method, profile: names in ``configs/`` or paths of YAML files; no profile = the scenario's.
-        seed: non-negative.
-        rounds: replaces the method's number of rounds (at least 1).
-        data_root: folder that holds the data sets; none = the embedded miniature.
-        overrides: ``key=value`` texts, keys are dotted paths (``profile.round.steps=60``).
-
-    Raises:
-        UserError: unknown name or key (with the nearest valid one), or a value out of range.
-    """
-    if seed < 0:
-        raise UserError(f"--seed {seed}", "a seed of 0 or more")
-    trees: dict[str, Any] = {"seed": seed, "data_root": data_root or None, "overrides": list(overrides)}
-    models: dict[str, type[BaseModel]] = {"scenario": Scenario, "method": Method, "profile": Profile}
-    for kind, name in (("scenario", scenario), ("method", method), ("profile", profile)):
-        name = name or trees["scenario"].get("profile", Scenario.model_fields["profile"].default)
-        tree, path = _read(f"{kind}s", name)
-        if kind == "profile" and tree.get("extends"):
-            base, changes = _read("profiles", tree["extends"])[0], tree
-            tree = base
-            for key, value in changes.items():
-                _assign(tree, key, value, path)
-        trees[kind] = _to_lists(_validated(models[kind], tree, path).model_dump(exclude_unset=True))
-    for named in (trees["profile"].get("extends"), trees["profile"]["name"]):
-        for key, value in (trees["method"].get("profiles") or {}).get(named, {}).items():
-            _assign(trees, key, value, f"method {method}, profiles.{named}")
-    if rounds is not None:
-        if rounds < 1:
-            raise UserError(f"--rounds {rounds}", "at least 1 round", "--method source_only for no adaptation at all")
-        if trees["method"].get("round") is None:
-            raise UserError(f"--rounds {rounds}", f"a method with rounds; {method} has none")
-        trees["method"]["rounds"] = rounds
-    for text in overrides:
-        _assign(trees, *_parse_override(text), where="--set")
-    config: Config = _validated(Config, trees, "the resolved configuration")
-    if config.scenario.label_space not in LABEL_SPACES:
-        space = config.scenario.label_space
-        raise UserError(f"scenario {scenario}: unknown label space {space!r}", "", nearest(space, list(LABEL_SPACES)))
-    if config.report_split not in config.scenario.lists:
-        message = f"reported list {config.report_split!r} is not in scenario {config.scenario.name}"
-        raise UserError(message, "", nearest(config.report_split, list(config.scenario.lists)))
-    _check_parts(config)
-    return config

@@ -10,12 +10,13 @@ from pathlib import Path
 
 import numpy as np
 
-from udamlf.config import Config, resolve
+from udamlf.config import Config
 from udamlf.data.labels import IGNORE
 from udamlf.data.lists import ScenarioData
 from udamlf.errors import UserError
 from udamlf.files import cache_folder
 from udamlf.launch import gpus, managers
+from udamlf.resolve import resolve
 from udamlf.tracking import store_uri, work_root
 
 _PACKAGES = ("udamlf", "torch", "mlflow", "numpy", "opencv-python", "pydantic", "safetensors")

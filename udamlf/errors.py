@@ -1,4 +1,9 @@
-"""The one exception a user is meant to see."""
+"""The one exception a user is meant to see, and its word for a name that is nearly right."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
 
 
 class UserError(Exception):
@@ -18,3 +23,9 @@ class UserError(Exception):
         if hint:
             lines.append(f"try: {hint}")
         super().__init__("\n".join(lines))
+
+
+def nearest(name: str, names: Sequence[str]) -> str:
+    """``try`` text: the nearest valid name, or all of them."""
+    close = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
+    return f"did you mean {close[0]!r}?" if close else f"one of: {', '.join(sorted(names))}"

@@ -13,9 +13,10 @@ from functools import lru_cache
 from importlib.metadata import version
 from pathlib import Path
 
-from udamlf.config import PROJECT_ROOT, Config, resolve
+from udamlf.config import PROJECT_ROOT, Config
 from udamlf.errors import UserError
 from udamlf.files import digest_bytes, digest_json
+from udamlf.resolve import resolve
 
 SHARD = "shard"
 """Parameter and tag of a pseudo_label stage that observes a part of the list, "i/n"; prefix of such inputs' names."""

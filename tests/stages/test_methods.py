@@ -10,11 +10,12 @@ import pytest
 import torch
 
 from tests.in_process import InProcess, small
-from udamlf.config import Config, available
+from udamlf.config import Config
 from udamlf.data.labels import IGNORE
 from udamlf.data.lists import ScenarioData
 from udamlf.models import checkpoint
 from udamlf.pseudo_labels import PseudoLabels
+from udamlf.resolve import available
 
 
 def two_rounds(method: str, world: Path, *overrides: str, scenario: str = "gta2city") -> Config:

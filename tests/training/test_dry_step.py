@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 import torch
 
-from udamlf.config import available, resolve
 from udamlf.errors import UserError
 from udamlf.methods import self_training
 from udamlf.methods.base import Batch, Losses
+from udamlf.resolve import available, resolve
 from udamlf.training.dry_step import LiveBytes, dry_step
 
 SMALL = ("profile.frames_hw=[64,128]",)

@@ -5,7 +5,8 @@ from __future__ import annotations
 
 import pytest
 
-from udamlf.config import Config, available, resolve
+from udamlf.config import Config
+from udamlf.resolve import available, resolve
 from udamlf.training.dry_step import dry_step
 
 

@@ -16,10 +16,9 @@ from typing import ClassVar
 
 import numpy as np
 
-from udamlf.config import nearest
 from udamlf.data.labels import IGNORE, LabelSpace, lookup_table
 from udamlf.data.raster import image_size_hw, read_rgb, write_rgb
-from udamlf.errors import UserError
+from udamlf.errors import UserError, nearest
 from udamlf.files import digest_json, write_text
 
 

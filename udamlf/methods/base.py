@@ -17,12 +17,13 @@ import torch
 from pydantic import ValidationError
 from torch import Tensor, nn
 
-from udamlf.config import OptimiserConfig, Part, Strict, Training, nearest, refused_parameter
+from udamlf.config import OptimiserConfig, Part, Strict, Training
 from udamlf.data.labels import LabelSpace
 from udamlf.data.view import Cut, SampleHooks
-from udamlf.errors import UserError
+from udamlf.errors import UserError, nearest
 from udamlf.models.base import Output, SegmentationModel
 from udamlf.seeding import rng
+from udamlf.trees import refused_parameter
 
 Losses = dict[str, dict[str, Tensor]]
 """{optimiser: {loss name: unweighted scalar}}; the optimiser of the network is called "model"."""

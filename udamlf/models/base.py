@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import importlib
 import inspect
 import pkgutil
@@ -17,7 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from udamlf.errors import UserError
+from udamlf.errors import UserError, nearest
 from udamlf.seeding import torch_seed
 
 PACKAGE = "udamlf.models"
@@ -148,14 +147,13 @@ def find(name: str, options: Mapping[str, Any]) -> Callable[..., SegmentationMod
     module = importlib.import_module(f"{PACKAGE}.{name}") if name in _modules() else None
     if module is None or not _defines_model(module):
         names = available()
-        near = difflib.get_close_matches(name, names, n=1)
-        raise UserError(f"unknown network {name!r}", " | ".join(names), near[0] if near else "")
+        raise UserError(f"unknown network {name!r}", " | ".join(names), nearest(name, names))
     factory: Callable[..., SegmentationModel] = module.build
     known = list(inspect.signature(factory).parameters)[1:]
     for option in options:
         if option not in known:
-            near = difflib.get_close_matches(option, known, n=1)
-            raise UserError(f"network {name!r} has no option {option!r}", " | ".join(known), near[0] if near else "")
+            found = f"network {name!r} has no option {option!r}"
+            raise UserError(found, " | ".join(known), nearest(option, known))
     return factory
 
 

@@ -23,10 +23,11 @@ import torch
 from pydantic import ValidationError
 from torch import Tensor
 
-from udamlf.config import Strict, nearest, refused_parameter
+from udamlf.config import Strict
 from udamlf.data.labels import IGNORE, LabelSpace
-from udamlf.errors import UserError
+from udamlf.errors import UserError, nearest
 from udamlf.models.base import Output
+from udamlf.trees import refused_parameter
 
 State = dict[str, np.ndarray]
 _SLICE_PIXELS = 1 << 17  # 19 classes of float32: 10 MB, whatever the size of the frame
