@@ -231,7 +231,7 @@ class Chain:
 
     def _record(self, parent: Run, done: Done) -> None:
         """Copy a step's findings to the parent, with step = round, so that MLflow draws lines over rounds."""
-        if done.step.stage == "pseudo_label":
+        if done.step.stage in ("pseudo_label", "self_train"):  # the latter: labels made while training (ema_mix)
             found = self.tracker.get(done.result.run_id).data.metrics
             quality = {name: value for name, value in found.items() if name.startswith("pl/")}
             parent.log_metrics(quality, done.step.round)

@@ -143,7 +143,7 @@ class BaseObjective(SampleHooks):
         return {}
 
     def scalars(self) -> dict[str, float]:
-        """Further numbers worth tracking, read when metrics are logged."""
+        """Further metrics of the steps since they were last read: full name (``train/...``, ``pl/...``) -> value."""
         return {}
 
     def teacher_network(self) -> nn.Module | None:

@@ -18,11 +18,13 @@ from udamlf.config import Strict
 from udamlf.data.augment.class_mix import mix, mix_mask, online_labels
 from udamlf.data.augment.photometric import jitter
 from udamlf.data.augment.rare_class import RareClassSampler, shows_class
+from udamlf.data.labels import IGNORE
 from udamlf.data.view import View
 from udamlf.losses.basic import cross_entropy, entropy
 from udamlf.losses.mixed import mixed_cross_entropy
 from udamlf.methods.base import BaseObjective, Batch, Context, Losses
 from udamlf.models.ema import ema_update, make_teacher, ramped_decay
+from udamlf.selection.quality import Quality
 
 
 class EmaMixParams(Strict):
@@ -79,7 +81,7 @@ class Objective(BaseObjective):
         if params.rare_class_temperature is not None and context.source_class_pixels is not None:
             pixels = context.source_class_pixels
             self.sampler = RareClassSampler(pixels, params.rare_class_temperature, params.rare_class_min_pixels)
-        self.confident = torch.zeros(())
+        self.quality = Quality(context.space.num_classes, context.device)
 
     @property
     def weights(self) -> dict[str, float]:
@@ -92,7 +94,12 @@ class Objective(BaseObjective):
         return self.teacher
 
     def scalars(self) -> dict[str, float]:
-        return {"confident_share": float(self.confident)}
+        """Quality of the online labels since it was last read; a pixel under the threshold counts as not kept."""
+        if not self.quality.pixels:
+            return {}
+        metrics = self.quality.metrics(self.context.space)
+        self.quality = Quality(self.context.space.num_classes, self.context.device)
+        return metrics
 
     def pick(self, domain: str, index: int, rng: np.random.Generator) -> tuple[int, int | None]:
         if domain != "source" or self.sampler is None:
@@ -125,7 +132,8 @@ class Objective(BaseObjective):
         source, target = batch.source, batch.target
         size = (target.images.shape[-2], target.images.shape[-1])
         online = online_labels(self._teach(target.images, size), p.threshold, p.ignore_top, p.ignore_bottom)
-        self.confident = online.confident_share
+        kept = torch.where(online.confident, online.labels, IGNORE)
+        self.quality.add(online.confidence, online.labels, kept)
         target_weights = online.weights if p.weighting == "share" else online.confident * (online.weights > 0).float()
         masks = source.maps["pasted"].bool()
         images = mix(masks, source.images, target.views["augmented"])

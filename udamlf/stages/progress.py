@@ -43,7 +43,8 @@ class Progress:
 
     def update(self, metrics: dict[str, float], step: int) -> None:
         """Show and record the metrics of the steps up to ``step``."""
-        losses = " ".join(f"{k.removeprefix('train/')} {v:.3f}" for k, v in metrics.items() if "images" not in k)
-        numbers = f"{losses} {metrics.get('train/images_per_s', 0):.0f} img/s"
+        shown = {k.removeprefix("train/"): v for k, v in metrics.items() if k.startswith("train/")}
+        speed = shown.pop("images_per_s", 0.0)
+        numbers = " ".join(f"{name} {value:.3f}" for name, value in shown.items()) + f" {speed:.0f} img/s"
         self.bar.update(self.task, completed=step, numbers=numbers)
         self.run.log_metrics(metrics, step)

@@ -18,7 +18,6 @@ from torch import Tensor
 
 from udamlf.config import Part
 from udamlf.data.dataset import DataSet, Sample
-from udamlf.data.labels import IGNORE, LabelSpace
 from udamlf.data.lists import ScenarioData
 from udamlf.evaluation.prediction import scores
 from udamlf.evaluation.protocol import EvalProtocol
@@ -27,50 +26,13 @@ from udamlf.models.base import Output, SegmentationModel
 from udamlf.pseudo_labels import publish
 from udamlf.selection import base as selection
 from udamlf.selection.entropy_ranking import EntropyRanking
+from udamlf.selection.quality import Quality
 from udamlf.stages import shards
 from udamlf.stages.ranking import publish_ranking
 from udamlf.stages.runner import Job
 from udamlf.stages.source_prior import LIST as PRIOR_LIST
 from udamlf.stages.source_prior import source_prior
 from udamlf.stages.train import device, reestimate
-
-
-class Quality:
-    """Per-class statistics of published labels, accumulated image by image; none of them needs a target label.
-
-    Attributes:
-        predicted, kept: int64 [C], pixels of each class in the argmax and among the published labels.
-        confidence: float64 [C], summed score of the kept pixels.
-    """
-
-    def __init__(self, num_classes: int) -> None:
-        self.predicted = np.zeros(num_classes, np.int64)
-        self.kept = np.zeros(num_classes, np.int64)
-        self.confidence = np.zeros(num_classes, np.float64)
-        self.pixels = 0
-
-    def add(self, probabilities: Tensor, label: np.ndarray) -> None:
-        """Count one image: probabilities float32 [C, H, W], its published label uint8 [H, W]."""
-        count = len(self.kept)
-        top, predicted = (t.cpu().numpy().ravel() for t in selection.top1(probabilities))
-        flat = label.ravel()
-        self.predicted += np.bincount(predicted, minlength=count)
-        self.kept += np.bincount(flat, minlength=IGNORE + 1)[:count]
-        self.confidence += np.bincount(flat, weights=top, minlength=IGNORE + 1)[:count]
-        self.pixels += label.size
-
-    def metrics(self, space: LabelSpace, thresholds: np.ndarray) -> dict[str, float]:
-        """``pl/...`` metrics: coverage and confidence in percent, thresholds as they are; a class without pixels has
-        none."""
-        result = {"pl/coverage": 100.0 * float(self.kept.sum()) / max(self.pixels, 1)}
-        for c, name in enumerate(space.classes):
-            if self.predicted[c]:
-                result[f"pl/coverage/{name}"] = 100.0 * float(self.kept[c] / self.predicted[c])
-            if self.kept[c]:
-                result[f"pl/confidence/{name}"] = 100.0 * float(self.confidence[c] / self.kept[c])
-            if np.isfinite(thresholds[c]):
-                result[f"pl/threshold/{name}"] = float(thresholds[c])
-        return result
 
 
 class Labeller:
@@ -134,13 +96,13 @@ def run(job: Job) -> None:
         shards.check_mergeable(name, selector)
         shards.observe_shard(job.out, job.options["shard"], selector, len(samples), labeller.probabilities)
         return
-    quality = Quality(config.space.num_classes)
+    quality = Quality(config.space.num_classes, device())
     order: list[int] = []
 
     def labels() -> Iterator[tuple[str, np.ndarray]]:
         images = selection.label_images(selector, len(samples), config.seed, labeller.probabilities, bool(given))
         for index, label in images:
-            quality.add(labeller.recent.pop(index), label)
+            quality.add(*selection.top1(labeller.recent.pop(index)), torch.from_numpy(label).to(device()))
             order.append(index)
             yield samples[index].name, label
 

@@ -243,7 +243,7 @@ class Trainer:
         images = sum(size for _, size in self.streams.values()) * steps
         metrics["train/lr"] = self.optimisers["model"].param_groups[0]["lr"]
         metrics["train/images_per_s"] = images / max(seconds, 1e-9)
-        metrics.update({f"train/{name}": value for name, value in self.objective.scalars().items()})
+        metrics.update(self.objective.scalars())
         self._sums.clear()
         self._summed_steps = 0
         return {name: value for name, value in metrics.items() if math.isfinite(value)}

@@ -20,12 +20,14 @@ class OnlineLabels(NamedTuple):
 
     Attributes:
         labels: int64 [N,H,W], the argmax; no pixel is ignored.
+        confidence: float32 [N,H,W], its probability.
         weights: float32 [N,H,W], the confident share everywhere, 0 in the ignored rows.
         confident: bool [N,H,W], pixels at or over the threshold.
         confident_share: scalar tensor on the device, their share of the batch.
     """
 
     labels: Tensor
+    confidence: Tensor
     weights: Tensor
     confident: Tensor
     confident_share: Tensor
@@ -47,7 +49,7 @@ def online_labels(
     weights = share.expand_as(confidence).clone()
     weights[:, :ignore_top] = 0
     weights[:, weights.shape[1] - ignore_bottom :] = 0
-    return OnlineLabels(labels, weights, confident, share)
+    return OnlineLabels(labels, confidence, weights, confident, share)
 
 
 def choose_classes(present: np.ndarray, generator: np.random.Generator, share: float = 0.5) -> np.ndarray:
