@@ -12,7 +12,7 @@ from udamlf.selection.schedule import Rising, portion_at
 from udamlf.training.schedule import round_lr
 
 PAPER = [name for name in available("profiles") if name.startswith("paper")]
-GTA5, CITYSCAPES = 24966, 2975
+GTA5, SYNTHIA, CITYSCAPES = 24966, 9400, 2975
 
 
 def paper(method: str, profile: str = "paper") -> Config:
@@ -31,19 +31,25 @@ def test_every_method_has_a_whole_budget(method: str, profile: str) -> None:
             assert isinstance(training.steps, int) and isinstance(training.optimiser.lr, float)
 
 
+@pytest.mark.parametrize(
+    ("scenario", "images", "first", "first_source"), [("gta2city", GTA5, 0.15, 0.03), ("syn2city", SYNTHIA, 0.20, 0.02)]
+)
 @pytest.mark.parametrize("method", ["st", "cbst", "cbst_sp"])
-def test_cbst_follows_its_published_schedule(method: str) -> None:
-    """cbst.md 4.6 and 5: both portions rise, the rate falls by sqrt(2); two passes a round at batch 2."""
-    config = paper(method)
+def test_cbst_follows_its_published_schedule(
+    method: str, scenario: str, images: int, first: float, first_source: float
+) -> None:
+    """cbst.md 4.6 and 5: both portions rise, from other values on SYNTHIA; the rate falls by sqrt(2); two passes a
+    round at batch 2."""
+    config = resolve(scenario, method, "paper")
     described = config.method.round_at(1)
     assert described.selector is not None and config.method.rounds == 6
-    portion, source = Rising(initial=0.15, step=0.05, max=0.5), Rising(initial=0.03, step=0.0025, max=0.06)
+    portion, source = Rising(initial=first, step=0.05, max=0.5), Rising(initial=first_source, step=0.0025, max=0.06)
     for r in range(1, 7):
         training = config.training(r)
         assert portion_at(described.selector.params["portion"], r) == pytest.approx(portion.at(r))
         assert portion_at(described.source_portion, r) == pytest.approx(source.at(r))
         assert training.optimiser.lr == pytest.approx(round_lr(1e-4, r, 0.5**0.5), rel=1e-3)
-        assert training.steps == math.floor(GTA5 * source.at(r) + 1e-6) + CITYSCAPES
+        assert training.steps == math.floor(images * source.at(r) + 1e-6) + CITYSCAPES
     assert config.training(1).loss_stride == 8 and config.training(1).augmentation.cbst_length == 2048
     assert described.source_policy == "cumulative"
     assert ("mining" in described.objective.params) == (method != "st")
@@ -88,3 +94,23 @@ def test_iast_and_hiast_have_their_own_budgets() -> None:
     assert found["iast", "paper_t4"] == [(24940, 0, 2, 3e-6), (24940, 0, 2, 2.5e-6), (24940, 0, 2, 2e-6)]
     assert found["hiast", "paper"] == [(8000, 0, 6, 3e-6), (8000, 0, 6, 2e-6), (8000, 0, 6, 1e-6)]
     assert [steps * target for steps, _, target, _ in found["hiast", "paper_t4"]] == [48000] * 3
+
+
+@pytest.mark.parametrize("method", ["iast", "hiast"])
+def test_the_adversarial_weight_is_the_scenario_s(method: str) -> None:
+    """adversarial-warmup.md 6: 0.05 on GTA5, 0.001 on SYNTHIA; --set wins over both."""
+    weights = {
+        s: resolve(s, method, "paper").method.warmup.objective.params["weight"] for s in ("gta2city", "syn2city")
+    }
+    assert weights == {"gta2city": 0.05, "syn2city": 0.001}
+    chosen = resolve("syn2city", method, "paper", overrides=["method.warmup.objective.weight=0.01"])
+    assert chosen.method.warmup.objective.params["weight"] == 0.01
+    # The miniature's own warm-up replaces the whole objective: the profile's values win over the scenario's.
+    assert resolve("syn2city", method).method.warmup.objective.name == "supervised"
+
+
+def test_proda_has_no_regulariser_on_synthia() -> None:
+    kl = {
+        s: resolve(s, "proda", "paper").method.round_at(1).objective.params.get("kl") for s in ("gta2city", "syn2city")
+    }
+    assert kl == {"gta2city": None, "syn2city": 0.0}

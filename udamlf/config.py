@@ -130,7 +130,11 @@ class Method(Strict):
     warmup: Warmup
     rounds: int = Field(0, ge=0)
     round: Round | tuple[Round, ...] | None = None
-    profiles: dict[str, dict[str, Any]] = Field({}, description="values that this method takes in a named profile")
+    scenarios: dict[str, dict[str, Any]] = Field({}, description="published values of its own for a named scenario")
+    profiles: dict[str, dict[str, Any]] = Field(
+        {},
+        description="values that this method takes in a named profile, or in PROFILE/SCENARIO; they win over scenarios",
+    )
 
     def round_at(self, round: int) -> Round:
         """Description of round 1, 2, ...; the last entry of a list repeats."""
@@ -316,7 +320,7 @@ class Config(Strict):
 
     def flat(self) -> dict[str, str]:
         """Dotted key -> value of every setting, for logging as params."""
-        tree = self.model_dump(exclude={"method": {"profiles"}})
+        tree = self.model_dump(exclude={"method": {"scenarios", "profiles"}})
         return {key: str(value) for key, value in flatten(tree)}
 
     def to_yaml(self) -> str:

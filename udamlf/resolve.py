@@ -1,8 +1,8 @@
 """From names and overrides to a checked configuration.
 
-``resolve`` merges, in this order: the three files, the method's own values for the profile (its ``profiles`` block),
-``--rounds`` and the ``--set key=value`` overrides. Keys are dotted paths into the result, e.g.
-``profile.warmup.steps`` or ``method.round.selector.portion``.
+``resolve`` merges, in this order: the three files, the method's own values for the scenario and then for the profile
+(its ``scenarios`` and ``profiles`` blocks), ``--rounds`` and the ``--set key=value`` overrides. Keys are dotted paths
+into the result, e.g. ``profile.warmup.steps`` or ``method.round.selector.portion``.
 """
 
 from __future__ import annotations
@@ -83,6 +83,13 @@ def _check_parts(config: Config) -> None:
         config.labelling(number)
 
 
+def _own_values(trees: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Blocks of a method's file that hold for this scenario and profile, the later ones winning."""
+    scenario, profile = trees["scenario"]["name"], trees["profile"]
+    names = [name for name in (profile.get("extends"), profile["name"]) if name]
+    return [("scenarios", scenario), *(("profiles", n) for name in names for n in (name, f"{name}/{scenario}"))]
+
+
 def resolve(
     scenario: str,
     method: str,
@@ -117,9 +124,9 @@ def resolve(
             for key, value in changes.items():
                 assign(tree, key, value, path)
         trees[kind] = _to_lists(validated(models[kind], tree, path).model_dump(exclude_unset=True))
-    for named in (trees["profile"].get("extends"), trees["profile"]["name"]):
-        for key, value in (trees["method"].get("profiles") or {}).get(named, {}).items():
-            assign(trees, key, value, f"method {method}, profiles.{named}")
+    for block, name in _own_values(trees):
+        for key, value in ((trees["method"].get(block) or {}).get(name) or {}).items():
+            assign(trees, key, value, f"method {method}, {block}.{name}")
     if rounds is not None:
         if rounds < 1:
             raise UserError(f"--rounds {rounds}", "at least 1 round", "--method source_only for no adaptation at all")
