@@ -71,7 +71,10 @@ def test_every_command_in_a_header_resolves(path: Path) -> None:
 def test_a_method_names_profiles_that_exist(method: str) -> None:
     """Values for a profile that is misspelt would be left out without a word."""
     tree = yaml.safe_load((CONFIGS / "methods" / f"{method}.yaml").read_text(encoding="utf-8"))
-    assert set(tree.get("profiles", {})) <= set(available("profiles"))
+    named = [name.partition("/") for name in tree.get("profiles", {})]
+    assert {profile for profile, _, _ in named} <= set(available("profiles"))
+    scenarios = {scenario for _, _, scenario in named if scenario} | set(tree.get("scenarios", {}))
+    assert scenarios <= set(available("scenarios"))
 
 
 # --- what is wrong ---------------------------------------------------------------------------------------------------
@@ -129,7 +132,7 @@ def test_an_unknown_name_is_refused_with_the_nearest_one(override: str, key: str
         ("profile.round.batch.target=0", "at least one target image"),
         ("profile.frames_hw=[0,5]", "profile.frames_hw"),
         ("profile.warmup=null", "profile.warmup"),
-        ("profile.round.accumulate=0", "profile.round.accumulate"),
+        ("profile.micro_batch=0", "profile.micro_batch"),
         ("method.round.reestimate_bn=[beforee]", "reestimate_bn"),
         ("method.round.source_portion=1.5", "source_portion"),
         ("method.warmup.labelled=target", "'source_train' or 'target_train'"),

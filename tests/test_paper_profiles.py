@@ -92,6 +92,8 @@ def test_iast_and_hiast_have_their_own_budgets() -> None:
     }
     assert found["iast", "paper"] == [(6234, 0, 8, 3e-6), (6234, 0, 8, 2.5e-6), (6234, 0, 8, 2e-6)]
     assert found["iast", "paper_t4"] == [(24940, 0, 2, 3e-6), (24940, 0, 2, 2.5e-6), (24940, 0, 2, 2e-6)]
+    sizes = [paper("iast").labelling(r).size_hw for r in (1, 2, 3)]
+    assert sizes == [(640, 1280), (768, 1536), (768, 1536)]
     assert found["hiast", "paper"] == [(8000, 0, 6, 3e-6), (8000, 0, 6, 2e-6), (8000, 0, 6, 1e-6)]
     assert [steps * target for steps, _, target, _ in found["hiast", "paper_t4"]] == [48000] * 3
 
@@ -114,3 +116,28 @@ def test_proda_has_no_regulariser_on_synthia() -> None:
         s: resolve(s, "proda", "paper").method.round_at(1).objective.params.get("kl") for s in ("gta2city", "syn2city")
     }
     assert kl == {"gta2city": None, "syn2city": 0.0}
+
+
+@pytest.mark.parametrize("profile", PAPER)
+@pytest.mark.parametrize("method", available("methods"))
+def test_published_budgets_report_lists_whose_labels_are_public(method: str, profile: str) -> None:
+    """Cityscapes' test labels are with its server; Oxford RobotCar has no test list."""
+    for scenario in ("gta2city", "syn2city", "city2robotcar"):
+        assert resolve(scenario, method, profile).report_split == "target_dev"
+
+
+def test_iast_on_synthia_and_robotcar() -> None:
+    """iast.md 1 and 3.4: epochs are passes over 9,400 images; three T4 images see two whole cosine cycles."""
+    synthia, t4 = (resolve("syn2city", "iast", name) for name in ("paper", "paper_t4"))
+    assert (synthia.training(0).steps, synthia.training(1).steps) == (2 * 9400, 2350)
+    assert synthia.training(0).augmentation.crop_height_range == (341, 640)
+    assert (t4.training(1).steps, t4.training(1).batch.target) == (18798, 3)
+    robotcar = resolve("city2robotcar", "hiast", "paper")
+    assert robotcar.training(1).augmentation.crop_hw == (768, 1024) and robotcar.training(1).batch.target == 6
+    assert robotcar.method.round_at(1).objective.params["hard_classes"] == 7
+
+
+def test_only_a_warm_up_on_both_domains_freezes_the_affine_part() -> None:
+    """adversarial-warmup.md 1.4: the source-only stage has ordinary BatchNorm; proda.yaml says why its own freezes."""
+    frozen = {m for m in available("methods") if paper(m).training(0).freeze_bn_affine}
+    assert frozen == {"iast", "hiast", "proda"}

@@ -106,7 +106,9 @@ class Chain:
     def parent_tags(self) -> dict[str, str]:
         """Tags of the parent run: what ``compare`` groups by."""
         config = self.config
-        rest = config.model_dump(mode="json", exclude={"seed", "data_root"})
+        rest = config.model_dump(
+            mode="json", exclude={"seed": True, "data_root": True, "method": {"scenarios", "profiles"}}
+        )
         lists = {name: self.list_digest(name) for name in ("source_train", "target_train", config.report_split)}
         overrides = [*self.request.overrides, *([f"rounds={self.request.rounds}"] if self.request.rounds else [])]
         return {

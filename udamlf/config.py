@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import cached_property
+from math import gcd
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -116,7 +117,10 @@ class Round(Strict):
     reestimate_bn: tuple[Literal["labelling", "before", "after"], ...] = Field(
         (), description="re-estimate BatchNorm statistics on target images before the labelling, the training, or after"
     )
-    labelling: dict[str, Any] = Field({}, description="overrides of the profile's `labelling` protocol")
+    labelling: dict[str, Any] = Field(
+        {},
+        description="overrides of the profile's `labelling` protocol; `size_hw` may be a list, one size a round",
+    )
     training: dict[str, Any] = Field({}, description="dotted overrides of the profile's `round` budget")
     model: dict[str, Any] = Field({}, description="overrides of the profile's backbone options")
 
@@ -197,7 +201,18 @@ class Training(Strict):
     loss_stride: int = Field(1, ge=1, description="the loss is taken at 1/loss_stride of the crop's resolution")
     class_weights: Literal["none", "sqrt_median_frequency"] = "none"
     freeze_bn_affine: bool = False
-    accumulate: int = Field(1, ge=1, description="micro-batches per optimiser step; the batch stays the same")
+    micro_batch: int | None = Field(None, ge=1, description="the profile's; none = a batch in one piece")
+
+    @property
+    def micro_batches(self) -> int:
+        """Equal pieces of a batch that pass through the network one after another: as many as it takes for no domain to
+        have more than ``micro_batch`` images in one, or as the batch can be cut into."""
+        sizes = [size for size in (self.batch.source, self.batch.target) if size]
+        if self.micro_batch is None or not sizes:
+            return 1
+        common = gcd(*sizes)
+        cuts = [count for count in range(1, common + 1) if common % count == 0]
+        return next((count for count in cuts if max(sizes) // count <= self.micro_batch), common)
 
 
 class Profile(Strict):
@@ -219,6 +234,9 @@ class Profile(Strict):
     audit: bool = Field(False, description="the evaluate stage also scores pseudo-labels where target labels exist")
     report: str | None = Field(None, description="overrides the scenario's reported list")
     precision: Literal["float32", "bfloat16"] = "float32"
+    micro_batch: int | None = Field(
+        None, ge=1, description="most images of a domain in one pass; gradients accumulate, the batch stays the same"
+    )
     deterministic: bool = False
     workers: int = Field(1, ge=0, description="threads that prepare batches; the result does not depend on them")
 
@@ -262,14 +280,23 @@ class Config(Strict):
         where, tree = f"method {self.method.name}, round {round}, {what}", base.model_dump()
         for key, value in flatten(changes) if changes else []:  # --set makes blocks where a file has dotted keys
             assign(tree, key, value, where)
+        tree["micro_batch"] = self.profile.micro_batch
         tree["steps"] = per_round(tree["steps"], round)
         tree["optimiser"]["lr"] = per_round(tree["optimiser"]["lr"], round)
         return validated(Training, tree, where)
 
     def labelling(self, round: int) -> EvalProtocol:
         """How the target is labelled for round 1, 2, ..."""
-        tree = {**self.profile.labelling.model_dump(), **self.method.round_at(round).labelling}
+        own = dict(self.method.round_at(round).labelling)
+        sizes = own.get("size_hw")
+        if isinstance(sizes, (list, tuple)) and isinstance(sizes[0], (list, tuple)):
+            own["size_hw"] = per_round(sizes, round)
+        tree = {**self.profile.labelling.model_dump(), **own}
         return validated(EvalProtocol, tree, f"the labelling of round {round}")
+
+    def keeps_middle(self, round: int) -> bool:
+        """Whether the next round is labelled by the middle of this training, as IAST's are."""
+        return round > 0 and self.method.round_at(round + 1).generator == "middle"
 
     def backbone(self, round: int) -> Part:
         """Backbone of the warm-up (round 0) or of a round."""
@@ -307,8 +334,8 @@ class Config(Strict):
             return {**common, **training, "training": self.pretraining(round).model_dump(), "objective": objective}
         if stage == "self_train":
             described = self.method.round_at(round)
-            rest = described.model_dump(exclude={"selector", "training", "model", "pretrain", "labelling"})
-            return {**common, **training, "described": rest}
+            rest = described.model_dump(exclude={"selector", "generator", "training", "model", "pretrain", "labelling"})
+            return {**common, **training, "described": rest, "keeps_middle": self.keeps_middle(round)}
         if stage == "evaluate":
             return {
                 "space": common["space"],

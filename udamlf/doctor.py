@@ -102,5 +102,5 @@ def dry_steps(config: Config, measure: bool) -> Iterator[str]:
         budget = config.pretraining(number) if pretraining else config.training(number)
         name = f"pretrain {number}" if pretraining else f"self_train {number}" if number else "warmup"
         images = f"{budget.batch.source} + {budget.batch.target} images"
-        cut = f" in {budget.accumulate} micro-batches" if budget.accumulate > 1 else ""
+        cut = f" in {budget.micro_batches} micro-batches" if budget.micro_batches > 1 else ""
         yield f"{name}: {dry_step(config, number, pretraining, measure)} ({images}{cut})"

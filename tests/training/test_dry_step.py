@@ -46,7 +46,7 @@ def test_micro_batches_need_less() -> None:
         return dry_step(config, 1).peak_bytes
 
     whole = peak("method.round.1.objective.joint_batch=false")
-    assert peak("method.round.1.objective.joint_batch=false", "profile.round.accumulate=2") < 0.8 * whole
+    assert peak("method.round.1.objective.joint_batch=false", "profile.micro_batch=2") < 0.8 * whole
     assert peak("method.round.1.objective.joint_batch=true") > 1.3 * whole
 
 

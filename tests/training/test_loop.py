@@ -150,13 +150,14 @@ def test_accumulated_micro_batches_are_the_whole_batch(name: str) -> None:
     """Where images do not influence each other (stored BatchNorm statistics) and every micro-batch holds as many
     labelled pixels, 1, 2 and 4 micro-batches take the same steps up to rounding. With live BatchNorm they cannot."""
     weights = []
-    for accumulate in (1, 2, 4):
+    for micro_batch, count in ((None, 1), (2, 2), (1, 4)):
         budget = toy.training(
             steps=3,
             batch=BatchSize(source=4, target=4),
-            accumulate=accumulate,
+            micro_batch=micro_batch,
             optimiser=OptimiserConfig(name="sgd", lr=0.05),
         )
+        assert budget.micro_batches == count
         model = toy.network()
         model.stored_statistics = True
         chosen = toy.objective(name, budget=budget, model=model)
@@ -168,10 +169,15 @@ def test_accumulated_micro_batches_are_the_whole_batch(name: str) -> None:
             torch.testing.assert_close(other[key], value, rtol=1e-4, atol=1e-5)
 
 
-def test_a_batch_that_cannot_be_cut_is_refused() -> None:
+@pytest.mark.parametrize(
+    ("source", "target", "micro_batch", "count"),
+    [(0, 6, 4, 2), (0, 6, 1, 6), (8, 0, 3, 4), (4, 6, 2, 2), (1, 1, 1, 1), (4, 4, 8, 1), (4, 4, None, 1)],
+)
+def test_a_batch_is_cut_into_equal_pieces(source: int, target: int, micro_batch: int | None, count: int) -> None:
+    """No more than ``micro_batch`` images of a domain, as far as equal pieces allow (of 4 and 6: two)."""
+    budget = toy.training(batch=BatchSize(source=source, target=target), micro_batch=micro_batch)
+    assert budget.micro_batches == count
     assert micro_slices(6, 3) == [slice(0, 2), slice(2, 4), slice(4, 6)]
-    with pytest.raises(UserError, match="accumulate"):
-        micro_slices(6, 4)
 
 
 def test_each_step_has_the_schedule_s_learning_rate() -> None:

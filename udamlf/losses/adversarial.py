@@ -24,12 +24,13 @@ _LOG_EPS = 1e-30  # makes p = 0 finite: 0 * log2(1e-30) = 0
 
 
 def least_squares(scores: Tensor, domain: float) -> Tensor:
-    """Mean of (d - domain)^2 (LSGAN; AdaptSegNet, IAST, HIAST)."""
-    return (scores - domain).square().mean()
+    """Mean of (d - domain)^2 in float32 (LSGAN; AdaptSegNet, IAST, HIAST)."""
+    return (scores.float() - domain).square().mean()
 
 
 def bce_with_logits(scores: Tensor, domain: float) -> Tensor:
-    """Mean binary cross-entropy of the logits d against ``domain`` (AdvEnt)."""
+    """Mean binary cross-entropy in float32 of the logits d against ``domain`` (AdvEnt)."""
+    scores = scores.float()
     return F.binary_cross_entropy_with_logits(scores, torch.full_like(scores, domain))
 
 

@@ -81,7 +81,7 @@ class Context:
         class_weights: float32 [C] from the source labels' frequencies, or None.
         source_class_pixels: int64 [images, C] pixels of each class in each source label; None when not counted.
         label_extras: arrays published with the pseudo-labels (prototypes, statistics, soft labels), by name.
-        teacher: builds a frozen network from the weights of the previous training (distillation), on demand.
+        teacher: builds the network that labelled the round (the previous training's), on demand.
     """
 
     model: SegmentationModel

@@ -32,7 +32,7 @@ class SelfTrainingParams(Strict):
     Attributes:
         pool: mean over all labelled pixels of both domains (CBST), or a separate mean per domain (``source_weight``
             and ``target_weight`` then weigh them).
-        source_weight: 0 leaves the source out; its images are then not even read (IAST).
+        source_weight: of the source's cross-entropy, where a batch holds source images (IAST's published ones do not).
         entropy: weight of the entropy of the ignored region.
         kl: weight of the KL to uniform of the labelled region.
         regulariser_scale: ``per_class`` divides both by the number of classes once more, as IAST's released code does

@@ -29,7 +29,7 @@ from udamlf.selection.entropy_ranking import EntropyRanking
 from udamlf.selection.quality import Quality
 from udamlf.stages import shards
 from udamlf.stages.ranking import publish_ranking
-from udamlf.stages.runner import Job
+from udamlf.stages.runner import Input, Job
 from udamlf.stages.source_prior import LIST as PRIOR_LIST
 from udamlf.stages.source_prior import source_prior
 from udamlf.stages.train import device, reestimate
@@ -91,7 +91,8 @@ def run(job: Job) -> None:
     new = _selectors(described.selector, data, job)
     given = {key: value.path for key, value in job.inputs.items() if key.startswith("shard")}
     selector = shards.merged(given, new, len(samples)) if given else new()
-    labeller = Labeller(_generator(job, data), config.labelling(job.round), dataset, samples, selector)
+    network = labelling_network(job, data, job.inputs["generator"])
+    labeller = Labeller(network, config.labelling(job.round), dataset, samples, selector)
     if "shard" in job.options:
         shards.check_mergeable(name, selector)
         shards.observe_shard(job.out, job.options["shard"], selector, len(samples), labeller.probabilities)
@@ -128,13 +129,17 @@ def run(job: Job) -> None:
         publish_ranking(job.out, selector, names, labeller.image, labeller.probabilities, config.space, data.kind)
 
 
-def _generator(job: Job, data: ScenarioData) -> SegmentationModel:
-    """The network that labels, on its device."""
+def labelling_network(job: Job, data: ScenarioData, given: Input) -> SegmentationModel:
+    """The network that labels the target for the job's round, on its device.
+
+    Args:
+        given: the previous training.
+    """
     config = job.config
     described = config.method.round_at(job.round)
     # The first round is labelled by the warm-up, which has no middle and no teacher.
     variant = described.generator if job.round > 1 else "last"
-    model = checkpoint.load(job.inputs["generator"].path / "checkpoint", config.space, variant)
+    model = checkpoint.load(given.path / "checkpoint", config.space, variant)
     model.to(device(), memory_format=torch.channels_last)  # type: ignore[call-overload]
     if "labelling" in described.reestimate_bn:
         reestimate(model, data.frames("target_train", config.profile.frames_hw, with_labels=False))

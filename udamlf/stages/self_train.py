@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from udamlf.data.lists import ScenarioData
 from udamlf.models import checkpoint
 from udamlf.models.base import SegmentationModel, build
 from udamlf.pseudo_labels import PseudoLabels
+from udamlf.stages.pseudo_label import labelling_network
 from udamlf.stages.runner import Job
 from udamlf.stages.train import train
 
@@ -17,8 +19,9 @@ def run(job: Job) -> None:
     start = job.inputs["start"].path / "checkpoint"
     backbone = config.backbone(job.round)
 
-    def previous() -> SegmentationModel:
-        return checkpoint.load(start, config.space)
+    def teacher() -> SegmentationModel:
+        """The network that labelled the round, labels or none."""
+        return labelling_network(job, ScenarioData(config), job.inputs["start"])
 
     pretrained = job.inputs.get("pretrain")
     given = start if described.start == "last" else pretrained.path / "checkpoint" if pretrained else None
@@ -31,4 +34,4 @@ def run(job: Job) -> None:
         model = build(backbone.name, config.space.num_classes, seed=config.seed, **backbone.params)
     published = job.inputs.get("labels")
     labels = PseudoLabels(published.path / "pseudo_labels", config.scenario.label_space) if published else None
-    train(job, described.objective, model, labels=labels, teacher=previous, reestimate_bn=described.reestimate_bn)
+    train(job, described.objective, model, labels=labels, teacher=teacher, reestimate_bn=described.reestimate_bn)

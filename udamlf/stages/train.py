@@ -81,7 +81,7 @@ def train(
         objective: what to minimise.
         labelled: list of the labelled images; a round with ``labelled: easy_target`` takes the easy split instead.
         labels: pseudo-labels of ``target_train``.
-        teacher: builds the frozen network of the previous training.
+        teacher: builds the frozen network that labelled the round.
         reestimate_bn: "before" and / or "after".
         pretraining: with that budget, and without any label.
     """
@@ -151,7 +151,7 @@ def _run(job: Job, objective: BaseObjective, domains: dict[str, Images]) -> dict
     kept: dict[str, dict[str, torch.Tensor]] = {}
     middle = job.work / "middle"
     half = max(trainer.steps // 2, 1)
-    keeps_middle = job.round > 0 and config.method.round_at(job.round).generator == "middle"
+    keeps_middle = config.keeps_middle(job.round)
 
     def on_step(done: int) -> None:
         # Kept on disk, so that a training killed after its middle still has it.

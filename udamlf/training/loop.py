@@ -46,9 +46,8 @@ def to_domain(host: HostDomain, model: SegmentationModel, device: torch.device, 
 
 
 def micro_slices(size: int, count: int) -> list[slice]:
-    """Cut a batch into ``count`` equal parts."""
-    if size % count:
-        raise UserError(f"batch of {size} in {count} accumulation steps", "a batch divisible by `accumulate`")
+    """Cut a batch into ``count`` equal parts, which divides it."""
+    assert size % count == 0
     return [slice(i * size // count, (i + 1) * size // count) for i in range(count)]
 
 
@@ -158,7 +157,7 @@ class Trainer:
         self._set_learning_rates(step)
         # Dropout draws from torch's global generator: seeding it by step makes it a function of (seed, step).
         torch.manual_seed(torch_seed(self.seed, "step", step))
-        count = self.training.accumulate
+        count = self.training.micro_batches
         parameters = {
             name: [p for group in optimiser.param_groups for p in group["params"]]
             for name, optimiser in self.optimisers.items()
