@@ -50,12 +50,13 @@ def test_cbst_follows_its_published_schedule(
         assert portion_at(described.source_portion, r) == pytest.approx(source.at(r))
         assert training.optimiser.lr == pytest.approx(round_lr(1e-4, r, 0.5**0.5), rel=1e-3)
         assert training.steps == math.floor(images * source.at(r) + 1e-6) + CITYSCAPES
+    assert config.training(0).steps == (46800 if scenario == "gta2city" else 50 * SYNTHIA // 16)
     assert config.training(1).loss_stride == 8 and config.training(1).augmentation.cbst_length == 2048
     assert described.source_policy == "cumulative"
     assert ("mining" in described.objective.params) == (method != "st")
 
 
-@pytest.mark.parametrize("method", ["crst_mrkld", "crst_lrent"])
+@pytest.mark.parametrize("method", ["crst_mrkld", "crst_mrent", "crst_lrent"])
 def test_crst_follows_its_published_schedule(method: str) -> None:
     """cbst.md 10: three trainings at a constant rate, portions from 0.20, fresh source picks, only the target mined."""
     config = paper(method)
@@ -68,6 +69,16 @@ def test_crst_follows_its_published_schedule(method: str) -> None:
     assert alphas == ((0.25, 0.25) if method == "crst_lrent" else (None, None))
 
 
+@pytest.mark.parametrize("method", ["crst_mrkld", "crst_mrent", "crst_lrent"])
+def test_crst_on_synthia_has_four_trainings(method: str) -> None:
+    """cbst.md 10: five rounds of which the last only evaluates, portions from 0.20, source from 0.02."""
+    config = resolve("syn2city", method, "paper")
+    source = config.method.round_at(1).source_portion
+    assert config.method.rounds == 4
+    for r in range(1, 5):
+        assert config.training(r).steps == math.floor(SYNTHIA * portion_at(source, r) + 1e-6) + CITYSCAPES
+
+
 @pytest.mark.parametrize("method", ["advent", "minent", "intrada"])
 def test_advent_stops_at_120000_of_250000_steps(method: str) -> None:
     """advent.md 5: poly over 250,000 steps, one image of each domain, backbone tensors visited as often as released."""
@@ -77,6 +88,7 @@ def test_advent_stops_at_120000_of_250000_steps(method: str) -> None:
         assert training.steps == 120000 and (training.batch.source, training.batch.target) == (1, 1)
         assert training.schedule.factor(60000, 120000) == pytest.approx((1 - 60000 / 250000) ** 0.9, rel=1e-5)
         assert (training.optimiser.lr, training.optimiser.visits) == (2.5e-4, "exact")
+    assert config.profile.frames_interpolation == "bicubic" and config.profile.evaluation.average == "logits"
     assert config.profile.model.params["multi_level"] is True
 
 

@@ -227,6 +227,7 @@ class Profile(Strict):
     extends: str | None = None
     model: Part
     frames_hw: tuple[Pixels, Pixels] | None = Field(None, description="training frames are decoded once at this size")
+    frames_interpolation: Literal["area", "bilinear", "bicubic", "lanczos"] = "area"
     warmup: Training
     round: Training
     labelling: EvalProtocol = EvalProtocol()
@@ -294,6 +295,11 @@ class Config(Strict):
         tree = {**self.profile.labelling.model_dump(), **own}
         return validated(EvalProtocol, tree, f"the labelling of round {round}")
 
+    @property
+    def frames(self) -> tuple[tuple[int, int] | None, str]:
+        """Size and interpolation of the frames a training reads."""
+        return self.profile.frames_hw, self.profile.frames_interpolation
+
     def keeps_middle(self, round: int) -> bool:
         """Whether the next round is labelled by the middle of this training, as IAST's are."""
         return round > 0 and self.method.round_at(round + 1).generator == "middle"
@@ -309,7 +315,7 @@ class Config(Strict):
         training = {
             "training": self.training(round).model_dump(),
             "backbone": self.backbone(round).model_dump(),
-            "frames_hw": self.profile.frames_hw,
+            "frames": self.frames,
             "precision": self.profile.precision,
             "deterministic": self.profile.deterministic,
         }
@@ -324,7 +330,7 @@ class Config(Strict):
                 "files": _digests_of_files(described.selector),
                 "generator": described.generator,
                 "backbone": training["backbone"],
-                "frames_hw": self.profile.frames_hw if "labelling" in described.reestimate_bn else None,
+                "frames": self.frames if "labelling" in described.reestimate_bn else None,
                 "labelling": self.labelling(round).model_dump(),
             }
         if stage == "pretrain":

@@ -42,6 +42,7 @@ def model() -> Small:
 PROTOCOLS = [
     EvalProtocol(),
     EvalProtocol(average="logits"),
+    EvalProtocol(average="network", flip=True),
     EvalProtocol(size_hw=(10, 14), interpolation="bilinear"),
     EvalProtocol(size_hw=(10, 14), interpolation="lanczos", flip=True),
     EvalProtocol(scales=(0.5, 1.0, (25, 30)), flip=True),

@@ -26,9 +26,12 @@ from udamlf.data.augment.randaugment import (
 from udamlf.data.augment.weak_view import resize_matrix, weak_features, weak_image, weak_label, weak_probabilities
 from udamlf.data.labels import IGNORE
 from udamlf.evaluation.confusion import confusion_matrix, iou, miou, pixel_accuracy
+from udamlf.evaluation.prediction import scores_of_inputs
+from udamlf.evaluation.protocol import EvalProtocol
 from udamlf.losses.basic import cross_entropy, entropy, kl_to_uniform
 from udamlf.losses.proda import distillation, reverse_cross_entropy, structure_consistency, symmetric_cross_entropy
-from udamlf.selection.soft_labels import confident_labels, mirror_average
+from udamlf.models.base import Output, SegmentationModel
+from udamlf.selection.soft_labels import confident_labels
 from udamlf.training.optimisers import VisitedSGD
 from udamlf.training.schedule import Schedule
 
@@ -184,13 +187,28 @@ def test_distillation(golden: Golden, form: Literal["released", "corrected"]) ->
     close(logits.grad, arrays[f"kd_{form}_grad"], atol=1e-8)
 
 
+class Recorded(SegmentationModel):
+    """Gives recorded logits, one batch after another."""
+
+    align_corners = True
+
+    def __init__(self, *outputs: torch.Tensor) -> None:
+        super().__init__(outputs[0].shape[1])
+        self.outputs, self.calls = outputs, 0
+
+    def forward(self, images: torch.Tensor) -> Output:
+        self.calls += 1
+        return Output(self.outputs[self.calls - 1])
+
+
 def test_hard_labels(golden: Golden) -> None:
     """11: mirror average, half-precision confidence, and the threshold compared in half precision."""
     with every_array(golden, "11_hard_pseudo_label") as (a, h):
         assert float(a["threshold"]) == h["threshold"] and a["size_hw"].tolist() == h["size_hw"]
-        probabilities = mirror_average(
-            a.tensor("logits"), a.tensor("logits_of_flipped_input"), tuple(h["size_hw"]), h["align_corners"]
-        )
+        protocol = EvalProtocol(flip=True, average="network", align_corners=h["align_corners"])
+        network = Recorded(a.tensor("logits"), a.tensor("logits_of_flipped_input"))
+        inputs = torch.zeros(len(network.outputs[0]), 3, 8, 8)
+        probabilities = scores_of_inputs(network, inputs, protocol, tuple(h["size_hw"]))
         for threshold, name in ((0.0, "label"), (h["threshold"], "label_thresholded")):
             labels, confidence = confident_labels(probabilities, threshold, half_precision=True)
             assert (file_ids(labels, h["ignore_label"]) == a[name]).mean() >= 0.9999

@@ -12,7 +12,6 @@ from udamlf.selection.soft_labels import (
     confident_labels,
     decode_soft_label,
     encode_soft_label,
-    mirror_average,
 )
 
 GRID, CLASSES = (129, 257), 19
@@ -45,16 +44,6 @@ def test_few_classes_and_certain_pixels(top: int) -> None:
     assert decoded.argmax(0).tolist() == [[0, 0]]
     if top >= 3:
         torch.testing.assert_close(decoded, probabilities, rtol=0, atol=1e-3)
-
-
-def test_mirror_average_of_a_symmetric_network_is_its_output() -> None:
-    """Logits of the mirrored image that are the mirrored logits change nothing; else the mean of both."""
-    logits = torch.randn(1, 3, 4, 5, generator=torch.Generator().manual_seed(0))
-    one = mirror_average(logits, logits.flip(3), (8, 10), False)
-    alone = torch.nn.functional.interpolate(torch.softmax(logits, 1), (8, 10), mode="bilinear", align_corners=False)
-    torch.testing.assert_close(one, alone)
-    uniform = mirror_average(logits, torch.zeros_like(logits), (8, 10), False)
-    torch.testing.assert_close(uniform, (alone + 1 / 3) / 2)
 
 
 def test_threshold_is_exclusive_and_exact() -> None:

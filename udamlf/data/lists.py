@@ -50,7 +50,8 @@ class ScenarioData:
         """Digest of a list's names and file sizes."""
         return listing_digest(self.samples(name))
 
-    def frames(self, name: str, size_hw: tuple[int, int] | None, with_labels: bool) -> FrameStore:
-        """Decoded frames of a list at ``size_hw`` (None = native)."""
-        samples = self.samples(name, with_labels)
-        return FrameStore(samples, self.dataset(name), self.config.space, size_hw, with_labels=with_labels)
+    def frames(self, name: str, with_labels: bool) -> FrameStore:
+        """Frames of a list, decoded as the configuration says."""
+        samples, (size_hw, rule) = self.samples(name, with_labels), self.config.frames
+        dataset, space = self.dataset(name), self.config.space
+        return FrameStore(samples, dataset, space, size_hw, with_labels=with_labels, interpolation=rule)

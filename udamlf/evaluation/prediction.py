@@ -38,6 +38,8 @@ def _scores(model: SegmentationModel, inputs: Tensor, output_hw: Size, protocol:
     logits = model(inputs).logits.float()
     if protocol.average == "logits":
         return model.upsample(logits, output_hw)
+    if protocol.average == "network":
+        return _interpolate(logits.softmax(1), output_hw, protocol.align_corners)
     probabilities = model.upsample(logits, (inputs.shape[-2], inputs.shape[-1])).softmax(1)
     return _interpolate(probabilities, output_hw, protocol.align_corners)
 

@@ -24,9 +24,10 @@ class EvalProtocol(BaseModel):
         description="how the image is resized: bilinear on the normalised tensor, or a rule of data/resize.py",
     )
     align_corners: bool = Field(default=True, description="of the bilinear resizing of input tensor and scores")
-    average: Literal["probabilities", "logits"] = Field(
+    average: Literal["probabilities", "network", "logits"] = Field(
         default="probabilities",
-        description="what is resized to the output and averaged: softmax at the input's size, or the logits themselves",
+        description="what is resized to the output and averaged: softmax at the input's size, softmax at the network's "
+        "own resolution (ProDA), or the logits themselves",
     )
 
     def sizes(self, native_hw: Size) -> list[Size]:

@@ -12,7 +12,6 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from udamlf.data.labels import IGNORE
@@ -59,24 +58,6 @@ class HardLabels(NamedTuple):
 
     labels: Tensor
     confidence: Tensor
-
-
-def mirror_average(logits: Tensor, mirrored_logits: Tensor, size_hw: tuple[int, int], align_corners: bool) -> Tensor:
-    """Probabilities of an image, averaged with those of its mirror image (ProDA, section 8).
-
-    Args:
-        logits: float [N,C,h,w] of the images.
-        mirrored_logits: float [N,C,h,w] of the mirrored images, still mirrored.
-        size_hw: output size; probabilities (not logits) are upsampled, bilinear.
-
-    Returns:
-        float32 [N,C,*size_hw].
-    """
-
-    def probabilities(values: Tensor) -> Tensor:
-        return F.interpolate(torch.softmax(values.float(), 1), size_hw, mode="bilinear", align_corners=align_corners)
-
-    return (probabilities(logits) + probabilities(mirrored_logits).flip(3)) / 2
 
 
 def confident_labels(probabilities: Tensor, threshold: float = 0.95, half_precision: bool = False) -> HardLabels:

@@ -111,7 +111,7 @@ def easy_and_hard(target: Images, labels: PseudoLabels | None) -> tuple[Images, 
     easy, hard = labels.extras["easy"], labels.extras["hard"]
     if len(easy) == 0:
         found = f"none of the {target.count} target images is in the easy split, so nothing has a label"
-        raise UserError(found, "at least one easy image", "--set method.round.selector.easy_share=0.67")
+        raise UserError(found, "at least one easy image", "--set method.round.selector.easy_share=1.0")
     return target.only(easy), target.only(hard) if len(hard) else None
 
 
@@ -127,12 +127,11 @@ def training_images(
     """
     described = config.method.round_at(round) if round else None
     splits_target = described is not None and described.labelled == "easy_target"
-    size = config.profile.frames_hw
     source = None
     if labelled and not splits_target:
-        source = labelled_images(data.frames(labelled, size, with_labels=True), labelled)
+        source = labelled_images(data.frames(labelled, with_labels=True), labelled)
         source = picked_source(source, described, round, config.seed) if described else source
-    frames = data.frames("target_train", size, with_labels=False) if with_target or splits_target else None
+    frames = data.frames("target_train", with_labels=False) if with_target or splits_target else None
     target = target_images(frames, labels, config.space.num_classes) if frames is not None else None
     if splits_target and target is not None:
         easy, hard = easy_and_hard(target, labels)
@@ -142,8 +141,7 @@ def training_images(
 
 def pretraining_images(config: Config, data: ScenarioData) -> tuple[Images, Images]:
     """Images of both domains for a self-supervised training, whose label files are not even opened."""
-    size = config.profile.frames_hw
     source, target = (
-        unlabelled_images(data.frames(name, size, with_labels=False), name) for name in ("source_train", "target_train")
+        unlabelled_images(data.frames(name, with_labels=False), name) for name in ("source_train", "target_train")
     )
     return source, target

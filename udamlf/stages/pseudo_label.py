@@ -142,7 +142,7 @@ def labelling_network(job: Job, data: ScenarioData, given: Input) -> Segmentatio
     model = checkpoint.load(given.path / "checkpoint", config.space, variant)
     model.to(device(), memory_format=torch.channels_last)  # type: ignore[call-overload]
     if "labelling" in described.reestimate_bn:
-        reestimate(model, data.frames("target_train", config.profile.frames_hw, with_labels=False))
+        reestimate(model, data.frames("target_train", with_labels=False))
     return model
 
 
