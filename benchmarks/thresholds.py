@@ -3,9 +3,10 @@
     python benchmarks/thresholds.py                                            a small list, compared with the sort
     python benchmarks/thresholds.py --frames 2975 --height 1024 --width 2048 --no-direct     all of Cityscapes train
 
-Simulated top-1 confidences are streamed through ``class_balanced`` and ``global``. Every way runs in a process of its
-own; its memory is the peak above what the process held before the first frame. The exact way must equal the sort, the
-one-pass way must lie at most 2**-15 below it.
+Simulated top-1 confidences are streamed through ``class_balanced`` and ``global``; with --prior also whole score maps
+through CBST-SP (``class_balanced`` with a spatial prior of 1/8 of the frame), observed and labelled. Every way runs in
+a process of its own; its memory is the peak above what it held before the first frame. The exact way must equal the
+sort, the one-pass way must lie at most 2**-15 below it.
 """
 
 from __future__ import annotations
@@ -46,13 +47,17 @@ def _memory_mb() -> float:
     return pages * resource.getpagesize() / 2**20
 
 
+def simulated_space(args: argparse.Namespace) -> LabelSpace:
+    """Classes without names."""
+    classes = tuple(map(str, range(args.classes)))
+    return LabelSpace("simulated", classes, ((0, 0, 0),) * args.classes, {"all": classes})
+
+
 def streamed(name: str, exact: bool, args: argparse.Namespace) -> Outcome:
     """Thresholds float64 [C], kept share of the first frame, seconds inside the selector, peak memory in MiB."""
     torch.set_num_threads(1)
     start = _memory_mb()
-    classes = tuple(map(str, range(args.classes)))
-    space = LabelSpace("simulated", classes, ((0, 0, 0),) * args.classes, {"all": classes})
-    selector = build(name, {"portion": args.portion, "exact": exact}, space, round=1)
+    selector = build(name, {"portion": args.portion, "exact": exact}, simulated_space(args), round=1)
     assert isinstance(selector, ClassBalanced)
     spent = 0.0
     for _ in range(selector.passes):
@@ -68,6 +73,27 @@ def streamed(name: str, exact: bool, args: argparse.Namespace) -> Outcome:
     kept = keep_above(*(t.numpy() for t in frame(0, args)), thresholds)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10
     return {"thresholds": thresholds, "kept": (kept < args.classes).mean(), "s": spent, "mb": peak - start}
+
+
+def with_prior(args: argparse.Namespace) -> Outcome:
+    """CBST-SP's thresholds, kept share, seconds and peak memory. The score map, the network's, is made before."""
+    torch.set_num_threads(1)
+    generator = rng(args.seed, "prior benchmark")
+    scores = torch.from_numpy(generator.random((args.classes, args.height, args.width), dtype=np.float32))
+    scores /= scores.sum(0)
+    prior = generator.random((args.classes, args.height // 8, args.width // 8)).astype(np.float32)
+    start = max(_memory_mb(), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10)
+    selector = build("class_balanced", {"portion": args.portion, "prior": "source"}, simulated_space(args), round=1)
+    selector.set_prior(prior)
+    begin = time.perf_counter()
+    for index in range(min(args.frames, 4)):  # memory does not depend on how many
+        selector.observe(scores, index)
+    selector.end_pass()
+    (label,) = selector.assign([scores], [0])
+    spent = time.perf_counter() - begin
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10
+    kept = (label < args.classes).mean()
+    return {"thresholds": selector.thresholds(), "kept": kept, "s": spent, "mb": peak - start}
 
 
 def sorted_directly(name: str, args: argparse.Namespace) -> Outcome:
@@ -104,9 +130,14 @@ def main() -> None:
         parser.add_argument(f"--{option}", type=int, default=default)
     parser.add_argument("--portion", type=float, default=0.2)
     parser.add_argument("--no-direct", action="store_true", help="leave the sort out; it keeps every confidence")
+    parser.add_argument("--prior", action="store_true", help="measure CBST-SP too; needs a whole score map")
     parser.add_argument("--no-exact", action="store_true", help="leave the two-pass way out")
     args = parser.parse_args()
     context = multiprocessing.get_context("spawn")
+    if args.prior:
+        with context.Pool(1) as pool:
+            found = pool.apply(with_prior, (args,))
+        print(f"class_balanced with a prior: {found['mb']:.0f} MiB, {found['s']:.2f} s, kept {found['kept']:.4f}")
     print(f"{args.frames} frames of {args.height}x{args.width}, {args.classes} classes, portion {args.portion}")
     for name in ("class_balanced", "global"):
         ways = {"one pass": (streamed, (name, False, args))}

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from tests.selection.helpers import label_maps, probabilities, space
 from udamlf.data.labels import IGNORE
 from udamlf.errors import UserError
+from udamlf.seeding import rng
 from udamlf.selection.base import build, top1
 from udamlf.selection.class_balanced import ClassBalanced, every_nth_of_each_class
 from udamlf.selection.spatial_prior import save_prior
@@ -172,6 +173,48 @@ def test_a_class_with_an_all_zero_prior_is_never_selected() -> None:
 def test_a_prior_of_zeros_only_selects_nothing() -> None:
     for label in with_prior(np.zeros((5, 12, 16), np.float32), probabilities(9), portion=1.0).values():
         assert (label == IGNORE).all()
+
+
+def test_where_the_source_shows_nothing_no_class_is_predicted_and_none_grows() -> None:
+    """Pixels without any prior are not counted as the first class, whose threshold would then win everything."""
+    prior = np.full((5, 12, 16), 1 / 192, np.float32)
+    prior[:, :6] = 0
+    scores = probabilities(12)
+    chosen = selector(prior="source", portion=1.0)
+    chosen.set_prior(prior)
+    maps = label_maps(chosen, scores)
+    below = label_maps(selector(portion=1.0), scores[:, :, 6:])
+    assert int(chosen.class_sizes().sum()) == len(scores) * 6 * 16
+    for index, label in maps.items():
+        assert (label[:6] == IGNORE).all()
+        np.testing.assert_array_equal(label[6:], below[index])
+
+
+def test_bands_of_a_weighted_map_give_the_labels_of_the_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However few rows a band has."""
+    prior, scores = rng(0, "prior").random((5, 3, 4)).astype(np.float32), probabilities(13)
+    whole = with_prior(prior, scores)
+    monkeypatch.setattr("udamlf.selection.class_balanced.BAND_PIXELS", 1)
+    banded = with_prior(prior, scores)
+    assert all(np.array_equal(whole[i], banded[i]) for i in whole)
+
+
+@pytest.mark.parametrize("prior", [False, True])
+def test_the_one_pass_threshold_on_half_precision_and_on_weighted_scores(prior: bool) -> None:
+    """Exact on float16 confidences; with a prior at most 2**-13 below the exact value."""
+    scores = probabilities(14).half().float()
+    found = []
+    for exact in (False, True):
+        chosen = selector(exact=exact, **({"prior": "source"} if prior else {}))
+        if prior:
+            chosen.set_prior(rng(1, "prior").random((5, 12, 16)).astype(np.float32))
+        label_maps(chosen, scores)
+        found.append(chosen.thresholds())
+    one_pass, exact_ones = found
+    if prior:
+        assert (one_pass <= exact_ones).all() and (one_pass > exact_ones * (1 - 2.0**-13)).all()
+    else:
+        np.testing.assert_array_equal(one_pass, exact_ones)
 
 
 def test_a_coarse_prior_is_brought_to_the_size_of_the_scores() -> None:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
 from udamlf.data.labels import IGNORE
 from udamlf.errors import UserError
 from udamlf.seeding import rng
-from udamlf.selection.spatial_prior import PriorCounts, load_prior, normalised, resized, save_prior
+from udamlf.selection.spatial_prior import FittedPrior, PriorCounts, load_prior, normalised, save_prior
 
 
 def labels(count: int) -> list[np.ndarray]:
@@ -60,10 +61,23 @@ def test_smoothing_keeps_a_constant_and_spreads_a_point() -> None:
 def test_resizing_keeps_a_density() -> None:
     waves = np.sin(np.arange(8)[:, None] / 3) + np.cos(np.arange(16) / 4)
     prior = normalised(np.stack([waves + 3, 4 - waves]))
-    larger = resized(prior, (32, 64))
+    larger = FittedPrior(prior, (32, 64)).rows(0, 32).numpy()
     np.testing.assert_allclose(larger.sum((1, 2)), 1, rtol=1e-5)
     np.testing.assert_allclose(larger.reshape(2, 8, 4, 16, 4).sum((2, 4)), prior, rtol=0.05)
-    assert resized(prior, (8, 16)) is prior
+    np.testing.assert_array_equal(FittedPrior(prior, (8, 16)).rows(0, 8).numpy(), prior)
+
+
+@pytest.mark.parametrize("size_hw", [(32, 64), (37, 50), (5, 9), (8, 64), (30, 16)])
+def test_bands_of_a_resized_prior_are_opencv_s_bilinear_resize(size_hw: tuple[int, int]) -> None:
+    """Any band, larger and smaller sizes, one side unchanged; a class never seen stays 0."""
+    prior = normalised(rng(2, "prior").random((3, 8, 16)))
+    prior[1] = 0
+    whole = np.stack([cv2.resize(p, size_hw[::-1], interpolation=cv2.INTER_LINEAR) for p in prior])
+    expected = normalised(whole)
+    fitted = FittedPrior(prior, size_hw)
+    bands = np.concatenate([fitted.rows(y, min(y + 3, size_hw[0])).numpy() for y in range(0, size_hw[0], 3)], 1)
+    np.testing.assert_allclose(bands, expected, rtol=1e-4, atol=1e-7)
+    assert not bands[1].any()
 
 
 def test_npy_and_mat_files_round_trip(tmp_path: Path) -> None:

@@ -13,10 +13,11 @@ from tests.in_process import InProcess, small
 from udamlf.config import Config
 from udamlf.data.labels import IGNORE
 from udamlf.data.miniature import Frames, generate
+from udamlf.errors import UserError
 from udamlf.models import checkpoint
 from udamlf.pseudo_labels import PseudoLabels
 
-METHODS = ("st", "cbst", "cbst_sp", "iast", "hiast", "proda", "ema_mix")
+METHODS = ("st", "cbst", "cbst_sp", "crst_lrent", "crst_mrkld", "crst_mrent", "iast", "hiast", "proda", "ema_mix")
 # What each selector is told for it to keep no pixel at all.
 NOTHING_KEPT = {"st": "portion=0.0", "cbst": "portion=0.0", "iast": "alpha=0.0", "hiast": "alpha=0.0"}
 
@@ -53,6 +54,13 @@ def test_one_target_image(method: str, lonely: InProcess, lonely_world: Path) ->
     """It is labelled and trained on; HIAST finds donors of the classes it shows, if any."""
     labels = finished(lonely, small(method, lonely_world, rounds=1))
     assert labels is None or len(labels.names) == 1
+
+
+def test_intrada_s_one_image_is_easy_or_nothing_is(lonely: InProcess, lonely_world: Path) -> None:
+    """0.67 of one image is none: the message names a share that works, and it does."""
+    with pytest.raises(UserError, match=r"easy_share=1\.0"):
+        finished(lonely, small("intrada", lonely_world))
+    finished(lonely, small("intrada", lonely_world, "method.round.selector.easy_share=1.0"))
 
 
 @pytest.mark.parametrize("method", NOTHING_KEPT)

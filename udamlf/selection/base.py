@@ -30,7 +30,7 @@ from udamlf.models.base import Output
 from udamlf.trees import refused_parameter
 
 State = dict[str, np.ndarray]
-_SLICE_PIXELS = 1 << 17  # 19 classes of float32: 10 MB, whatever the size of the frame
+BAND_PIXELS = 1 << 17  # 19 classes of float32: 10 MB, whatever the size of the frame
 
 
 class Selector:
@@ -131,8 +131,8 @@ class Selector:
 
 def slices(pixels: int) -> Iterator[slice]:
     """Slices that cover ``pixels``, so that temporary arrays stay small."""
-    for start in range(0, pixels, _SLICE_PIXELS):
-        yield slice(start, min(start + _SLICE_PIXELS, pixels))
+    for start in range(0, pixels, BAND_PIXELS):
+        yield slice(start, min(start + BAND_PIXELS, pixels))
 
 
 def top1(scores: Tensor) -> tuple[Tensor, Tensor]:

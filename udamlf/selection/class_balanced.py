@@ -10,7 +10,7 @@ kept portion is never smaller than asked for. ``exact`` spends another pass on t
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, ClassVar
 
@@ -22,11 +22,11 @@ from torch import Tensor
 from udamlf.config import Strict
 from udamlf.data.labels import IGNORE, LabelSpace
 from udamlf.errors import UserError
-from udamlf.selection.base import Selector, State, slices, top1
+from udamlf.selection.base import BAND_PIXELS, Selector, State, slices, top1
 from udamlf.selection.crst import entropy_regularised
 from udamlf.selection.histogram import Histogram, Refinement, float32_code
 from udamlf.selection.schedule import Portion, portion_at
-from udamlf.selection.spatial_prior import check_prior_file, load_prior, resized
+from udamlf.selection.spatial_prior import FittedPrior, check_prior_file, load_prior
 
 # 19 classes: 45 MB; a probability is at least 1/C > 2**-8, and bicubic upsampling overshoots 1 a little.
 PROBABILITY = float32_code(mantissa_bits=15, low_exponent=-8, high_exponent=1)
@@ -86,7 +86,7 @@ class ClassBalanced(Selector):
         if params.prior is not None and params.prior != FROM_SOURCE:
             _absolute(Path(params.prior))
         self._given_prior: np.ndarray | None = None
-        self._prior: Tensor | None = None  # at the size of the latest score maps
+        self._prior: FittedPrior | None = None  # at the size of the latest score maps
         self.histogram = Histogram(space.num_classes, WEIGHTED if params.prior else PROBABILITY)
         self.refinement: Refinement | None = None
         self._divisors: Tensor | None = None  # of the counts as they are; None when these have changed
@@ -111,29 +111,45 @@ class ClassBalanced(Selector):
             raise UserError(f"a spatial prior of shape {prior.shape}", f"[{self.space.num_classes}, height, width]")
         self._given_prior, self._prior = prior, None
 
-    def _prior_for(self, scores: Tensor) -> Tensor:
+    def _prior_for(self, scores: Tensor) -> FittedPrior:
         if self._given_prior is None:
             if self.needs_source_prior:
                 raise UserError("the spatial prior was not set", "set_prior before the first image")
             self.set_prior(load_prior(Path(str(self.params.prior)), self.space.num_classes))
         assert self._given_prior is not None
-        if self._prior is None or self._prior.shape != scores.shape:
-            fitted = resized(self._given_prior, (scores.shape[1], scores.shape[2]))
-            self._prior = torch.from_numpy(np.ascontiguousarray(fitted, np.float32)).to(scores.device)
+        size = (scores.shape[1], scores.shape[2])
+        if self._prior is None or self._prior.size_hw != size:
+            self._prior = FittedPrior(self._given_prior, size, scores.device)
         return self._prior
 
-    def weighted(self, scores: Tensor) -> Tensor:
-        """Scores float32 [C, H, W] times the spatial prior, if there is one."""
-        return scores if self.params.prior is None else scores * self._prior_for(scores)
+    def weighted(self, scores: Tensor) -> Iterator[tuple[slice, Tensor]]:
+        """Scores float32 [C, H, W] times the spatial prior, in bands: rows, and the band; without a prior all rows and
+        the scores themselves."""
+        if self.params.prior is None:
+            yield slice(None), scores
+            return
+        prior, (_, height, width) = self._prior_for(scores), scores.shape
+        rows = max(BAND_PIXELS // width, 1)
+        for start in range(0, height, rows):
+            stop = min(start + rows, height)
+            yield slice(start, stop), scores[:, start:stop] * prior.rows(start, stop)
 
     def observe(self, scores: Tensor, index: int) -> None:
-        self.observe_top1(*top1(self.weighted(scores)))
+        # Made before the bands: small results between them would keep freed bands from being used again.
+        confidence = torch.empty(scores.shape[1:], device=scores.device)
+        label = torch.empty(scores.shape[1:], dtype=torch.uint8, device=scores.device)
+        for rows, band in self.weighted(scores):
+            confidence[rows], label[rows] = top1(band)
+        self.observe_top1(confidence, label)
 
     def observe_top1(self, confidence: Tensor, label: Tensor) -> None:
         """Take in the confidence float32 and the class uint8 of every pixel of one image, [H, W] each."""
         self._divisors = None
         counts: Histogram | Refinement = self.refinement or self.histogram
         confidence, label = confidence.flatten(), label.flatten()
+        if self.params.prior is not None:  # where the source shows no class at all, no class is predicted
+            predicted = confidence > 0
+            confidence, label = confidence[predicted], label[predicted]
         if self.params.subsample > 1:
             chosen = every_nth_of_each_class(label, self.params.subsample)
             confidence, label = confidence[chosen], label[chosen]
@@ -209,7 +225,14 @@ class ClassBalanced(Selector):
         if self._divisors is None:
             self._divisors = torch.from_numpy(self.divisors())
         t = self._divisors
-        return [label_by_ratio(self.weighted(s), t.to(s.device), self.params.soft_alpha) for s in scores]
+
+        def label(given: Tensor) -> np.ndarray:
+            result = np.empty(given.shape[1:], np.uint8)
+            for rows, band in self.weighted(given):
+                result[rows] = label_by_ratio(band, t.to(band.device), self.params.soft_alpha)
+            return result
+
+        return [label(given) for given in scores]
 
     def extras(self) -> State:
         return {**super().extras(), "class_sizes": self.class_sizes()}
