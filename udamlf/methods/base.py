@@ -82,6 +82,7 @@ class Context:
         source_class_pixels: int64 [images, C] pixels of each class in each source label; None when not counted.
         label_extras: arrays published with the pseudo-labels (prototypes, statistics, soft labels), by name.
         teacher: builds the network that labelled the round (the previous training's), on demand.
+        initial: builds the network with its pretrained weights, where the backbone names any (feature distance).
     """
 
     model: SegmentationModel
@@ -94,6 +95,7 @@ class Context:
     source_class_pixels: np.ndarray | None = None
     label_extras: Mapping[str, np.ndarray] = field(default_factory=dict)
     teacher: Callable[[], SegmentationModel] | None = None
+    initial: Callable[[], SegmentationModel] | None = None
 
 
 class BaseObjective(SampleHooks):

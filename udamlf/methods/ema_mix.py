@@ -20,11 +20,16 @@ from udamlf.data.augment.photometric import jitter
 from udamlf.data.augment.rare_class import RareClassSampler, shows_class
 from udamlf.data.labels import IGNORE
 from udamlf.data.view import View
+from udamlf.errors import UserError
 from udamlf.losses.basic import cross_entropy, entropy
+from udamlf.losses.feature_distance import class_mask, downscale_labels, feature_distance
 from udamlf.losses.mixed import mixed_cross_entropy
-from udamlf.methods.base import BaseObjective, Batch, Context, Losses
+from udamlf.methods.base import BaseObjective, Batch, Context, Domain, Losses
+from udamlf.models.base import Output
 from udamlf.models.ema import ema_update, make_teacher, ramped_decay
 from udamlf.selection.quality import Quality
+
+THINGS = ("traffic_light", "traffic_sign", "person", "rider", "car", "truck", "bus", "train", "motorcycle", "bicycle")
 
 
 class EmaMixParams(Strict):
@@ -46,6 +51,9 @@ class EmaMixParams(Strict):
         rare_class_temperature: temperature of rare-class sampling of source images; None samples uniformly.
         rare_class_min_pixels: pixels of the drawn class an image, and half of it a crop, must show.
         mixed_class_weights: class weights, taken from the source labels, also in the mixed loss.
+        feature_distance: weight of DAFormer's distance to the pretrained network's features on thing classes of the
+            source (0.005 there); needs a backbone with ``weights``.
+        feature_share: share of a feature's cell that a class must fill to count.
     """
 
     decay: float = Field(0.999, ge=0, lt=1)
@@ -62,6 +70,8 @@ class EmaMixParams(Strict):
     rare_class_temperature: float | None = Field(None, gt=0)
     rare_class_min_pixels: int = Field(3000, ge=0)
     mixed_class_weights: bool = False
+    feature_distance: float = Field(0.0, ge=0)
+    feature_share: float = Field(0.75, ge=0, le=1)
 
 
 class Objective(BaseObjective):
@@ -82,10 +92,13 @@ class Objective(BaseObjective):
             pixels = context.source_class_pixels
             self.sampler = RareClassSampler(pixels, params.rare_class_temperature, params.rare_class_min_pixels)
         self.quality = Quality(context.space.num_classes, context.device)
+        self.reference: Reference | None = Reference(context) if params.feature_distance else None
 
     @property
     def weights(self) -> dict[str, float]:
-        return {"mixed_ce": self.params.mixed_weight, "mixed_entropy": self.params.entropy}
+        p: EmaMixParams = self.params
+        distance = p.feature_distance
+        return {"mixed_ce": p.mixed_weight, "mixed_entropy": p.entropy, "source_feature_distance": distance}
 
     def modules(self) -> dict[str, nn.Module]:
         return {"teacher": self.teacher}
@@ -151,9 +164,43 @@ class Objective(BaseObjective):
             "source_ce": cross_entropy(logits, source_labels, self.context.class_weights),
             "mixed_ce": mixed_cross_entropy(mixed_logits, mixed_labels, self.maps_at_loss_resolution(weights)),
         }
+        if self.reference is not None:
+            named["source_feature_distance"] = self.reference.distance(on_source, source, p.feature_share)
         if p.entropy:
             named["mixed_entropy"] = entropy(mixed_logits, self.maps_at_loss_resolution(~masks & ~online.confident))
         return {"model": named}
 
     def after_step(self, step: int) -> None:
         ema_update(self.teacher, self.model, ramped_decay(step + 1, self.params.decay), self.params.buffers)
+
+
+class Reference(nn.Module):
+    """The frozen pretrained network whose features of thing classes are kept (DAFormer; online-ema.md 4).
+
+    Raises:
+        UserError: the backbone has no pretrained weights, or gives no features.
+    """
+
+    def __init__(self, context: Context) -> None:
+        super().__init__()
+        if context.initial is None:
+            hint = "--set profile.model.weights=imagenet, or --set method.round.objective.feature_distance=0"
+            raise UserError("feature_distance without pretrained weights", "a backbone with `weights`", hint)
+        # Not among the objective's modules: it is the same in every training and need not be saved with each.
+        self.network = context.initial().to(context.device).eval().requires_grad_(False)
+        self.classes = [i for i, name in enumerate(context.space.classes) if name in THINGS]
+        self.count = context.space.num_classes
+
+    def distance(self, output: Output, source: Domain, share: float) -> Tensor:
+        """Mean distance of the source's features over the cells that a thing class fills."""
+        with torch.no_grad():
+            expected = self.network(source.images).features
+        found = output.features
+        if found is None or expected is None:
+            raise UserError("feature_distance with a network without features", "deeplabv2 or proda_deeplab")
+        scale = -(-source.labels.shape[-1] // found.shape[-1])
+        height, width = (size // scale for size in source.labels.shape[-2:])
+        labels = downscale_labels(source.labels[:, : height * scale, : width * scale], scale, self.count, share)
+        height, width = min(height, found.shape[-2]), min(width, found.shape[-1])
+        mask = class_mask(labels[:, :height, :width], self.classes)
+        return feature_distance(found[..., :height, :width].float(), expected[..., :height, :width].float(), mask)

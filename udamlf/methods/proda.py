@@ -253,7 +253,8 @@ class Objective(StrongViewObjective):
         if p.teacher_view == "crop":
             classes = classes.masked_fill(~inside, IGNORE)
         align = self.model.align_corners
-        self.means.append(class_means(features, classes, self.context.space.num_classes, align))
+        with torch.autocast(images.device.type, enabled=False):  # its products would round what prototypes are made of
+            self.means.append(class_means(features, classes, self.context.space.num_classes, align))
         distances = self.prototypes.distances(self._in_weak_view(features, target, weak_features))
         rectified = rectify(self.soft_labels(target), prototype_weights(distances, p.distance_scale))
         labels = rectified_labels(rectified, p.threshold).masked_fill(~inside, IGNORE)
@@ -273,10 +274,11 @@ class Objective(StrongViewObjective):
         return self._in_weak_view(probabilities, target, weak_probabilities)
 
     def _in_weak_view(self, maps: Tensor, target: Domain, released: Callable[..., Tensor]) -> Tensor:
-        """Maps [N, K, h, w] of the images that the teacher saw on the grid of the weak crops."""
-        if self.params.teacher_view == "full":
-            return self._cut(maps, target, released)
-        return self.model.upsample(maps, self.grid(target.images.shape))
+        """Maps [N, K, h, w] of the images that the teacher saw on the grid of the weak crops, in full precision."""
+        with torch.autocast(maps.device.type, enabled=False):
+            if self.params.teacher_view == "full":
+                return self._cut(maps, target, released)
+            return self.model.upsample(maps, self.grid(target.images.shape))
 
     def _cut(self, maps: Tensor, target: Domain, released: Callable[..., Tensor]) -> Tensor:
         """Maps [N, K, h, w] of whole frames on the grid of the crops; ``released`` cuts ProDA's own weak views."""

@@ -14,6 +14,7 @@ from udamlf.data.lists import ScenarioData
 from udamlf.methods.base import BaseObjective, Context, build, counts_source_pixels
 from udamlf.models import checkpoint
 from udamlf.models.base import SegmentationModel, freeze_batchnorm_affine, reestimate_batchnorm
+from udamlf.models.base import build as build_network
 from udamlf.pseudo_labels import PseudoLabels
 from udamlf.seeding import torch_seed
 from udamlf.stages.domains import Images, pretraining_images, training_images
@@ -105,6 +106,11 @@ def train(
     counts = source is not None and (weighted or counts_source_pixels(objective))
     pixels = source.class_pixels(config.space.num_classes) if source is not None and counts else None
     weights = sqrt_median_frequency(pixels) if pixels is not None and weighted else None
+    backbone = config.backbone(job.round)
+
+    def initial() -> SegmentationModel:
+        return build_network(backbone.name, config.space.num_classes, seed=config.seed, **backbone.params)
+
     context = Context(
         model=model,
         space=config.space,
@@ -116,6 +122,7 @@ def train(
         source_class_pixels=pixels,
         label_extras=labels.extras if labels else {},
         teacher=teacher,
+        initial=initial if backbone.params.get("weights") else None,
     )
     domains = {name: images for name, images in (("source", source), ("target", target)) if images is not None}
     for name, images in domains.items():

@@ -191,6 +191,7 @@ def trainer_on_noise(
         device=device,
         label_extras=extras,
         teacher=lambda: network(config.backbone(round - 1)).eval(),
+        initial=lambda: network(config.backbone(round)).eval(),
     )
     chosen = build(objective, context)
     if fake is not None:
