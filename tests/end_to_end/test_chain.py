@@ -86,7 +86,7 @@ def test_the_second_call_starts_no_stage(place: Place, table: str) -> None:
 
 def test_mlflow_run_makes_its_own_run_the_chains_parent_and_reuses_everything(place: Place, table: str) -> None:
     stages = len(place.runs(stage="evaluate"))
-    done = place.call(*place.mlflow_run("self_train", scenario="syn2city", rounds="1"))
+    done = place.call(*place.mlflow_run("self_train", scenario="syn2city", method="st", rounds="1"))
     assert done.returncode == 0, done.stderr
     assert "mIoU 16" in done.stdout
     adopted = next(run for run in place.runs(stage="chain", method="st") if "scenario" in run.data.params)

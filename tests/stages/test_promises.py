@@ -145,7 +145,7 @@ def test_a_class_that_never_appears(chains: InProcess, tiny_world: Path) -> None
     """Classes without a pixel in the source labels, and classes that the network never predicts, are no threshold, no
     metric, no loss; precondition: the tiny world has both."""
     config = two_rounds("cbst", tiny_world)
-    frames = ScenarioData(config).frames("source_train", config.profile.frames_hw, with_labels=True)
+    frames = ScenarioData(config).frames("source_train", with_labels=True)
     in_source = {int(v) for i in range(len(frames)) for v in np.unique(frames.label(i))}
     assert set(range(config.space.num_classes)) - in_source
     labels = chains.run(config, evaluate=False)["pseudo_label 1"]

@@ -34,7 +34,7 @@ def test_the_published_soft_labels_are_the_network_s_own(chains: InProcess, tiny
     data = ScenarioData(config)
     selector = build("soft", {}, config.space, 1)
     for index, sample in enumerate(data.samples("target_train")):
-        image = data.frames("target_train", (64, 128), with_labels=False).image(index)
+        image = data.frames("target_train", with_labels=False).image(index)
         with evaluating(model):
             output = model(model.normalise(torch.from_numpy(image[None])))
         selector.observe_network(output, index)
