@@ -339,7 +339,7 @@ def test_a_run_without_a_profile_takes_the_scenarios() -> None:
 
 
 def test_a_profile_that_extends_another_takes_the_methods_values_of_it() -> None:
-    camvid, miniature = resolve("day2dusk", "st"), resolve("gta2city", "st")
+    camvid, miniature = resolve("day2dusk", "iast"), resolve("gta2city", "iast")
     assert camvid.method == miniature.method
     assert camvid.profile.round.batch == miniature.profile.round.batch
     assert camvid.profile.round.steps != miniature.profile.round.steps

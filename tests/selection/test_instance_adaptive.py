@@ -160,3 +160,23 @@ def test_an_image_of_ignored_pixels_only_is_recorded_without_a_count() -> None:
     (label,) = chosen.assign([flat], [0])
     assert (label == IGNORE).all()
     assert chosen.extras()["class_pixels"].tolist() == [[0, 0, 0, 0, 0]]
+
+
+def test_the_papers_order_statistic_and_comparison_are_options() -> None:
+    """``top_k`` is an element of the descending half-precision confidences; ``strict`` leaves out the threshold."""
+    draw = rng(3, "paper rules")
+    confidence = draw.random((20, 30)).astype(np.float32)
+    label = draw.integers(0, 3, confidence.shape).astype(np.uint8)
+    theta, alpha, gamma = np.array([0.9, 0.5, 0.7, 0.6]), 0.4, 2.0
+    found = step(theta, [confidence], [label], alpha, 0.9, gamma, rule="top_k").quantiles
+    for c in range(3):
+        descending = np.sort(confidence[label == c].astype(np.float16))[::-1]
+        assert found[c] == descending[int(len(descending) * alpha * theta[c] ** gamma)]
+    assert found[3] == np.float32(0.6), "a class without a pixel stays where it is"
+
+    kept = []
+    for strict in (False, True):
+        chosen = selector(alpha=0.0, beta=1.0, initial=0.75, strict=strict)
+        (labels,) = chosen.assign_top1([np.array([[0.75, 0.7500001]], np.float32)], [np.zeros((1, 2), np.uint8)], [0])
+        kept.append(labels.tolist())
+    assert kept == [[[0, 0]], [[IGNORE, 0]]]

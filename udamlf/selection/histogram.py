@@ -70,6 +70,19 @@ def _descending_rank(counts: np.ndarray, k: int) -> tuple[int, int]:
     return len(counts) - 1 - position, int(above[position] - counts[::-1][position])
 
 
+def kth_largest(counts: np.ndarray, code: Code, k: np.ndarray) -> np.ndarray:
+    """Lower edge of the bin of each row's k-th largest value, float64 [rows]; nan unless 1 <= k <= values.
+
+    Args:
+        counts: int64 [rows, bins].
+        k: int [rows].
+    """
+    result = np.full(len(counts), np.nan)
+    for row in np.flatnonzero((k >= 1) & (k <= counts.sum(1))):
+        result[row] = code.edge(np.array([_descending_rank(counts[row], int(k[row]))[0]]))[0]
+    return result
+
+
 class Histogram:
     """Counts int64 [rows, bins]; one row per class.
 
@@ -107,11 +120,7 @@ class Histogram:
 
     def kth_largest(self, k: np.ndarray) -> np.ndarray:
         """Lower edge of the bin of each row's k-th largest value, float64 [rows]; nan unless 1 <= k <= values."""
-        counts = self.counts.cpu().numpy()
-        result = np.full(len(counts), np.nan)
-        for row in np.flatnonzero((k >= 1) & (k <= counts.sum(1))):
-            result[row] = self.code.edge(np.array([_descending_rank(counts[row], int(k[row]))[0]]))[0]
-        return result
+        return kth_largest(self.counts.cpu().numpy(), self.code, k)
 
 
 class Refinement:

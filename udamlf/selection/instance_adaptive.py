@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import reduce
-from typing import ClassVar, NamedTuple
+from typing import ClassVar, Literal, NamedTuple
 
 import numpy as np
 import torch
@@ -25,11 +25,14 @@ from udamlf.errors import UserError
 from udamlf.seeding import rng
 from udamlf.selection.base import Selector, State, keep_above, top1
 from udamlf.selection.class_statistics import ClassStatistics
-from udamlf.selection.histogram import FLOAT16, Code, quantiles_with_extra
+from udamlf.selection.histogram import FLOAT16, Code, kth_largest, quantiles_with_extra
 
 # Codes of [0, 2): a power of two makes the index of a (class, code) pair a shift, and 1 + rounding has its own bins.
 _CODE_BITS = 14
 _CODE = Code(bins=1 << _CODE_BITS)
+
+
+OrderStatistic = Literal["quantile", "top_k"]
 
 
 class InstanceAdaptiveParams(Strict):
@@ -41,6 +44,9 @@ class InstanceAdaptiveParams(Strict):
         gamma: how much less is selected of a class with a low threshold.
         initial: threshold of every class at the start of a round.
         cap: what a threshold that reached 1 is set to.
+        order_statistic: what theta moves towards: ``quantile`` interpolates and counts the old theta among the
+            confidences (released), ``top_k`` is the element at alpha * theta**gamma of the sorted confidences (paper).
+        strict: keep confidences above the threshold only (paper), instead of at or above it (released).
         batch: images pooled per step.
         statistics: also gather the class statistics HIAST's copy-paste needs (published as extras).
         mean_momentum: momentum of HIAST's class mean confidence.
@@ -51,6 +57,8 @@ class InstanceAdaptiveParams(Strict):
     gamma: float = Field(8.0, ge=0)
     initial: float = Field(0.9, gt=0, lt=1)
     cap: float = Field(0.999, gt=0, lt=1)
+    order_statistic: OrderStatistic = "quantile"
+    strict: bool = False
     batch: int = Field(2, ge=1)
     statistics: bool = False
     mean_momentum: float = Field(0.99, ge=0, le=1)
@@ -74,13 +82,21 @@ def confidence_counts(confidences: Sequence[np.ndarray], labels: Sequence[np.nda
     return reduce(torch.Tensor.add_, counted).view(num_classes, -1).numpy()
 
 
-def selection_quantiles(counts: np.ndarray, thresholds: np.ndarray, alpha: float, gamma: float) -> np.ndarray:
+def selection_quantiles(
+    counts: np.ndarray, thresholds: np.ndarray, alpha: float, gamma: float, rule: OrderStatistic = "quantile"
+) -> np.ndarray:
     """psi float32 [C]: the (1 - alpha * theta**gamma) quantile of each class's confidences and its theta.
 
     Args:
         counts: int64 [C, bins] of half-precision codes.
         thresholds: theta, float64 [C].
+        rule: "top_k" takes the confidence at that share of the descending list; a class without any keeps its theta.
     """
+    if rule == "top_k":
+        totals = counts.sum(1)
+        ranks = np.minimum(np.floor(totals * alpha * thresholds**gamma).astype(np.int64) + 1, totals)
+        found = kth_largest(counts, FLOAT16, ranks)
+        return np.where(totals > 0, found, thresholds).astype(np.float32)
     return quantiles_with_extra(counts, FLOAT16, 1 - alpha * thresholds**gamma, thresholds).astype(np.float32)
 
 
@@ -92,6 +108,7 @@ def step(
     beta: float = 0.9,
     gamma: float = 8.0,
     cap: float = 0.999,
+    rule: OrderStatistic = "quantile",
 ) -> Step:
     """Move the thresholds by the images of one step.
 
@@ -101,7 +118,7 @@ def step(
         labels: uint8 [H, W] predicted classes of each image.
     """
     counts = confidence_counts(confidences, labels, len(thresholds))
-    quantiles = selection_quantiles(counts, thresholds, alpha, gamma)
+    quantiles = selection_quantiles(counts, thresholds, alpha, gamma, rule)
     # The product is float32 on purpose: float32(1 - 0.9) > 0.1 lets a saturated class reach 1 and be reset.
     moved = beta * thresholds + (np.float32(1 - beta) * quantiles).astype(np.float64)
     return Step(np.where(moved >= 1, cap, moved), quantiles)
@@ -134,8 +151,11 @@ class InstanceAdaptive(Selector):
     ) -> list[np.ndarray]:
         """``assign`` from the confidence float32 [H, W] and the class uint8 [H, W] of each image of a step."""
         p = self.params
-        self.theta = step(self.theta, confidences, labels, self.alpha, p.beta, p.gamma, p.cap).thresholds
-        kept = [keep_above(q, y, self.theta) for q, y in zip(confidences, labels, strict=True)]
+        moved = step(self.theta, confidences, labels, self.alpha, p.beta, p.gamma, p.cap, p.order_statistic)
+        self.theta = moved.thresholds
+        # A float32 confidence is above theta where it is at least the next float64.
+        required = np.nextafter(self.theta, np.inf) if p.strict else self.theta
+        kept = [keep_above(q, y, required) for q, y in zip(confidences, labels, strict=True)]
         if self.statistics is not None:
             self.statistics.add(indices, confidences, kept)
         return kept
