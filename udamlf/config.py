@@ -158,6 +158,16 @@ class BatchSize(Strict):
     source: int = Field(ge=0)
     target: int = Field(0, ge=0)
 
+    def micro_batches(self, most: int | None) -> int:
+        """Equal pieces that pass through the network one after another: as many as it takes for no domain to have more
+        than ``most`` images in one (None: any number), or as the batch can be cut into."""
+        sizes = [size for size in (self.source, self.target) if size]
+        if most is None or not sizes:
+            return 1
+        common = gcd(*sizes)
+        cuts = [count for count in range(1, common + 1) if common % count == 0]
+        return next((count for count in cuts if max(sizes) // count <= most), common)
+
 
 class OptimiserConfig(Strict):
     """An optimiser; ``lr`` may be a list, one entry per round."""
@@ -201,18 +211,6 @@ class Training(Strict):
     loss_stride: int = Field(1, ge=1, description="the loss is taken at 1/loss_stride of the crop's resolution")
     class_weights: Literal["none", "sqrt_median_frequency"] = "none"
     freeze_bn_affine: bool = False
-    micro_batch: int | None = Field(None, ge=1, description="the profile's; none = a batch in one piece")
-
-    @property
-    def micro_batches(self) -> int:
-        """Equal pieces of a batch that pass through the network one after another: as many as it takes for no domain to
-        have more than ``micro_batch`` images in one, or as the batch can be cut into."""
-        sizes = [size for size in (self.batch.source, self.batch.target) if size]
-        if self.micro_batch is None or not sizes:
-            return 1
-        common = gcd(*sizes)
-        cuts = [count for count in range(1, common + 1) if common % count == 0]
-        return next((count for count in cuts if max(sizes) // count <= self.micro_batch), common)
 
 
 class Profile(Strict):
@@ -281,7 +279,6 @@ class Config(Strict):
         where, tree = f"method {self.method.name}, round {round}, {what}", base.model_dump()
         for key, value in flatten(changes) if changes else []:  # --set makes blocks where a file has dotted keys
             assign(tree, key, value, where)
-        tree["micro_batch"] = self.profile.micro_batch
         tree["steps"] = per_round(tree["steps"], round)
         tree["optimiser"]["lr"] = per_round(tree["optimiser"]["lr"], round)
         return validated(Training, tree, where)
@@ -317,6 +314,7 @@ class Config(Strict):
             "backbone": self.backbone(round).model_dump(),
             "frames": self.frames,
             "precision": self.profile.precision,
+            "micro_batch": self.profile.micro_batch,
             "deterministic": self.profile.deterministic,
         }
         if stage == "warmup":

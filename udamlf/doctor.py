@@ -102,5 +102,6 @@ def dry_steps(config: Config, measure: bool) -> Iterator[str]:
         budget = config.pretraining(number) if pretraining else config.training(number)
         name = f"pretrain {number}" if pretraining else f"self_train {number}" if number else "warmup"
         images = f"{budget.batch.source} + {budget.batch.target} images"
-        cut = f" in {budget.micro_batches} micro-batches" if budget.micro_batches > 1 else ""
+        pieces = budget.batch.micro_batches(config.profile.micro_batch)
+        cut = f" in {pieces} micro-batches" if pieces > 1 else ""
         yield f"{name}: {dry_step(config, number, pretraining, measure)} ({images}{cut})"

@@ -29,7 +29,7 @@ _VERSIONS = ("torch", "numpy", "opencv-python")
 
 @dataclass(frozen=True)
 class Request:
-    """What a user asked for: the arguments of ``config.resolve``."""
+    """What a user asked for: the arguments of ``udamlf.resolve.resolve``."""
 
     scenario: str
     method: str
@@ -40,7 +40,7 @@ class Request:
     overrides: tuple[str, ...] = ()
 
     def resolve(self) -> Config:
-        """The checked configuration. UserError: see ``config.resolve``; a file of weights that is not there."""
+        """The checked configuration. UserError: see ``udamlf.resolve.resolve``; a file of weights that is not there."""
         fields = {name: getattr(self, name) for name in self.__dataclass_fields__}
         config = resolve(**{**fields, "data_root": self._absolute_root()})
         _check_weight_files(config)

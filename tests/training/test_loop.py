@@ -154,14 +154,14 @@ def test_accumulated_micro_batches_are_the_whole_batch(name: str) -> None:
         budget = toy.training(
             steps=3,
             batch=BatchSize(source=4, target=4),
-            micro_batch=micro_batch,
             optimiser=OptimiserConfig(name="sgd", lr=0.05),
         )
-        assert budget.micro_batches == count
         model = toy.network()
         model.stored_statistics = True
         chosen = toy.objective(name, budget=budget, model=model)
-        loop = Trainer(chosen, toy.streams(chosen, toy.frames("target")), toy.SEED, "toy", workers=0)
+        streams = toy.streams(chosen, toy.frames("target"))
+        loop = Trainer(chosen, streams, toy.SEED, "toy", micro_batch=micro_batch, workers=0)
+        assert loop.micro_batches == count
         loop.run()
         weights.append(toy.tensors(loop))
     for other in weights[1:]:
@@ -175,8 +175,7 @@ def test_accumulated_micro_batches_are_the_whole_batch(name: str) -> None:
 )
 def test_a_batch_is_cut_into_equal_pieces(source: int, target: int, micro_batch: int | None, count: int) -> None:
     """No more than ``micro_batch`` images of a domain, as far as equal pieces allow (of 4 and 6: two)."""
-    budget = toy.training(batch=BatchSize(source=source, target=target), micro_batch=micro_batch)
-    assert budget.micro_batches == count
+    assert BatchSize(source=source, target=target).micro_batches(micro_batch) == count
     assert micro_slices(6, 3) == [slice(0, 2), slice(2, 4), slice(4, 6)]
 
 

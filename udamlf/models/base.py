@@ -157,12 +157,17 @@ def find(name: str, options: Mapping[str, Any]) -> Callable[..., SegmentationMod
     return factory
 
 
-def build(name: str, num_classes: int, *, seed: int = 0, **options: Any) -> SegmentationModel:
+def build(name: str, num_classes: int, *, seed: int = 0, pretrained: bool = True, **options: Any) -> SegmentationModel:
     """The network ``udamlf.models.<name>``; its initial weights are a function of ``seed`` and the options.
+
+    Args:
+        pretrained: False leaves out the option ``weights``, for a network whose weights are overwritten at once.
 
     Raises:
         UserError: see ``find``.
     """
+    if not pretrained:
+        options.pop("weights", None)
     factory = find(name, options)
     with seeded(seed, name):
         model = factory(num_classes, **options)

@@ -97,8 +97,6 @@ def load_into(model: nn.Module, state: dict[str, torch.Tensor], where: str) -> N
 def load(folder: Path, space: LabelSpace, variant: str = "last") -> SegmentationModel:
     """The network of a checkpoint folder, in evaluation mode on the CPU."""
     backbone, state = read_state(folder, space, variant)
-    # Initial weights would be overwritten at once: do not read pretrained files for them.
-    options = {k: v for k, v in backbone.params.items() if k != "weights"}
-    model = build(backbone.name, space.num_classes, **options)
+    model = build(backbone.name, space.num_classes, pretrained=False, **backbone.params)
     load_into(model, state, str(folder))
     return model.eval()

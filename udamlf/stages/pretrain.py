@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from udamlf.models.base import build
 from udamlf.stages.runner import Job
-from udamlf.stages.train import train
+from udamlf.stages.train import initial_network, train
 
 
 def run(job: Job) -> None:
@@ -12,6 +11,5 @@ def run(job: Job) -> None:
     config = job.config
     described = config.method.round_at(job.round).pretrain
     assert described is not None
-    backbone = config.backbone(job.round)
-    model = build(backbone.name, config.space.num_classes, seed=config.seed, **backbone.params)
+    model = initial_network(config, job.round)
     train(job, described.objective, model, pretraining=True)

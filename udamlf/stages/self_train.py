@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from udamlf.data.lists import ScenarioData
 from udamlf.models import checkpoint
-from udamlf.models.base import SegmentationModel, build
+from udamlf.models.base import SegmentationModel
 from udamlf.pseudo_labels import PseudoLabels
 from udamlf.stages.pseudo_label import labelling_network
 from udamlf.stages.runner import Job
-from udamlf.stages.train import train
+from udamlf.stages.train import initial_network, train
 
 
 def run(job: Job) -> None:
@@ -17,7 +17,6 @@ def run(job: Job) -> None:
     config = job.config
     described = config.method.round_at(job.round)
     start = job.inputs["start"].path / "checkpoint"
-    backbone = config.backbone(job.round)
 
     def teacher() -> SegmentationModel:
         """The network that labelled the round, labels or none."""
@@ -27,11 +26,10 @@ def run(job: Job) -> None:
     given = start if described.start == "last" else pretrained.path / "checkpoint" if pretrained else None
     if given is not None:
         saved, state = checkpoint.read_state(given, config.space)
-        options = {k: v for k, v in backbone.params.items() if k != "weights"}
-        model = build(backbone.name, config.space.num_classes, seed=config.seed, **options)
+        model = initial_network(config, job.round, pretrained=False)
         checkpoint.load_into(model, state, f"{given} ({saved.name})")
     else:
-        model = build(backbone.name, config.space.num_classes, seed=config.seed, **backbone.params)
+        model = initial_network(config, job.round)
     published = job.inputs.get("labels")
     labels = PseudoLabels(published.path / "pseudo_labels", config.scenario.label_space) if published else None
     train(job, described.objective, model, labels=labels, teacher=teacher, reestimate_bn=described.reestimate_bn)

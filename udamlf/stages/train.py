@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 
 import numpy as np
 import torch
 
-from udamlf.config import Part
+from udamlf.config import Config, Part
 from udamlf.data.batches import Stream
 from udamlf.data.frames import FrameStore
 from udamlf.data.lists import ScenarioData
@@ -28,6 +29,12 @@ BN_BATCH = 8
 def device() -> torch.device:
     """The one GPU this process sees, or the CPU."""
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def initial_network(config: Config, round: int, pretrained: bool = True) -> SegmentationModel:
+    """The backbone of the warm-up (round 0) or of a round with its initial weights."""
+    part = config.backbone(round)
+    return build_network(part.name, config.space.num_classes, seed=config.seed, pretrained=pretrained, **part.params)
 
 
 def training_seed(job: Job) -> int:
@@ -106,11 +113,7 @@ def train(
     counts = source is not None and (weighted or counts_source_pixels(objective))
     pixels = source.class_pixels(config.space.num_classes) if source is not None and counts else None
     weights = sqrt_median_frequency(pixels) if pixels is not None and weighted else None
-    backbone = config.backbone(job.round)
-
-    def initial() -> SegmentationModel:
-        return build_network(backbone.name, config.space.num_classes, seed=config.seed, **backbone.params)
-
+    has_weights = config.backbone(job.round).params.get("weights")
     context = Context(
         model=model,
         space=config.space,
@@ -122,7 +125,7 @@ def train(
         source_class_pixels=pixels,
         label_extras=labels.extras if labels else {},
         teacher=teacher,
-        initial=initial if backbone.params.get("weights") else None,
+        initial=partial(initial_network, config, job.round) if has_weights else None,
     )
     domains = {name: images for name, images in (("source", source), ("target", target)) if images is not None}
     for name, images in domains.items():
@@ -153,6 +156,7 @@ def _run(job: Job, objective: BaseObjective, domains: dict[str, Images]) -> dict
         key=job.key,
         state_path=job.work / "state.pt",
         precision=config.profile.precision,
+        micro_batch=config.profile.micro_batch,
         workers=config.profile.workers,
     )
     kept: dict[str, dict[str, torch.Tensor]] = {}

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from udamlf.models.base import build
 from udamlf.stages.runner import Job
-from udamlf.stages.train import train
+from udamlf.stages.train import initial_network, train
 
 
 def run(job: Job) -> None:
     """Train the method's warm-up objective; publishes ``checkpoint/``."""
     config = job.config
-    backbone = config.backbone(0)
-    model = build(backbone.name, config.space.num_classes, seed=config.seed, **backbone.params)
+    model = initial_network(config, 0)
     train(job, config.method.warmup.objective, model, labelled=config.method.warmup.labelled)

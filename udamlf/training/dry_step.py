@@ -173,8 +173,7 @@ def trainer_on_noise(
     objective, training = _described(config, round, pretraining)
 
     def network(part: Part) -> SegmentationModel:
-        options = {name: value for name, value in part.params.items() if name != "weights"}
-        built = build_network(part.name, config.space.num_classes, **options)
+        built = build_network(part.name, config.space.num_classes, pretrained=False, **part.params)
         return built.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     model = network(config.backbone(round))
@@ -209,7 +208,16 @@ def trainer_on_noise(
     views = {"source": View(image, label), "target": View(image, label, arrays=arrays)}
     streams = {name: stream(name, view) for name, view in views.items()}
     kind = _Trainer if fake is None else _FakeTrainer
-    return kind(chosen, streams, config.seed, "dry step", precision=config.profile.precision, workers=0)
+    profile = config.profile
+    return kind(
+        chosen,
+        streams,
+        config.seed,
+        "dry step",
+        precision=profile.precision,
+        micro_batch=profile.micro_batch,
+        workers=0,
+    )
 
 
 def _described(config: Config, round: int, pretraining: bool) -> tuple[Part, Training]:

@@ -72,6 +72,7 @@ class Trainer:
         key: identifies the training; a state file of another one is refused.
         state_path: where the state is kept; None = nowhere.
         precision: "float32" or "bfloat16" (autocast).
+        micro_batch: most images of a domain in one pass; None = a batch in one piece.
         workers: threads that prepare batches.
     """
 
@@ -83,6 +84,7 @@ class Trainer:
         key: str,
         state_path: Path | None = None,
         precision: str = "float32",
+        micro_batch: int | None = None,
         workers: int = 1,
         save_every_s: float = 120.0,
     ) -> None:
@@ -94,6 +96,7 @@ class Trainer:
         batch = self.training.batch
         self.streams = {name: (stream, getattr(batch, name)) for name, stream in streams.items()}
         self.precision = precision
+        self.micro_batches = batch.micro_batches(micro_batch)
         self.state_path, self.save_every_s = state_path, save_every_s
         configurations: dict[str, tuple[Sequence[Mapping[str, Any]], OptimiserConfig]] = {
             "model": (self.model.parameter_groups(), self.training.optimiser),
@@ -157,7 +160,7 @@ class Trainer:
         self._set_learning_rates(step)
         # Dropout draws from torch's global generator: seeding it by step makes it a function of (seed, step).
         torch.manual_seed(torch_seed(self.seed, "step", step))
-        count = self.training.micro_batches
+        count = self.micro_batches
         parameters = {
             name: [p for group in optimiser.param_groups for p in group["params"]]
             for name, optimiser in self.optimisers.items()
