@@ -237,6 +237,7 @@ def sync() -> None:
 @click.option("--labels-run")
 @click.option("--generator-run")
 @click.option("--pretrain-run")
+@click.option("--subset-run")
 @click.option("--runs")
 @click.option("--shard")
 @click.option("--env-manager", type=click.Choice(MANAGERS), default=LOCAL)
@@ -246,14 +247,14 @@ def _entry(stage: str, overrides: tuple[str, ...], round: int | None, env_manage
     follow_launcher()
     from udamlf.plan import Request
 
-    names = {"start_run": "start", "labels_run": "labels", "generator_run": "generator", "pretrain_run": "pretrain"}
-    ids = {names[option]: value for option in names if (value := fields.pop(option))}
+    inputs = ("start", "labels", "generator", "pretrain", "subset")
+    ids = {name: value for name in inputs if (value := fields.pop(f"{name}_run"))}
     ids |= _named_runs(fields.pop("runs") or "")
     shard = fields.pop("shard")
     if shard and not ids:
         raise UserError(f"--shard {shard} without the training that labels", "--generator-run RUN_ID")
     request = Request(**fields, overrides=tuple(text for given in overrides for text in shlex.split(given)))
-    if stage in ("warmup", "pretrain") or ids:
+    if stage in ("warmup", "target_subset", "pretrain") or ids:
         from udamlf.stages.runner import run_stage
 
         run_stage(stage, request, round or 0, ids, stop, shard)

@@ -125,6 +125,13 @@ class Round(Strict):
     model: dict[str, Any] = Field({}, description="overrides of the profile's backbone options")
 
 
+class TargetSubset(Strict):
+    """Which target images the rounds use: the ``top_k`` of the highest class-balanced score under the warm-up."""
+
+    score: Literal["cbs"] = "cbs"
+    top_k: int = Field(ge=1)
+
+
 class Method(Strict):
     """What is computed."""
 
@@ -132,6 +139,7 @@ class Method(Strict):
     title: str
     role: Literal["baseline", "method", "oracle"] = "method"
     warmup: Warmup
+    target_subset: TargetSubset | None = Field(None, description="none = every image of target_train")
     rounds: int = Field(0, ge=0)
     round: Round | tuple[Round, ...] | None = None
     scenarios: dict[str, dict[str, Any]] = Field({}, description="published values of its own for a named scenario")
@@ -319,6 +327,10 @@ class Config(Strict):
         }
         if stage == "warmup":
             return {**common, **training, "warmup": self.method.warmup.model_dump()}
+        if stage == "target_subset":
+            assert self.method.target_subset is not None
+            own, what = self.method.target_subset, self.stage_part("pseudo_label", round)
+            return {**{k: v for k, v in what.items() if k not in ("selector", "files")}, "subset": own.model_dump()}
         if stage == "pseudo_label":
             described = self.method.round_at(round)
             selector = described.selector.model_dump() if described.selector else None
@@ -347,7 +359,9 @@ class Config(Strict):
                 "evaluation": self.profile.evaluation.model_dump(),
                 "audit": self.profile.audit,
             }
-        raise UserError(f"unknown stage {stage!r}", "warmup, pseudo_label, pretrain, self_train or evaluate")
+        raise UserError(
+            f"unknown stage {stage!r}", "warmup, target_subset, pseudo_label, pretrain, self_train or evaluate"
+        )
 
     def flat(self) -> dict[str, str]:
         """Dotted key -> value of every setting, for logging as params."""

@@ -117,19 +117,22 @@ class Step:
     needs: Mapping[str, Step] = field(default_factory=dict, compare=False)
 
     def __str__(self) -> str:
-        return f"{self.stage} {self.round}" if self.stage not in ("warmup", "evaluate") else self.stage
+        return f"{self.stage} {self.round}" if self.stage not in ("warmup", "target_subset", "evaluate") else self.stage
 
 
 def plan(config: Config) -> list[Step]:
-    """Warm-up, then for each round pseudo-labels (where the method has a selector) and a training, then one
-    evaluation of all trainings; in an order in which they can run."""
+    """Warm-up, the choice of target images (where the method asks for one), then for each round pseudo-labels (where it
+    has a selector) and a training, then one evaluation of all trainings; in an order in which they can run."""
     training = Step("warmup", 0)
-    steps, evaluated = [training], {"round0": training}
+    steps, evaluated, subset = [training], {"round0": training}, {}
+    if config.method.target_subset and config.method.rounds:
+        subset = {"subset": Step("target_subset", 1, {"generator": training})}
+        steps.append(subset["subset"])
     for number in range(1, config.method.rounds + 1):
-        needs = {"start": training}
+        needs = {"start": training, **subset}
         described = config.method.round_at(number)
         if described.selector:
-            labels = Step("pseudo_label", number, {"generator": training})
+            labels = Step("pseudo_label", number, {"generator": training, **subset})
             steps.append(labels)
             needs["labels"] = evaluated[f"labels{number}"] = labels
         if described.pretrain and described.start == "initial":
@@ -163,6 +166,8 @@ def lists_of(config: Config, stage: str, round: int) -> list[str]:
     """Lists of the scenario that a stage may read."""
     if stage == "evaluate":
         return [config.report_split, *(["target_train"] if config.profile.audit else [])]
+    if stage == "target_subset":
+        return ["target_train"]
     if stage == "pseudo_label":
         selector = config.method.round_at(round).selector
         from_source = selector is not None and selector.params.get("prior") == "source"

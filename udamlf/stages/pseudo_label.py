@@ -85,13 +85,13 @@ def run(job: Job) -> None:
     described = config.method.round_at(job.round)
     assert described.selector is not None
     name = described.selector.name
-    data = ScenarioData(config)
+    data = job.data
     samples, dataset = data.samples("target_train"), data.dataset("target_train")
     job.run.log_dataset("target_train", data.digest("target_train"), "target", len(samples))
     new = _selectors(described.selector, data, job)
     given = {key: value.path for key, value in job.inputs.items() if key.startswith("shard")}
     selector = shards.merged(given, new, len(samples)) if given else new()
-    network = labelling_network(job, data, job.inputs["generator"])
+    network = labelling_network(job, job.inputs["generator"])
     labeller = Labeller(network, config.labelling(job.round), dataset, samples, selector)
     if "shard" in job.options:
         shards.check_mergeable(name, selector)
@@ -129,7 +129,7 @@ def run(job: Job) -> None:
         publish_ranking(job.out, selector, names, labeller.image, labeller.probabilities, config.space, data.kind)
 
 
-def labelling_network(job: Job, data: ScenarioData, given: Input) -> SegmentationModel:
+def labelling_network(job: Job, given: Input) -> SegmentationModel:
     """The network that labels the target for the job's round, on its device.
 
     Args:
@@ -142,7 +142,7 @@ def labelling_network(job: Job, data: ScenarioData, given: Input) -> Segmentatio
     model = checkpoint.load(given.path / "checkpoint", config.space, variant)
     model.to(device(), memory_format=torch.channels_last)  # type: ignore[call-overload]
     if "labelling" in described.reestimate_bn:
-        reestimate(model, data.frames("target_train", with_labels=False))
+        reestimate(model, job.data.frames("target_train", with_labels=False))
     return model
 
 

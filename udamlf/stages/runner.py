@@ -8,12 +8,13 @@ import os
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from udamlf.chain import only_once
 from udamlf.config import Config
-from udamlf.data.lists import ScenarioData
+from udamlf.data.lists import ScenarioData, chosen_images
 from udamlf.errors import UserError
 from udamlf.files import write_json
 from udamlf.launch import StopFlag, identity
@@ -33,8 +34,9 @@ class Job:
     """What a stage is given.
 
     Attributes:
-        inputs: "start", "labels" and "pretrain" (self_train), "generator" (pseudo_label), "round0", "round1", ...,
-            "labels1", ... (evaluate): finished runs and local folders of their artifacts.
+        inputs: "start", "labels" and "pretrain" (self_train), "generator" (pseudo_label, target_subset), "subset"
+            (pseudo_label, self_train), "round0", "round1", ..., "labels1", ... (evaluate): finished runs and local
+            folders of their artifacts.
         out: empty folder; everything in it is published when the stage succeeds, nothing otherwise.
         work: folder that outlives a killed stage: the next process with the same key goes on from what is in it.
         run: records metrics, tags and data sets.
@@ -51,11 +53,22 @@ class Job:
     key: str
     options: dict[str, Any] = field(default_factory=dict)
 
+    @cached_property
+    def data(self) -> ScenarioData:
+        """The scenario's lists; ``target_train`` is cut to the input "subset" where there is one."""
+        subset = self.inputs.get("subset")
+        return ScenarioData(self.config, target_images=chosen_images(subset.path) if subset else None)
+
 
 # Any other input is a training.
-_EXPECTED = {"labels": ("pseudo_label",), SHARD: ("pseudo_label, shard",), "pretrain": ("pretrain",)}
+_EXPECTED = {
+    "labels": ("pseudo_label",),
+    SHARD: ("pseudo_label, shard",),
+    "pretrain": ("pretrain",),
+    "subset": ("target_subset",),
+}
 
-_REQUIRED = {"pseudo_label": "generator", "self_train": "start"}
+_REQUIRED = {"target_subset": "generator", "pseudo_label": "generator", "self_train": "start"}
 
 
 def fetch_inputs(tracker: Tracker, ids: Mapping[str, str]) -> dict[str, Input]:

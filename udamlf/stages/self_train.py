@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from udamlf.data.lists import ScenarioData
 from udamlf.models import checkpoint
 from udamlf.models.base import SegmentationModel
 from udamlf.pseudo_labels import PseudoLabels
@@ -20,7 +19,7 @@ def run(job: Job) -> None:
 
     def teacher() -> SegmentationModel:
         """The network that labelled the round, labels or none."""
-        return labelling_network(job, ScenarioData(config), job.inputs["start"])
+        return labelling_network(job, job.inputs["start"])
 
     pretrained = job.inputs.get("pretrain")
     given = start if described.start == "last" else pretrained.path / "checkpoint" if pretrained else None

@@ -11,7 +11,6 @@ import torch
 from udamlf.config import Config, Part
 from udamlf.data.batches import Stream
 from udamlf.data.frames import FrameStore
-from udamlf.data.lists import ScenarioData
 from udamlf.methods.base import BaseObjective, Context, build, counts_source_pixels
 from udamlf.models import checkpoint
 from udamlf.models.base import SegmentationModel, freeze_batchnorm_affine, reestimate_batchnorm
@@ -95,7 +94,7 @@ def train(
     """
     config = job.config
     training = config.pretraining(job.round) if pretraining else config.training(job.round)
-    data = ScenarioData(config)
+    data = job.data
     model = model.to(device(), memory_format=torch.channels_last)  # type: ignore[call-overload]
     if training.freeze_bn_affine:
         freeze_batchnorm_affine(model)

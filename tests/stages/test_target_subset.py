@@ -1,0 +1,82 @@
+"""The choice of target images: made once, by the warm-up, and all that every round sees of the target."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.in_process import InProcess, run_step, small
+from udamlf.config import Config
+from udamlf.data.lists import SUBSET, chosen_images
+from udamlf.errors import UserError
+from udamlf.plan import lists_of, plan
+from udamlf.pseudo_labels import PseudoLabels
+
+TOP_K = 3
+
+
+def config_of(world: Path, top_k: int = TOP_K, method: str = "cbst") -> Config:
+    return small(method, world, f"method.target_subset.top_k={top_k}", rounds=2)
+
+
+def test_every_round_needs_the_same_choice(tiny_world: Path) -> None:
+    """One stage after the warm-up, whose result labelling and training of both rounds take."""
+    steps = plan(config_of(tiny_world))
+    assert [str(s) for s in steps[:3]] == ["warmup", "target_subset", "pseudo_label 1"]
+    users = [s for s in steps if "subset" in s.needs]
+    assert [str(s) for s in users] == ["pseudo_label 1", "self_train 1", "pseudo_label 2", "self_train 2"]
+    assert {s.needs["subset"] for s in users} == {steps[1]}
+    assert lists_of(config_of(tiny_world), "target_subset", 1) == ["target_train"]
+    assert not [s for s in plan(small("cbst", tiny_world)) if s.stage == "target_subset"]
+
+
+def test_only_the_chosen_images_are_labelled_and_read(chains: InProcess, tiny_world: Path) -> None:
+    """Three of the target's images, those of the highest published scores, in both rounds."""
+    config = config_of(tiny_world)
+    results = chains.run(config)
+    published = json.loads((results["target_subset"].path / SUBSET).read_text(encoding="utf-8"))
+    ranked = sorted(published["scores"], key=lambda name: -published["scores"][name])
+    assert len(ranked) > TOP_K and set(published["images"]) == set(ranked[:TOP_K])
+    for number in (1, 2):
+        labels = PseudoLabels(results[f"pseudo_label {number}"].path / "pseudo_labels")
+        assert sorted(labels.names) == sorted(published["images"])
+        key = results[f"self_train {number}"].run_id
+        assert set(chains.notes[key].lists) == {"source_train", "target_train"}
+    full = chains.run(small("cbst", tiny_world, rounds=2))
+    assert len(PseudoLabels(full["pseudo_label 1"].path / "pseudo_labels").names) == len(ranked)
+
+
+def test_a_subset_of_all_changes_nothing(chains: InProcess, tiny_world: Path) -> None:
+    """Labels and checkpoint are those of the whole list, byte for byte."""
+    whole = chains.run(small("cbst", tiny_world, rounds=1), evaluate=False)
+    count = len(PseudoLabels(whole["pseudo_label 1"].path / "pseudo_labels").names)
+    config = small("cbst", tiny_world, f"method.target_subset.top_k={count}", rounds=1)
+    every = chains.run(config, evaluate=False)
+    for step, name in (("pseudo_label 1", "pseudo_labels/labels.zip"), ("self_train 1", "checkpoint/model.safetensors")):
+        assert (every[step].path / name).read_bytes() == (whole[step].path / name).read_bytes()
+
+
+def test_it_is_part_of_the_key_of_its_stage_alone(tiny_world: Path) -> None:
+    """The others depend on it through their input."""
+    three, two = config_of(tiny_world), config_of(tiny_world, 2)
+    changed = {
+        str(step) for step in plan(three)
+        if three.stage_part(step.stage, step.round) != two.stage_part(step.stage, step.round)
+    }  # fmt: skip
+    assert changed == {"target_subset"}
+
+
+def test_mistakes_are_named(chains: InProcess, tiny_world: Path, tmp_path: Path) -> None:
+    """More images than there are, fewer than one, a folder without a choice."""
+    config = config_of(tiny_world, 10_000)
+    warmup = chains.run(small("source_only", tiny_world), evaluate=False)["warmup"]
+    step = next(s for s in plan(config) if s.stage == "target_subset")
+    with pytest.raises(UserError, match="target_subset of 10000 images"):
+        run_step(config, step, {"generator": warmup}, tmp_path / "run")
+    assert not (tmp_path / "run" / "out" / SUBSET).exists()
+    with pytest.raises(UserError, match="top_k"):
+        config_of(tiny_world, 0)
+    with pytest.raises(UserError, match="no readable"):
+        chosen_images(tmp_path)
