@@ -8,10 +8,12 @@ import torch
 from pydantic import ValidationError
 from torch import Tensor, nn
 
+from udamlf.errors import UserError
 from udamlf.evaluation.prediction import predict, scores
 from udamlf.evaluation.protocol import EvalProtocol
 from udamlf.models.base import Output, SegmentationModel
 from udamlf.seeding import rng
+from udamlf.selection.upsample import upsample_probabilities
 
 IMAGES = rng(0, "images").integers(0, 256, (3, 20, 28, 3), np.uint8)
 
@@ -44,6 +46,8 @@ PROTOCOLS = [
     EvalProtocol(average="logits"),
     EvalProtocol(average="network", flip=True),
     EvalProtocol(size_hw=(10, 14), interpolation="bilinear"),
+    EvalProtocol(size_hw=(10, 14), average="output", flip=True),
+    EvalProtocol(size_hw=(10, 14), interpolation="lanczos", average="cbst", flip=True),
     EvalProtocol(size_hw=(10, 14), interpolation="lanczos", flip=True),
     EvalProtocol(scales=(0.5, 1.0, (25, 30)), flip=True),
 ]
@@ -75,7 +79,7 @@ def test_shapes_and_distributions(model: Small, protocol: EvalProtocol) -> None:
     for output_hw in (None, (40, 56)):
         found = scores(model, IMAGES, protocol, output_hw)
         assert found.shape == (3, 4, *(output_hw or (20, 28)))
-        if protocol.average == "probabilities":
+        if protocol.average != "logits":
             torch.testing.assert_close(found.sum(1), torch.ones_like(found[:, 0]))
         labels = predict(model, IMAGES, protocol, output_hw)
         assert labels.dtype == np.uint8
@@ -97,6 +101,34 @@ def test_several_scales_are_averaged(model: Small) -> None:
     both = scores(model, IMAGES, EvalProtocol(scales=(0.5, 1.0)))
     single = [scores(model, IMAGES, EvalProtocol(scales=(s,))) for s in (0.5, 1.0)]
     torch.testing.assert_close(both, (single[0] + single[1]) / 2)
+
+
+def test_cbst_mirrors_the_canvas_and_resamples_with_pillow(model: Small) -> None:
+    """Against the words of cbst.md 4.1: a canvas of a multiple of 8 with the image at its top left, its mirror image,
+    the mean of both softmaxes, upsampled as the golden vectors have it."""
+    found = scores(model, IMAGES, EvalProtocol(average="cbst", flip=True), (30, 40))
+    assert model.sizes == [(24, 32), (24, 32)]
+    canvas = torch.zeros(3, 3, 24, 32)
+    canvas[:, :, :20, :28] = model.normalise(torch.from_numpy(IMAGES))
+    model.eval()
+    with torch.no_grad():
+        plain, mirrored = (model(c).logits.softmax(1) for c in (canvas, canvas.flip(-1)))
+    grid = (plain + mirrored.flip(-1)) / 2
+    expected = [upsample_probabilities(image.numpy(), 2, (20, 28), (30, 40)) for image in grid]
+    torch.testing.assert_close(found, torch.from_numpy(np.stack(expected)))
+
+
+def test_cbst_needs_a_whole_stride(model: Small) -> None:
+    model.conv.padding = (0, 0)  # 11 rows of 24
+    with pytest.raises(UserError, match="average: cbst with a network that makes"):
+        scores(model, IMAGES, EvalProtocol(average="cbst"))
+
+
+def test_output_takes_the_softmax_last(model: Small) -> None:
+    """Logits upsampled at once to the output, where probabilities are taken (CRST)."""
+    found = scores(model, IMAGES, EvalProtocol(size_hw=(10, 14), average="output"), (30, 40))
+    logits = scores(model, IMAGES, EvalProtocol(size_hw=(10, 14), average="logits"), (30, 40))
+    torch.testing.assert_close(found, logits.softmax(1))
 
 
 def test_the_lowest_class_wins_a_tie(model: Small) -> None:

@@ -63,6 +63,13 @@ def test_intrada_s_one_image_is_easy_or_nothing_is(lonely: InProcess, lonely_wor
     finished(lonely, small("intrada", lonely_world, "method.round.selector.easy_share=1.0"))
 
 
+def test_labels_of_another_size_than_the_network_s_input(lonely: InProcess, lonely_world: Path) -> None:
+    """CBST labels at the frame's own size what its network sees smaller; the training resizes them to its frames."""
+    larger = small("cbst", lonely_world, "profile.labelling.output_hw=[80,144]", rounds=1)
+    labels = finished(lonely, larger)
+    assert labels is not None and {labels.label(name).shape for name in labels.names} == {(80, 144)}
+
+
 @pytest.mark.parametrize("method", NOTHING_KEPT)
 def test_nothing_is_confident_enough(method: str, chains: InProcess, tiny_world: Path) -> None:
     """Label maps without a single label: the target's losses are zero, the other terms train on."""

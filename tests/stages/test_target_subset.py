@@ -54,7 +54,10 @@ def test_a_subset_of_all_changes_nothing(chains: InProcess, tiny_world: Path) ->
     count = len(PseudoLabels(whole["pseudo_label 1"].path / "pseudo_labels").names)
     config = small("cbst", tiny_world, f"method.target_subset.top_k={count}", rounds=1)
     every = chains.run(config, evaluate=False)
-    for step, name in (("pseudo_label 1", "pseudo_labels/labels.zip"), ("self_train 1", "checkpoint/model.safetensors")):
+    for step, name in (
+        ("pseudo_label 1", "pseudo_labels/labels.zip"),
+        ("self_train 1", "checkpoint/model.safetensors"),
+    ):
         assert (every[step].path / name).read_bytes() == (whole[step].path / name).read_bytes()
 
 

@@ -11,8 +11,13 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from udamlf.data.resize import resize_image
+from udamlf.errors import UserError
 from udamlf.evaluation.protocol import EvalProtocol, Size
 from udamlf.models.base import SegmentationModel
+from udamlf.selection.upsample import upsample_probabilities
+
+CANVAS = 8
+"""CBST pads an image to a multiple of so many pixels."""
 
 
 @contextmanager
@@ -36,12 +41,29 @@ def _interpolate(maps: Tensor, size_hw: Size, align_corners: bool) -> Tensor:
 
 def _scores(model: SegmentationModel, inputs: Tensor, output_hw: Size, protocol: EvalProtocol) -> Tensor:
     logits = model(inputs).logits.float()
-    if protocol.average == "logits":
-        return model.upsample(logits, output_hw)
+    if protocol.average in ("logits", "output"):
+        resized = model.upsample(logits, output_hw)
+        return resized if protocol.average == "logits" else resized.softmax(1)
     if protocol.average == "network":
         return _interpolate(logits.softmax(1), output_hw, protocol.align_corners)
     probabilities = model.upsample(logits, (inputs.shape[-2], inputs.shape[-1])).softmax(1)
     return _interpolate(probabilities, output_hw, protocol.align_corners)
+
+
+def _cbst_scores(model: SegmentationModel, inputs: Tensor, output_hw: Size, flip: bool) -> Tensor:
+    """CBST's probabilities (cbst.md 4.1): of the image at the top left of a canvas of zeros and of the mirrored canvas,
+    upsampled by Pillow. They sum to 1 and may leave [0, 1]."""
+    height, width = inputs.shape[-2:]
+    canvas = F.pad(inputs, (0, -width % CANVAS, 0, -height % CANVAS))
+    grid = model(canvas).logits.float().softmax(1)
+    if flip:
+        grid = (grid + model(canvas.flip(-1)).logits.float().softmax(1).flip(-1)) / 2
+    stride = canvas.shape[-2] // grid.shape[-2]
+    if (grid.shape[-2] * stride, grid.shape[-1] * stride) != canvas.shape[-2:]:
+        found = f"average: cbst with a network that makes {tuple(grid.shape[-2:])} of {tuple(canvas.shape[-2:])} pixels"
+        raise UserError(found, "a whole stride, as resnet38's 8", "--set profile.labelling.average=probabilities")
+    planes = (upsample_probabilities(image, stride, (height, width), output_hw) for image in grid.cpu().numpy())
+    return torch.from_numpy(np.stack(list(planes))).to(inputs.device)
 
 
 def _mean_scores(model: SegmentationModel, inputs: Iterable[Tensor], output_hw: Size, protocol: EvalProtocol) -> Tensor:
@@ -49,10 +71,13 @@ def _mean_scores(model: SegmentationModel, inputs: Iterable[Tensor], output_hw: 
     total, passes = torch.zeros(()), 0
     with evaluating(model):
         for pixels in inputs:
-            result = _scores(model, pixels, output_hw, protocol)
-            if protocol.flip:
-                result = result + _scores(model, pixels.flip(-1), output_hw, protocol).flip(-1)
-            total, passes = (result if passes == 0 else total + result), passes + 1 + protocol.flip
+            if protocol.average == "cbst":
+                result = _cbst_scores(model, pixels, output_hw, protocol.flip)
+            else:
+                result = _scores(model, pixels, output_hw, protocol)
+                if protocol.flip:
+                    result = (result + _scores(model, pixels.flip(-1), output_hw, protocol).flip(-1)) / 2
+            total, passes = (result if passes == 0 else total + result), passes + 1
     return total if passes == 1 else total / passes
 
 

@@ -24,11 +24,19 @@ class EvalProtocol(BaseModel):
         description="how the image is resized: bilinear on the normalised tensor, or a rule of data/resize.py",
     )
     align_corners: bool = Field(default=True, description="of the bilinear resizing of input tensor and scores")
-    average: Literal["probabilities", "network", "logits"] = Field(
-        default="probabilities",
-        description="what is resized to the output and averaged: softmax at the input's size, softmax at the network's "
-        "own resolution (ProDA), or the logits themselves",
+    output_hw: Size | None = Field(
+        default=None, description="size of the label maps; null = size_hw (a score: the truth's)"
     )
+    average: Literal["probabilities", "network", "output", "logits", "cbst"] = Field(
+        default="probabilities",
+        description="what is averaged at the output's size: softmax taken at the input's size, at the network's own "
+        "(ProDA) or at the output's (CRST), the logits themselves, or softmax of the padded image after CBST's three "
+        "resamplings",
+    )
+
+    def label_hw(self, native_hw: Size) -> Size:
+        """Size of the label map of an image of ``native_hw``."""
+        return self.output_hw or self.size_hw or native_hw
 
     def sizes(self, native_hw: Size) -> list[Size]:
         """Network input sizes for an image of ``native_hw``."""

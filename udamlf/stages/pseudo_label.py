@@ -64,7 +64,7 @@ class Labeller:
     def probabilities(self, index: int) -> Tensor:
         """float32 [C, H, W] at the labelling size."""
         image = self.image(index)
-        size = self.protocol.size_hw or (image.shape[0], image.shape[1])
+        size = self.protocol.label_hw((image.shape[0], image.shape[1]))
         self.recent[index] = scores(self.model, image[None], self.protocol, output_hw=size)[0]
         while len(self.recent) > self.selector.group:
             self.recent.popitem(last=False)

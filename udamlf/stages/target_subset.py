@@ -26,7 +26,7 @@ def run(job: Job) -> None:
     found_scores: dict[str, float] = {}
     for sample in samples:
         image = dataset.read_image(sample)
-        size = protocol.size_hw or (image.shape[0], image.shape[1])
+        size = protocol.label_hw((image.shape[0], image.shape[1]))
         found_scores[sample.name] = class_balanced_score(scores(network, image[None], protocol, size)[0])
     chosen = [samples[index].name for index in highest(list(found_scores.values()), top_k)]
     write_json(job.out / SUBSET, {"score": "cbs", "top_k": top_k, "images": chosen, "scores": found_scores})
