@@ -83,15 +83,15 @@ def test_a_stage_killed_outright_fails_the_chain_with_one_message(place: Place) 
 
 
 def test_a_chain_killed_after_each_of_its_stages_repeats_none(place: Place) -> None:
-    """ProDA's first two stages, pre-training included. Its launcher is killed as soon as a stage is finished; the same
+    """ProDA's three stages, pre-training included. Its launcher is killed as soon as a stage is finished; the same
     command then goes on with the next one. At the end every stage was finished once."""
     small = [f"profile.round.batch.{domain}=2" for domain in ("source", "target")]
-    small += [f"method.round.{number}.training={{steps: 2}}" for number in (1, 2)]
+    small += [f"method.round.{number}.training={{steps: 2}}" for number in (1, 2, 3)]
     small += ["method.round.2.pretrain.training={steps: 2, batch.target: 2}"]
     options = [text for override in small for text in ("--set", override)]
-    command = place.chain("proda", "--no-references", "--rounds", "2", "--seed", "4", *options)
-    steps = plan(Request("syn2city", "proda", rounds=2, data_root=str(place.world), overrides=tuple(small)).resolve())
-    assert [step.stage for step in steps].count("self_train") == 2 and any(s.stage == "pretrain" for s in steps)
+    command = place.chain("proda", "--no-references", "--seed", "4", *options)
+    steps = plan(Request("syn2city", "proda", data_root=str(place.world), overrides=tuple(small)).resolve())
+    assert [step.stage for step in steps].count("self_train") == 3 and any(s.stage == "pretrain" for s in steps)
 
     def finished(step: Step) -> list[Any]:
         runs = place.runs(stage=step.stage, round=str(step.round), seed="4")
