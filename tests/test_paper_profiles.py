@@ -150,6 +150,10 @@ def test_iast_on_synthia_and_robotcar() -> None:
 
 
 def test_only_a_warm_up_on_both_domains_freezes_the_affine_part() -> None:
-    """adversarial-warmup.md 1.4: the source-only stage has ordinary BatchNorm; proda.yaml says why its own freezes."""
+    """adversarial-warmup.md 1.4: the source-only stage has ordinary BatchNorm. ProDA's warm-up freezes the statistics
+    too, its rounds nothing (proda.md 1)."""
     frozen = {m for m in available("methods") if paper(m).training(0).freeze_bn_affine}
     assert frozen == {"iast", "hiast", "proda"}
+    assert {m for m in available("methods") if paper(m).training(0).freeze_bn_statistics} == {"proda"}
+    rounds = [paper("proda").training(n) for n in (1, 2, 3)]
+    assert not any(r.freeze_bn_affine or r.freeze_bn_statistics for r in rounds)

@@ -131,6 +131,12 @@ class TargetSubset(Strict):
     score: Literal["cbs"] = "cbs"
     top_k: int = Field(ge=1)
 
+    def check(self, images: int) -> None:
+        """UserError: more than the ``images`` that there are."""
+        if self.top_k > images:
+            found = f"target_subset of {self.top_k} images, of a list of {images}"
+            raise UserError(found, f"at most {images}", f"--set method.target_subset.top_k={images}")
+
 
 class Method(Strict):
     """What is computed."""
@@ -218,7 +224,10 @@ class Training(Strict):
     augmentation: Augmentation = Augmentation()
     loss_stride: int = Field(1, ge=1, description="the loss is taken at 1/loss_stride of the crop's resolution")
     class_weights: Literal["none", "sqrt_median_frequency"] = "none"
-    freeze_bn_affine: bool = False
+    freeze_bn_affine: bool = Field(False, description="BatchNorm's weights and biases are not trained")
+    freeze_bn_statistics: bool = Field(
+        False, description="BatchNorm uses its stored statistics and does not update them"
+    )
 
 
 class Profile(Strict):

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from udamlf.errors import UserError
-from udamlf.models.base import build, freeze_batchnorm_affine, reestimate_batchnorm
+from udamlf.models.base import build, freeze_batchnorm, freeze_batchnorm_affine, reestimate_batchnorm
 
 
 def _network() -> nn.Sequential:
@@ -66,6 +66,17 @@ def test_reestimation_works_on_stored_statistics() -> None:
     reestimate_batchnorm(model, [images])
     assert model.norm.running_mean.abs().sum() > 0
     assert not model.norm.training
+
+
+def test_frozen_statistics_stay_through_training() -> None:
+    """In training mode too; the affine part is trained unless it is frozen as well."""
+    for affine in (False, True):
+        model = build("compact", 5)
+        freeze_batchnorm(model, affine, statistics=True)
+        before = model.aspp_norm.running_mean.clone()
+        model.train()(torch.rand(2, 3, 32, 32, generator=torch.Generator().manual_seed(0))).logits.sum().backward()
+        assert torch.equal(model.aspp_norm.running_mean, before)
+        assert (model.aspp_norm.weight.grad is None) == affine
 
 
 def test_frozen_affine_keeps_live_statistics() -> None:

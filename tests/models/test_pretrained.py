@@ -57,6 +57,22 @@ def test_weights_option_reaches_the_backbone(tmp_path: Path) -> None:
     assert torch.equal(model.head.branches[0].weight, fresh.head.branches[0].weight)
 
 
+@pytest.mark.parametrize("layout", ["torchvision", "adaptsegnet"])
+def test_a_network_fed_like_caffe_takes_both_kinds_of_file(layout: str, tmp_path: Path) -> None:
+    """torchvision's first convolution gives on BGR of 0-255 what it gave on normalised RGB, but for the means, which
+    differ by at most 1.03 of 255; a file that was trained on BGR is left as it is."""
+    path, state = classifier_file(tmp_path, layout)
+    caffe, plain = (build("deeplabv2", 5, variant=v, depth=26, width=4, weights=str(path)) for v in ("advent", "iast"))
+    if layout == "adaptsegnet":
+        assert torch.equal(caffe.backbone.conv1.weight, state["conv1.weight"])
+        return
+    images = torch.randint(0, 256, (2, 40, 60, 3), generator=torch.Generator().manual_seed(0))
+    found, expected = (model.backbone.conv1(model.normalise(images)) for model in (caffe, plain))
+    bound = 1.03 / (255 * 0.224) * state["conv1.weight"].abs().sum((1, 2, 3)).max()
+    assert (found - expected).abs().max() < bound
+    assert torch.corrcoef(torch.stack([found.flatten(), expected.flatten()]))[0, 1] > 0.999
+
+
 def test_weights_of_another_network_are_refused_whole(tmp_path: Path) -> None:
     """Nothing is copied when one tensor does not fit."""
     path, _ = classifier_file(tmp_path)

@@ -192,6 +192,14 @@ def freeze_batchnorm_affine(model: nn.Module) -> list[str]:
     return [name for name, _ in frozen]
 
 
+def freeze_batchnorm(model: SegmentationModel, affine: bool, statistics: bool) -> None:
+    """Take the affine part, the statistics or both out of the training of ``model``'s BatchNorm."""
+    if affine:
+        freeze_batchnorm_affine(model)
+    if statistics:
+        model.stored_statistics = True
+
+
 @torch.no_grad()
 def reestimate_batchnorm(model: nn.Module, batches: Iterable[Tensor]) -> None:
     """Replace the running statistics by the plain average over ``batches`` (AdaBN, Li et al. 2016).

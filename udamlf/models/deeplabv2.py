@@ -118,5 +118,5 @@ def build(
         raise UserError(f"unknown DeepLab-v2 variant {variant!r}", " | ".join(VARIANTS))
     model = DeepLabV2(num_classes, VARIANTS[variant], multi_level, depth, width, head_lr_scale)
     if weights is not None:
-        model.backbone.load_imagenet(weights)
+        model.backbone.load_imagenet(weights, VARIANTS[variant].caffe_input)
     return model

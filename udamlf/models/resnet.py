@@ -23,7 +23,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from udamlf.errors import UserError
-from udamlf.models.base import ParameterGroup
+from udamlf.models.base import IMAGENET_STD, ParameterGroup
 from udamlf.models.weight_files import fetch, read_checkpoint
 
 Geometry = Literal["torchvision", "caffe"]
@@ -132,12 +132,14 @@ class ResNet(nn.Module):
                 groups.setdefault(count, group)["params"].append(parameter)
         return [groups[count] for count in sorted(groups)]
 
-    def load_imagenet(self, weights: str | Path) -> int:
+    def load_imagenet(self, weights: str | Path, caffe_input: bool = False) -> int:
         """Copy ImageNet classification weights.
 
         Args:
             weights: ``imagenet`` (torchvision's V1 file, downloaded once), a URL, or a local ``.pth`` file: torchvision
                 names, the same under one leading component (AdaptSegNet), or inside a ``state_dict`` entry (SimCLR).
+            caffe_input: the network sees BGR of 0-255 minus its mean. torchvision's first convolution, made for
+                normalised RGB, is converted to give the same; a file with a leading component was trained so.
 
         Returns:
             Number of tensors copied: all of this backbone's but the BatchNorm counters.
@@ -151,7 +153,13 @@ class ResNet(nn.Module):
                 raise UserError(f"no ImageNet weights for depth {self.depth}", " | ".join(map(str, IMAGENET)))
             source = IMAGENET[self.depth]
         path = fetch(source) if "://" in source else Path(source)
-        return self._copy(_tensors(read_checkpoint(path)), path)
+        content = read_checkpoint(path)
+        count = self._copy(_tensors(content), path)
+        if caffe_input and "conv1.weight" in content:
+            deviation = 255 * torch.tensor(IMAGENET_STD).view(1, 3, 1, 1)
+            with torch.no_grad():
+                self.conv1.weight.copy_((self.conv1.weight / deviation).flip(1))
+        return count
 
     def _copy(self, found: Mapping[str, Tensor], path: Path) -> int:
         own = {name: tensor for name, tensor in self.state_dict().items() if not name.endswith("num_batches_tracked")}

@@ -13,7 +13,7 @@ from udamlf.data.batches import Stream
 from udamlf.data.frames import FrameStore
 from udamlf.methods.base import BaseObjective, Context, build, counts_source_pixels
 from udamlf.models import checkpoint
-from udamlf.models.base import SegmentationModel, freeze_batchnorm_affine, reestimate_batchnorm
+from udamlf.models.base import SegmentationModel, freeze_batchnorm, reestimate_batchnorm
 from udamlf.models.base import build as build_network
 from udamlf.pseudo_labels import PseudoLabels
 from udamlf.seeding import torch_seed
@@ -96,8 +96,7 @@ def train(
     training = config.pretraining(job.round) if pretraining else config.training(job.round)
     data = job.data
     model = model.to(device(), memory_format=torch.channels_last)  # type: ignore[call-overload]
-    if training.freeze_bn_affine:
-        freeze_batchnorm_affine(model)
+    freeze_batchnorm(model, training.freeze_bn_affine, training.freeze_bn_statistics)
 
     batch = training.batch
     asked = labelled if batch.source else None

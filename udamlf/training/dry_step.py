@@ -30,7 +30,7 @@ from udamlf.data.view import View
 from udamlf.errors import UserError
 from udamlf.evaluation.prediction import evaluating
 from udamlf.methods.base import BaseObjective, Batch, Context, Losses, build
-from udamlf.models.base import SegmentationModel, freeze_batchnorm_affine
+from udamlf.models.base import SegmentationModel, freeze_batchnorm
 from udamlf.models.base import build as build_network
 from udamlf.seeding import rng
 from udamlf.selection import base as selection
@@ -177,8 +177,7 @@ def trainer_on_noise(
         return built.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     model = network(config.backbone(round))
-    if training.freeze_bn_affine:
-        freeze_batchnorm_affine(model)
+    freeze_batchnorm(model, training.freeze_bn_affine, training.freeze_bn_statistics)
     frame_hw = config.profile.frames_hw or FRAME_HW
     extras, arrays = _published(config, round, model, frame_hw)
     context = Context(

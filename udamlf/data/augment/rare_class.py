@@ -47,8 +47,8 @@ class RareClassSampler:
     Args:
         pixels_per_image: int [images,C].
         temperature: as in ``class_distribution``.
-        min_pixels: an image must hold more than this of the class (at its original resolution: 3000). Where no image
-            does, the images that hold most of it stand in (upstream fails).
+        min_pixels: an image must hold more than this of the class (published: 3000, of the native image). Where no
+            image does, the images that hold most of it stand in (upstream fails).
     """
 
     def __init__(self, pixels_per_image: np.ndarray, temperature: float = 0.01, min_pixels: int = 3000) -> None:
