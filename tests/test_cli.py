@@ -9,9 +9,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import yaml
 from mlflow import MlflowClient
 
 from udamlf.cli import _guarded, cli
+from udamlf.commands import recorded_config
+from udamlf.errors import UserError
+from udamlf.resolve import resolve
 
 UDAMLF = str(Path(sys.executable).parent / "udamlf")
 
@@ -89,6 +93,22 @@ def test_an_unknown_run_is_an_error(store: Path) -> None:
     done = call("evaluate", "--run-id", "0123456789abcdef0123456789abcdef", cwd=store)
     assert done.returncode == 2 and "no run '0123456789abcdef0123456789abcdef'" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_configurations_of_earlier_versions_are_read_or_refused(tmp_path: Path) -> None:
+    """A budget's former keys do not hinder an evaluation; an unknown key is a message with the run's id."""
+    config = resolve("gta2city", "st")
+    tree = config.model_dump(mode="json")
+    tree["profile"]["round"] |= {"micro_batch": None, "accumulate": 2}
+    (tmp_path / "config.yaml").write_text(yaml.safe_dump(tree), encoding="utf-8")
+    assert recorded_config(tmp_path, "a1") == config
+    tree["profile"]["round"]["stepps"] = 3
+    (tmp_path / "config.yaml").write_text(yaml.safe_dump(tree), encoding="utf-8")
+    with pytest.raises(UserError, match="run a1"):
+        recorded_config(tmp_path, "a1")
+    (tmp_path / "config.yaml").unlink()
+    with pytest.raises(UserError, match="run a1"):
+        recorded_config(tmp_path, "a1")
 
 
 def test_an_empty_store_has_nothing_to_compare(store: Path, capsys: pytest.CaptureFixture[str]) -> None:

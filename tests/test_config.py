@@ -133,6 +133,7 @@ def test_an_unknown_name_is_refused_with_the_nearest_one(override: str, key: str
         ("profile.frames_hw=[0,5]", "profile.frames_hw"),
         ("profile.warmup=null", "profile.warmup"),
         ("profile.micro_batch=0", "profile.micro_batch"),
+        ("profile.evaluation.output_hw=[4,4]", "profile.labelling.output_hw"),
         ("method.round.reestimate_bn=[beforee]", "reestimate_bn"),
         ("method.round.source_portion=1.5", "source_portion"),
         ("method.warmup.labelled=target", "'source_train' or 'target_train'"),

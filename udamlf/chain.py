@@ -90,6 +90,8 @@ class Chain:
         self.config = request.resolve()
         self.data = ScenarioData(self.config)
         self.list_digest = lru_cache(maxsize=None)(self.data.digest)
+        if self.config.method.target_subset:
+            self.config.method.target_subset.check(len(self.data.samples("target_train")))
 
     def tags(self) -> dict[str, str]:
         """Tags that a parent and its children share."""

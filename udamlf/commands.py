@@ -22,7 +22,11 @@ from udamlf.report import compare, tables
 from udamlf.report.figures import class_bars
 from udamlf.stages.runner import execute, fetch_inputs
 from udamlf.tracking import CHAIN, PROCESS, Tracker
+from udamlf.trees import validated
 from udamlf.upkeep import reap
+
+FORMER_KEYS = ("accumulate", "micro_batch")
+"""Of a training's budget in runs recorded by earlier versions; no evaluation depends on them."""
 
 
 def run_chain(
@@ -140,7 +144,7 @@ def evaluate_run(
     _check_training(tracker, run_id)
     tracker = tracker.within(run_id)
     inputs = fetch_inputs(tracker, {"round0": run_id})
-    config = _changed(_config(inputs["round0"].path, run_id), split, data_root, scales, flip)
+    config = _changed(recorded_config(inputs["round0"].path, run_id), split, data_root, scales, flip)
     kept = ("scenario", "method", "role", "profile", "seed", "round")
     tags = {name: value for name, value in inputs["round0"].tags.items() if name in kept}
     tags |= {"stage": "evaluate", "split": config.report_split, "udamlf.evaluates": run_id}
@@ -169,11 +173,16 @@ def _check_training(tracker: Tracker, run_id: str) -> None:
     raise UserError(message, "a run of stage warmup or self_train", hint)
 
 
-def _config(path: Path, run_id: str) -> Config:
+def recorded_config(path: Path, run_id: str) -> Config:
+    """The configuration in a run's artifacts. UserError: there is none, or this version cannot read it."""
     file = path / "config.yaml"
     if not file.is_file():
         raise UserError(f"run {run_id} has no {file}", "the configuration it was trained with", "train it again")
-    config: Config = Config.model_validate(yaml.safe_load(file.read_text(encoding="utf-8")))
+    tree = yaml.safe_load(file.read_text(encoding="utf-8"))
+    for budget in (tree["profile"]["warmup"], tree["profile"]["round"]):
+        for key in FORMER_KEYS:
+            budget.pop(key, None)
+    config: Config = validated(Config, tree, f"the configuration of run {run_id}")
     return config
 
 

@@ -139,6 +139,10 @@ def resolve(
     if config.scenario.label_space not in LABEL_SPACES:
         space = config.scenario.label_space
         raise UserError(f"scenario {scenario}: unknown label space {space!r}", "", nearest(space, list(LABEL_SPACES)))
+    if config.profile.evaluation.output_hw is not None:
+        raise UserError(
+            "profile.evaluation.output_hw", "a score is taken at the size of the truth", "profile.labelling.output_hw"
+        )
     if config.report_split not in config.scenario.lists:
         message = f"reported list {config.report_split!r} is not in scenario {config.scenario.name}"
         raise UserError(message, "", nearest(config.report_split, list(config.scenario.lists)))

@@ -107,9 +107,10 @@ def test_one_stage_alone_does_first_what_is_missing(place: Place, table: str) ->
 def test_a_stage_with_inputs_is_only_that_stage_and_checks_them(place: Place, table: str) -> None:
     (warmup,) = place.runs(stage="warmup")
     (labels,) = place.runs(stage="pseudo_label", method="st")
-    wrong = place.call(
-        *place.mlflow_run("self_train", scenario="syn2city", rounds="1", round="1", start_run=labels.info.run_id)
-    )
+    given = {"scenario": "syn2city", "method": "st", "rounds": "1", "round": "1", "start_run": labels.info.run_id}
+    lacking = place.call(*place.mlflow_run("self_train", **given))
+    assert lacking.returncode != 0 and "self_train of round 1 without labels_run" in lacking.stderr
+    wrong = place.call(*place.mlflow_run("self_train", **given, labels_run=labels.info.run_id))
     assert wrong.returncode != 0
     assert "is of stage pseudo_label" in wrong.stderr and "a run of stage warmup or self_train" in wrong.stderr
     failed = place.runs()[0]

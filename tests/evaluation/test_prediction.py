@@ -145,3 +145,5 @@ def test_a_protocol_is_frozen_strict_and_has_a_scale() -> None:
     protocol = EvalProtocol(size_hw=[512, 1024], scales=[0.5, [900, 1800]])
     assert protocol.sizes((1024, 2048)) == [(256, 512), (900, 1800)]
     assert EvalProtocol(**protocol.model_dump(mode="json")) == protocol
+    assert protocol.label_hw((1052, 1914)) == (512, 1024) and EvalProtocol().label_hw((7, 9)) == (7, 9)
+    assert EvalProtocol(size_hw=[5, 6], output_hw="native").label_hw((7, 9)) == (7, 9)

@@ -235,14 +235,20 @@ def test_intrada_names_counts_and_visits(golden: Golden, level: str) -> None:
 
 
 def test_advent_discriminator(golden: Golden) -> None:
-    """Names, counts, and the scores of the self-information map under analytic weights."""
+    """Names, shapes, counts, and the scores of the self-information map under analytic weights."""
     facts = golden.json("intrada", "state_dict_fc_discriminator")
+    listed = golden.hparams("intrada", "state_dict_fc_discriminator")
+    published = discriminator.build(listed["num_classes"], "advent", listed["ndf"])
+    empty = {name: torch.empty(shape) for name, shape, _ in facts["tensors"]}
+    released.load_strictly(published, released.rename_discriminator(empty), "advent")
+    assert sum(p.numel() for p in published.parameters()) == facts["n_parameters"]
+
     arrays, hparams = golden.arrays("intrada", "adversarial"), golden.hparams("intrada", "adversarial")
     fill = analytic(float(arrays["gain"]))
-    state = {name: fill(i, name, tuple(shape)) for i, (name, shape, _) in enumerate(facts["tensors"])}
     critic = discriminator.build(hparams["num_classes"], "advent", hparams["ndf"])
+    own = zip(facts["tensors"], critic.state_dict().values(), strict=True)  # in the same order
+    state = {name: fill(i, name, tuple(tensor.shape)) for i, ((name, _, _), tensor) in enumerate(own)}
     released.load_strictly(critic, released.rename_discriminator(state), "advent")
-    assert sum(p.numel() for p in critic.parameters()) == facts["n_parameters"]
     probabilities = torch.from_numpy(arrays["disc_logits_in"]).softmax(1)
     base = math.log(hparams["num_classes"]) / math.log(hparams["log_base"])
     information = -probabilities * torch.log2(probabilities + hparams["log_eps"]) / base

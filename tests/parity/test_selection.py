@@ -380,8 +380,9 @@ def test_entropy_ranking_and_splits(golden: Golden) -> None:
 def test_entropy_ranking_selector_publishes_the_easy_split(golden: Golden, normalise: bool) -> None:
     a, h = golden.arrays("intrada", "ranking"), golden.hparams("intrada", "ranking")
     probs = upsampled(golden)
-    base = space(h["num_classes"])
+    base = space(max(h["num_classes"], *(c + 1 for c in h["rare_class_ids"])))  # ids are those of 19 classes
     rare = tuple(base.classes[c] for c in h["rare_class_ids"])
+    assert len(rare) == h["normalisation_divisor"]
     with_rare = LabelSpace(base.name, base.classes, base.palette, base.subsets, rare=rare)
     for i, share in enumerate(h["lambdas"]):
         params = {"easy_share": share, "normalise": normalise, "offset": h["normalisation_offset"]}

@@ -54,7 +54,7 @@ def test_lrent_without_any_threshold_keeps_nothing_and_stays_finite() -> None:
     np.testing.assert_allclose(soft.sum(0), 1, rtol=1e-5)
 
 
-@pytest.mark.parametrize("size", [(64, 128), (40, 80), (58, 116), (64, 80)])
+@pytest.mark.parametrize("size", [(64, 128), (40, 80), (58, 116), (64, 80), (58, 200)])
 def test_upsampling_keeps_the_sum_over_the_classes(size: tuple[int, int]) -> None:
     planes = probabilities(2, 1, 4, 8, 16)[0].numpy()
     full = upsample_probabilities(planes, 8, (58, 116), size)

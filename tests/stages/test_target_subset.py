@@ -13,6 +13,7 @@ from udamlf.data.lists import SUBSET, chosen_images
 from udamlf.errors import UserError
 from udamlf.plan import lists_of, plan
 from udamlf.pseudo_labels import PseudoLabels
+from udamlf.stages.runner import check_inputs
 
 TOP_K = 3
 
@@ -79,6 +80,18 @@ def test_mistakes_are_named(chains: InProcess, tiny_world: Path, tmp_path: Path)
     with pytest.raises(UserError, match="target_subset of 10000 images"):
         run_step(config, step, {"generator": warmup}, tmp_path / "run")
     assert not (tmp_path / "run" / "out" / SUBSET).exists()
+    complete = {"generator": "a run"}
+    for stage, ids, message in (
+        ("pseudo_label", complete, "without subset_run"),
+        ("self_train", {"start": "a run", "subset": "a run"}, "without labels_run"),
+        ("target_subset", {}, "without generator_run"),
+        ("pretrain", {}, "no stage pretrain"),
+    ):
+        with pytest.raises(UserError, match=message):
+            check_inputs(config, stage, 1, ids)
+    check_inputs(config, "pseudo_label", 1, {**complete, "subset": "another"})
+    with pytest.raises(UserError, match="no stage target_subset"):
+        check_inputs(small("cbst", tiny_world), "target_subset", 1, complete)
     with pytest.raises(UserError, match="top_k"):
         config_of(tiny_world, 0)
     with pytest.raises(UserError, match="no readable"):

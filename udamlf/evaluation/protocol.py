@@ -23,9 +23,12 @@ class EvalProtocol(BaseModel):
         default="tensor",
         description="how the image is resized: bilinear on the normalised tensor, or a rule of data/resize.py",
     )
-    align_corners: bool = Field(default=True, description="of the bilinear resizing of input tensor and scores")
-    output_hw: Size | None = Field(
-        default=None, description="size of the label maps; null = size_hw (a score: the truth's)"
+    align_corners: bool = Field(
+        default=True,
+        description="of the bilinear resizing of input tensor and probabilities; logits follow the network",
+    )
+    output_hw: Size | Literal["native"] | None = Field(
+        default=None, description="labelling only: size of the label maps; null = size_hw, native = the image's own"
     )
     average: Literal["probabilities", "network", "output", "logits", "cbst"] = Field(
         default="probabilities",
@@ -36,7 +39,8 @@ class EvalProtocol(BaseModel):
 
     def label_hw(self, native_hw: Size) -> Size:
         """Size of the label map of an image of ``native_hw``."""
-        return self.output_hw or self.size_hw or native_hw
+        given = self.output_hw or self.size_hw or native_hw
+        return native_hw if given == "native" else given
 
     def sizes(self, native_hw: Size) -> list[Size]:
         """Network input sizes for an image of ``native_hw``."""

@@ -18,8 +18,8 @@ def upsample_probabilities(planes: np.ndarray, stride: int, image_hw: Size, size
     """Probabilities of the network's grid at the size of the original image.
 
     Bicubic by ``stride``, cropped to the resized input image, then to the original size: Lanczos when it shrinks in
-    both directions, bicubic when it grows in both, bilinear otherwise; nothing when the heights agree. The result sums
-    to 1 over the classes but may leave [0, 1].
+    both directions, bicubic when it grows in both, bilinear otherwise; nothing when it is that size already. The result
+    sums to 1 over the classes but may leave [0, 1].
 
     Args:
         planes: float32 [C, h, w].
@@ -32,7 +32,7 @@ def upsample_probabilities(planes: np.ndarray, stride: int, image_hw: Size, size
     """
     h, w = planes.shape[1:]
     full = _resized(planes, (h * stride, w * stride), Image.Resampling.BICUBIC)[:, : image_hw[0], : image_hw[1]]
-    if size_hw[0] == image_hw[0]:
+    if size_hw == image_hw:
         return full
     grows = (size_hw[0] > image_hw[0], size_hw[1] > image_hw[1])
     shrinks = (size_hw[0] < image_hw[0], size_hw[1] < image_hw[1])

@@ -18,7 +18,7 @@ from udamlf.data.lists import ScenarioData, chosen_images
 from udamlf.errors import UserError
 from udamlf.files import write_json
 from udamlf.launch import StopFlag, identity
-from udamlf.plan import SHARD, Request, shard_key, step_key
+from udamlf.plan import SHARD, Request, plan, shard_key, step_key, until
 from udamlf.recording import Run, ending
 from udamlf.stages.shards import Shard
 from udamlf.tracking import DIGEST, KEY, PROCESS, Input, Tracker, git_tags
@@ -68,8 +68,6 @@ _EXPECTED = {
     "subset": ("target_subset",),
 }
 
-_REQUIRED = {"target_subset": "generator", "pseudo_label": "generator", "self_train": "start"}
-
 
 def fetch_inputs(tracker: Tracker, ids: Mapping[str, str]) -> dict[str, Input]:
     """Input name -> its finished run. UserError: unknown run id, run of the wrong stage, damaged artifacts."""
@@ -95,14 +93,12 @@ def run_stage(
     """
     if shard and stage != "pseudo_label":
         raise UserError(f"--shard {shard} for stage {stage}", "stage pseudo_label")
-    if _REQUIRED.get(stage, "") not in {*ids, ""}:
-        name = _REQUIRED[stage]
-        raise UserError(f"stage {stage} without {name}_run", f"--{name}-run RUN_ID", "all runs are named in MLproject")
     options = {SHARD: Shard.parse(shard)} if shard else {}
     tracker = Tracker.connect()
     run_id = os.environ.get("MLFLOW_RUN_ID") or tracker.create_run(f"{request.method}-s{request.seed} {stage}", {})
     with ending(tracker, run_id):
         config = request.resolve()
+        check_inputs(config, stage, round, ids)
         inputs = fetch_inputs(tracker, ids)
         data = ScenarioData(config)
         tags = tracker.get(run_id).data.tags
@@ -114,6 +110,16 @@ def run_stage(
             described |= git_tags()
         described |= {SHARD: shard} if shard else {}
         execute(stage, config, round, inputs, tracker, run_id, key, described, stop, options)
+
+
+def check_inputs(config: Config, stage: str, round: int, ids: Mapping[str, str]) -> None:
+    """UserError: the method has no such stage, or an input of it has no run id. An evaluation takes any."""
+    if stage == "evaluate":
+        return
+    missing = [name for name in until(plan(config), stage, round)[-1].needs if name not in ids]
+    if missing:
+        found = f"stage {stage} of round {round} without {missing[0]}_run"
+        raise UserError(found, f"--{missing[0]}-run RUN_ID", "all runs are named in MLproject")
 
 
 def execute(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from udamlf.data.lists import SUBSET
-from udamlf.errors import UserError
 from udamlf.evaluation.prediction import scores
 from udamlf.files import write_json
 from udamlf.selection.class_balanced_score import class_balanced_score, highest
@@ -15,12 +14,10 @@ def run(job: Job) -> None:
     """Score ``target_train`` with the input "generator"; publishes ``target_subset.json``: every image's score, and the
     chosen ones."""
     config, data = job.config, job.data
-    assert config.method.target_subset is not None
+    subset, protocol = config.method.target_subset, config.labelling(job.round)
+    assert subset is not None
     samples, dataset = data.samples("target_train"), data.dataset("target_train")
-    top_k, protocol = config.method.target_subset.top_k, config.labelling(job.round)
-    if top_k > len(samples):
-        found = f"target_subset of {top_k} images, of a list of {len(samples)}"
-        raise UserError(found, f"at most {len(samples)}", f"--set method.target_subset.top_k={len(samples)}")
+    subset.check(len(samples))
     job.run.log_dataset("target_train", data.digest("target_train"), "target", len(samples))
     network = labelling_network(job, job.inputs["generator"])
     found_scores: dict[str, float] = {}
@@ -28,5 +25,5 @@ def run(job: Job) -> None:
         image = dataset.read_image(sample)
         size = protocol.label_hw((image.shape[0], image.shape[1]))
         found_scores[sample.name] = class_balanced_score(scores(network, image[None], protocol, size)[0])
-    chosen = [samples[index].name for index in highest(list(found_scores.values()), top_k)]
-    write_json(job.out / SUBSET, {"score": "cbs", "top_k": top_k, "images": chosen, "scores": found_scores})
+    chosen = [samples[index].name for index in highest(list(found_scores.values()), subset.top_k)]
+    write_json(job.out / SUBSET, {**subset.model_dump(), "images": chosen, "scores": found_scores})
