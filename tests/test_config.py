@@ -265,6 +265,9 @@ def test_rounds_may_be_described_one_by_one() -> None:
     assert config.method.round_at(1).start == "initial"
     assert config.method.round_at(5) == config.method.round_at(3)
     assert "1..3" in refused(method="proda", overrides=("method.round.9.start=initial",))
+    assert "1..3" in refused(method="proda", overrides=("method.round.4={objective: {name: supervised}}",))
+    whole = resolve("gta2city", "proda", overrides=["method.round.2={objective: {name: supervised}}"])
+    assert [whole.method.round_at(n).objective.name for n in (1, 2, 3)] == ["proda", "supervised", "distillation"]
 
 
 def test_a_configuration_is_frozen() -> None:

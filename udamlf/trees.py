@@ -16,14 +16,13 @@ _UNION_TAG = re.compile(r"[A-Z]|constrained-|int$|float$|.*\[")  # what pydantic
 
 
 def assign(tree: dict[str, Any], key: str, value: Any, where: str) -> None:
-    """Set a dotted key. Blocks between are made when a Part (free keys) or missing; the models check the rest."""
+    """Set a dotted key; the entries of a list are numbered from 1, and a key of a list is that of every entry. Blocks
+    between are made when a Part (free keys) or missing; the models check the rest."""
     *path, last = key.split(".")
     node: Any = tree
     for depth, step in enumerate(path):
         if isinstance(node, list):
-            if not step.isdigit() or not 1 <= int(step) <= len(node):
-                raise UserError(f"{where}: {'.'.join(path[: depth + 1])!r} is not an entry", f"1..{len(node)}")
-            node = node[int(step) - 1]
+            node = node[_position(node, step, f"{where}: {'.'.join(path[: depth + 1])!r}")]
             continue
         if step not in node or node[step] is None:
             if depth == 0:
@@ -32,11 +31,19 @@ def assign(tree: dict[str, Any], key: str, value: Any, where: str) -> None:
         node = node[step]
         if not isinstance(node, (dict, list)):
             raise UserError(f"{where}: {'.'.join(path[: depth + 1])!r} is a value, not a block", "a known key")
-    if isinstance(node, list):
+    if not isinstance(node, list):
+        node[last] = value
+    elif last.isdigit():
+        node[_position(node, last, f"{where}: {key!r}")] = value
+    else:
         for entry in node:
             entry[last] = value
-    else:
-        node[last] = value
+
+
+def _position(entries: list[Any], number: str, what: str) -> int:
+    if not number.isdigit() or not 1 <= int(number) <= len(entries):
+        raise UserError(f"{what} is not an entry", f"1..{len(entries)}")
+    return int(number) - 1
 
 
 def flatten(tree: Any, prefix: str = "") -> list[tuple[str, Any]]:
