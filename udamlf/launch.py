@@ -198,7 +198,8 @@ def launch_stage(
         changes = {"CUDA_VISIBLE_DEVICES": gpu, LIFELINE: lifeline}
         if env_manager == LOCAL:  # MLproject says `python`: this one, also where no environment is activated
             changes["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
-        with environment(changes):
+        # MLflow makes a folder for parameters of type path, and leaves it.
+        with environment(changes), tempfile.TemporaryDirectory(prefix="udamlf-parameters-") as storage:
             try:
                 mlflow.projects.run(
                     str(PROJECT_ROOT),
@@ -207,6 +208,7 @@ def launch_stage(
                     run_id=run_id,
                     experiment_id=experiment_id,
                     env_manager=env_manager,
+                    storage_dir=storage,
                 )
             except ExecutionException:
                 return False
