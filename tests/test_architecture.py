@@ -49,6 +49,7 @@ GREY_LEVELS = {
     "udamlf.data.robotcar": "opaque alpha in the official label files",
     "udamlf.models.base": "normalisation of grey levels",
     "udamlf.models.deeplabv2": "normalisation of grey levels",
+    "udamlf.models.resnet": "normalisation of grey levels",
     "udamlf.report.figures": "colours for matplotlib",
 }
 RELEASED_DRAWS = {"udamlf.selection.schedule"}  # repeats a released code's draw, from a seed of its own

@@ -257,7 +257,8 @@ def _entry(stage: str, overrides: tuple[str, ...], round: int | None, env_manage
     if stage in ("warmup", "target_subset", "pretrain") or ids:
         from udamlf.stages.runner import run_stage
 
-        run_stage(stage, request, round or 0, ids, stop, shard)
+        first = 0 if stage in ("warmup", "evaluate") else 1
+        run_stage(stage, request, first if round is None else round, ids, stop, shard)
         return
     import os
 

@@ -240,6 +240,30 @@ def test_damaged_files_are_named(tmp_path: Path, name: str, damage: str) -> None
             read()
 
 
+@everywhere
+@pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")
+def test_a_damaged_header_is_never_a_traceback(tmp_path: Path, name: str) -> None:
+    """Every byte of a file's head in turn, lengths, sizes and formats among them: read as it is or refused by name."""
+    data_set, space, split = write_data_set(tmp_path, name)
+    sample = data_set.samples(tmp_path, split)[0]
+    assert sample.label is not None
+    for path, read in (
+        (sample.label, lambda: data_set.read_label(sample, space)),
+        (sample.image, lambda: data_set.read_image(sample)),
+    ):
+        whole = path.read_bytes()
+        for place in range(min(60, len(whole))):
+            for flip in (0x01, 0x10, 0x80, 0xFF):
+                damaged = bytearray(whole)
+                damaged[place] ^= flip
+                path.write_bytes(damaged)
+                try:
+                    assert read().dtype == np.uint8
+                except UserError as error:
+                    assert sample.name in str(error)
+        path.write_bytes(whole)
+
+
 @settings(max_examples=60, deadline=None)
 @given(name=st.sampled_from([*FORMATS]), at=st.floats(0, 0.999), flip=st.integers(1, 255), cut=st.booleans())
 def test_random_damage_is_never_a_traceback(tmp_path_factory: pytest.TempPathFactory, name: str, at: float, flip: int,

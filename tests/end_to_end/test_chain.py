@@ -109,7 +109,7 @@ def test_a_stage_with_inputs_is_only_that_stage_and_checks_them(place: Place, ta
     (labels,) = place.runs(stage="pseudo_label", method="st")
     given = {"scenario": "syn2city", "method": "st", "rounds": "1", "round": "1", "start_run": labels.info.run_id}
     lacking = place.call(*place.mlflow_run("self_train", **given))
-    assert lacking.returncode != 0 and "self_train of round 1 without labels_run" in lacking.stderr
+    assert lacking.returncode != 0 and "self_train, round 1, without labels_run" in lacking.stderr
     wrong = place.call(*place.mlflow_run("self_train", **given, labels_run=labels.info.run_id))
     assert wrong.returncode != 0
     assert "is of stage pseudo_label" in wrong.stderr and "a run of stage warmup or self_train" in wrong.stderr

@@ -12,6 +12,8 @@ from udamlf.errors import UserError
 
 _COLOUR_MODES = ("RGB", "RGBA", "L", "P")
 _PNG_END = b"IEND\xaeB`\x82"
+# What Pillow raises for a damaged file; a flipped bit in the header also makes a length or a size absurd.
+_DAMAGE = (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError)
 
 
 def _not_an_image(path: Path, error: Exception) -> UserError:
@@ -25,7 +27,7 @@ def image_size_hw(path: Path) -> tuple[int, int]:
     try:
         with Image.open(path) as image:
             return image.height, image.width
-    except (OSError, SyntaxError) as error:
+    except _DAMAGE as error:
         raise _not_an_image(path, error) from error
 
 
@@ -35,7 +37,7 @@ def _pixels(path: Path, modes: tuple[str, ...], expected: str, mode: str | None 
             if image.mode not in modes:
                 raise UserError(f"{path} has pixel format {image.mode!r}", expected)
             return np.asarray(image if mode is None else image.convert(mode))
-    except (OSError, SyntaxError, EOFError) as error:
+    except _DAMAGE as error:
         raise _not_an_image(path, error) from error
 
 

@@ -95,7 +95,10 @@ def run_stage(
         raise UserError(f"--shard {shard} for stage {stage}", "stage pseudo_label")
     options = {SHARD: Shard.parse(shard)} if shard else {}
     tracker = Tracker.connect()
-    run_id = os.environ.get("MLFLOW_RUN_ID") or tracker.create_run(f"{request.method}-s{request.seed} {stage}", {})
+    adopted = os.environ.get("MLFLOW_RUN_ID")
+    if not adopted:
+        check_inputs(request.resolve(), stage, round, ids)  # bad input starts no run
+    run_id = adopted or tracker.create_run(f"{request.method}-s{request.seed} {stage}", {})
     with ending(tracker, run_id):
         config = request.resolve()
         check_inputs(config, stage, round, ids)
@@ -118,7 +121,7 @@ def check_inputs(config: Config, stage: str, round: int, ids: Mapping[str, str])
         return
     missing = [name for name in until(plan(config), stage, round)[-1].needs if name not in ids]
     if missing:
-        found = f"stage {stage} of round {round} without {missing[0]}_run"
+        found = f"stage {stage}, round {round}, without {missing[0]}_run"
         raise UserError(found, f"--{missing[0]}-run RUN_ID", "all runs are named in MLproject")
 
 
