@@ -26,6 +26,7 @@ from udamlf.selection.base import build, keep_above
 from udamlf.selection.class_balanced import ClassBalanced
 
 TOLERANCE = 2.0**-15
+SELECTORS = ("class_balanced", "global")
 Outcome = dict[str, np.ndarray | float]
 
 
@@ -131,6 +132,7 @@ def main() -> None:
     parser.add_argument("--portion", type=float, default=0.2)
     parser.add_argument("--no-direct", action="store_true", help="leave the sort out; it keeps every confidence")
     parser.add_argument("--prior", action="store_true", help="measure CBST-SP too; needs a whole score map")
+    parser.add_argument("--selector", choices=SELECTORS, action="append", help="default: all")
     parser.add_argument("--no-exact", action="store_true", help="leave the two-pass way out")
     args = parser.parse_args()
     context = multiprocessing.get_context("spawn")
@@ -139,7 +141,7 @@ def main() -> None:
             found = pool.apply(with_prior, (args,))
         print(f"class_balanced with a prior: {found['mb']:.0f} MiB, {found['s']:.2f} s, kept {found['kept']:.4f}")
     print(f"{args.frames} frames of {args.height}x{args.width}, {args.classes} classes, portion {args.portion}")
-    for name in ("class_balanced", "global"):
+    for name in args.selector or SELECTORS:
         ways = {"one pass": (streamed, (name, False, args))}
         if not args.no_exact:
             ways["exact, two passes"] = (streamed, (name, True, args))
