@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import cv2
@@ -13,8 +14,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from tests.data.worlds import FORMATS, random_frame, write_data_set
-from udamlf.data.dataset import available, listing_digest, open_dataset
-from udamlf.data.labels import CITYSCAPES_16, CITYSCAPES_19, IGNORE, ROBOTCAR_9
+from udamlf.data.dataset import DataSet, Sample, available, listing_digest, open_dataset
+from udamlf.data.labels import CITYSCAPES_16, CITYSCAPES_19, IGNORE, ROBOTCAR_9, LabelSpace
 from udamlf.errors import UserError
 
 everywhere = pytest.mark.parametrize("name", sorted(FORMATS))
@@ -222,16 +223,29 @@ def test_missing_and_empty_folders(tmp_path: Path, name: str) -> None:
 # --- bad files ----------------------------------------------------------------------------------------------------
 
 
+def files_of(data_set: DataSet, sample: Sample, space: LabelSpace) -> list[tuple[Path, Callable[[], np.ndarray]]]:
+    """The sample's two files and what reads them."""
+    assert sample.label is not None
+    return [
+        (sample.label, lambda: data_set.read_label(sample, space)),
+        (sample.image, lambda: data_set.read_image(sample)),
+    ]
+
+
+def assert_read_or_named(read: Callable[[], np.ndarray], sample: Sample) -> None:
+    """A damaged file is read as it is or refused by name."""
+    try:
+        assert read().dtype == np.uint8
+    except UserError as error:
+        assert sample.name in str(error)
+
+
 @everywhere
 @pytest.mark.parametrize("damage", ["truncated", "text", "empty"])
 def test_damaged_files_are_named(tmp_path: Path, name: str, damage: str) -> None:
     data_set, space, split = write_data_set(tmp_path, name)
     sample = data_set.samples(tmp_path, split)[0]
-    assert sample.label is not None
-    for path, read in (
-        (sample.label, lambda: data_set.read_label(sample, space)),
-        (sample.image, lambda: data_set.read_image(sample)),
-    ):
+    for path, read in files_of(data_set, sample, space):
         whole = path.read_bytes()
         path.write_bytes(
             {"truncated": whole[: len(whole) * 2 // 3], "text": b"not an image" * 20, "empty": b""}[damage]
@@ -246,21 +260,14 @@ def test_a_damaged_header_is_never_a_traceback(tmp_path: Path, name: str) -> Non
     """Every byte of a file's head in turn, lengths, sizes and formats among them: read as it is or refused by name."""
     data_set, space, split = write_data_set(tmp_path, name)
     sample = data_set.samples(tmp_path, split)[0]
-    assert sample.label is not None
-    for path, read in (
-        (sample.label, lambda: data_set.read_label(sample, space)),
-        (sample.image, lambda: data_set.read_image(sample)),
-    ):
+    for path, read in files_of(data_set, sample, space):
         whole = path.read_bytes()
         for place in range(min(60, len(whole))):
             for flip in (0x01, 0x10, 0x80, 0xFF):
                 damaged = bytearray(whole)
                 damaged[place] ^= flip
                 path.write_bytes(damaged)
-                try:
-                    assert read().dtype == np.uint8
-                except UserError as error:
-                    assert sample.name in str(error)
+                assert_read_or_named(read, sample)
         path.write_bytes(whole)
 
 
@@ -272,19 +279,12 @@ def test_random_damage_is_never_a_traceback(tmp_path_factory: pytest.TempPathFac
     root = tmp_path_factory.mktemp("damage")
     data_set, space, split = write_data_set(root, name)
     sample = data_set.samples(root, split)[0]
-    assert sample.label is not None
-    for path, read in (
-        (sample.label, lambda: data_set.read_label(sample, space)),
-        (sample.image, lambda: data_set.read_image(sample)),
-    ):
+    for path, read in files_of(data_set, sample, space):
         whole = bytearray(path.read_bytes())
         place = int(at * len(whole))
         whole[place] ^= flip
         path.write_bytes(whole[:place] if cut else whole)
-        try:
-            assert read().dtype == np.uint8
-        except UserError as error:
-            assert sample.name in str(error)
+        assert_read_or_named(read, sample)
         if cut and at < 0.6 and path.suffix == ".png":
             with pytest.raises(UserError):
                 read()
