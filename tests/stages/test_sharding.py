@@ -78,8 +78,8 @@ def test_no_pass_is_repeated_by_the_merge(
     inputs = generator(chains, config)
     observed = shards(config, inputs, 2, tmp_path)
     calls = []
-    original = pseudo_label.scores
-    monkeypatch.setattr(pseudo_label, "scores", lambda *a, **k: calls.append(1) or original(*a, **k))
+    original = pseudo_label.label_scores
+    monkeypatch.setattr(pseudo_label, "label_scores", lambda *a, **k: calls.append(1) or original(*a, **k))
     run_step(config, STEP, {**inputs, **observed}, tmp_path / "merged")
     assert len(calls) == 4
     run_step(config, STEP, inputs, tmp_path / "single")

@@ -120,6 +120,11 @@ def scores(
     return _mean_scores(model, resized, output_hw or native_hw, protocol)
 
 
+def label_scores(model: SegmentationModel, image: np.ndarray, protocol: EvalProtocol) -> Tensor:
+    """Class scores float32 [C, H, W] of one image (uint8 RGB [H, W, 3]) at the size of its label map."""
+    return scores(model, image[None], protocol, protocol.label_hw((image.shape[0], image.shape[1])))[0]
+
+
 def predict(
     model: SegmentationModel, images: np.ndarray, protocol: EvalProtocol, output_hw: Size | None = None
 ) -> np.ndarray:

@@ -29,7 +29,7 @@ def run(job: Job) -> None:
     Publishes ``evaluation/evaluation.json`` (every round), ``evaluation/confusion.npz`` and figures of the last round.
     """
     config = job.config
-    data = ScenarioData(config)
+    data = job.data
     split = config.report_split
     samples = data.samples(split, True)
     job.run.log_dataset(split, data.digest(split), "evaluation", len(samples))

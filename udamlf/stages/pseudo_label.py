@@ -19,7 +19,7 @@ from torch import Tensor
 from udamlf.config import Part
 from udamlf.data.dataset import DataSet, Sample
 from udamlf.data.lists import ScenarioData
-from udamlf.evaluation.prediction import scores
+from udamlf.evaluation.prediction import label_scores
 from udamlf.evaluation.protocol import EvalProtocol
 from udamlf.models import checkpoint
 from udamlf.models.base import Output, SegmentationModel
@@ -63,9 +63,7 @@ class Labeller:
 
     def probabilities(self, index: int) -> Tensor:
         """float32 [C, H, W] at the labelling size."""
-        image = self.image(index)
-        size = self.protocol.label_hw((image.shape[0], image.shape[1]))
-        self.recent[index] = scores(self.model, image[None], self.protocol, output_hw=size)[0]
+        self.recent[index] = label_scores(self.model, self.image(index), self.protocol)
         while len(self.recent) > self.selector.group:
             self.recent.popitem(last=False)
         if self.outputs:

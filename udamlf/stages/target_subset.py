@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from udamlf.data.lists import SUBSET
-from udamlf.evaluation.prediction import scores
+from udamlf.evaluation.prediction import label_scores
 from udamlf.files import write_json
 from udamlf.selection.class_balanced_score import class_balanced_score, highest
 from udamlf.stages.pseudo_label import labelling_network
@@ -22,8 +22,7 @@ def run(job: Job) -> None:
     network = labelling_network(job, job.inputs["generator"])
     found_scores: dict[str, float] = {}
     for sample in samples:
-        image = dataset.read_image(sample)
-        size = protocol.label_hw((image.shape[0], image.shape[1]))
-        found_scores[sample.name] = class_balanced_score(scores(network, image[None], protocol, size)[0])
+        probabilities = label_scores(network, dataset.read_image(sample), protocol)
+        found_scores[sample.name] = class_balanced_score(probabilities)
     chosen = [samples[index].name for index in highest(list(found_scores.values()), subset.top_k)]
     write_json(job.out / SUBSET, {**subset.model_dump(), "images": chosen, "scores": found_scores})
