@@ -10,6 +10,7 @@ import getpass
 import json
 import logging
 import os
+import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -172,15 +173,12 @@ class Tracker:
         stage, status = run.data.tags.get("stage", "?"), run.info.status
         if status != "FINISHED" or DIGEST not in run.data.tags:
             raise UserError(f"run {run_id} ({stage}) is {status} and has published nothing", "a finished stage run")
-        uri = run.info.artifact_uri
+        uri, digest = run.info.artifact_uri, run.data.tags[DIGEST]
         if is_local_uri(uri):
             path = Path(local_file_uri_to_path(uri))
+            _check_manifest(path, digest, run_id, hashes=False)
         else:
-            path = cache_folder() / "artifacts" / run_id
-            if not path.is_dir():
-                with atomic_folder(path) as folder:
-                    mlflow.artifacts.download_artifacts(artifact_uri=uri, dst_path=str(folder))
-        _check_manifest(path, run.data.tags[DIGEST], run_id, hashes=not is_local_uri(uri))
+            path = _downloaded(digest, run_id)
         return Input(run_id, path, dict(run.data.tags))
 
     def publish(self, run_id: str, out: Path) -> None:
@@ -226,6 +224,28 @@ def _experiment(client: MlflowClient, database: Path | None) -> str:
         return str(found.experiment_id)
     location = (database.parent / "mlruns" / name).as_uri() if database else None
     return str(client.create_experiment(name, artifact_location=location))
+
+
+def _downloaded(digest: str, run_id: str) -> Path:
+    """Local copy of a run's artifacts in the cache folder, downloaded once; one that does not fit its manifest is
+    downloaded again.
+
+    Raises:
+        UserError: what the store holds does not fit the manifest either; nothing is kept.
+    """
+    path = cache_folder() / "artifacts" / run_id
+    with file_lock(path.with_name(f"{run_id}.lock")):
+        if path.is_dir():
+            try:
+                _check_manifest(path, digest, run_id, hashes=True)
+                return path
+            except UserError:
+                shutil.rmtree(path)
+        with atomic_folder(path) as folder:
+            # By run id: named by its address, MLflow would put the files into a folder "artifacts" of their own.
+            mlflow.artifacts.download_artifacts(run_id=run_id, dst_path=str(folder))
+            _check_manifest(folder, digest, run_id, hashes=True)
+    return path
 
 
 def _check_manifest(path: Path, digest: str, run_id: str, hashes: bool) -> None:

@@ -1,0 +1,97 @@
+"""A server as MLflow's documentation starts one, with nothing set: its artifacts go through it, and no client sees its
+folders. The store is the server's own; every client has only the address and its cache folder."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import folder_in_memory
+from tests.end_to_end.conftest import BIN, Place, wait_for
+from tests.end_to_end.test_server import answers, free_port
+
+
+@pytest.fixture(scope="module")
+def host(tiny_world: Path) -> Iterator[Place]:
+    """A place whose store is `mlflow server --backend-store-uri sqlite:///x.db --artifacts-destination DIR`."""
+    port = free_port()
+    with folder_in_memory() as folder:
+        command = [str(BIN / "mlflow"), "server", "--backend-store-uri", f"sqlite:///{folder}/x.db",
+                   "--artifacts-destination", str(folder / "server"), "--port", str(port)]  # fmt: skip
+        environment = {k: v for k, v in os.environ.items() if not k.startswith(("MLFLOW", "UDAMLF"))}
+        with open(folder / "server.log", "w") as log:
+            process = subprocess.Popen(
+                command, cwd=folder, env=environment, stdout=log, stderr=subprocess.STDOUT, start_new_session=True
+            )
+        try:
+            wait_for(lambda: answers(f"http://127.0.0.1:{port}"), 180)
+            yield Place(folder / "host", tiny_world, f"http://127.0.0.1:{port}")
+        finally:
+            os.killpg(process.pid, signal.SIGTERM)
+            process.wait(timeout=60)
+
+
+@pytest.fixture(scope="module")
+def chain(host: Place) -> list[str]:
+    """The command line of a chain that has been run once, with an empty cache."""
+    host.folder.mkdir()
+    command = host.chain("st", "--rounds", "1", "--no-references")
+    done = host.call(*command)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.count(" done") == 4, done.stderr
+    return command
+
+
+def artifacts(cache: Path) -> dict[str, bytes]:
+    """Name below the cache -> content of every downloaded artifact."""
+    return {p.relative_to(cache).as_posix(): p.read_bytes() for p in (cache / "artifacts").rglob("*") if p.is_file()}
+
+
+def test_a_chain_runs_and_its_runs_are_finished(host: Place, chain: list[str]) -> None:
+    assert {run.info.status for run in host.runs()} == {"FINISHED"}
+    assert {run.info.artifact_uri.split(":")[0] for run in host.runs()} == {"mlflow-artifacts"}
+
+
+def test_a_warm_cache_reuses_every_stage(host: Place, chain: list[str]) -> None:
+    done = host.call(*chain)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.count("reused") == 4 and len(host.runs(stage="self_train")) == 1
+
+
+def test_another_hosts_empty_cache_reuses_every_stage_too(host: Place, chain: list[str], tmp_path: Path) -> None:
+    done = host.call(*chain, UDAMLF_CACHE=str(tmp_path), UDAMLF_WORK=str(tmp_path / "work"))
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.count("reused") == 4 and len(host.runs(stage="self_train")) == 1
+    weights = [name for name in artifacts(tmp_path) if name.endswith("model.safetensors")]
+    assert len(weights) == 2
+
+
+def test_a_damaged_cache_is_mended_not_believed(host: Place, chain: list[str]) -> None:
+    """A flipped byte in one file, another file gone, and the layout that an earlier version left behind."""
+    cache = host.folder / "cache"
+    before = artifacts(cache)
+    weights = sorted(path for path in (cache / "artifacts").glob("*/checkpoint/model.safetensors"))
+    content = bytearray(weights[0].read_bytes())
+    content[-1] ^= 1
+    weights[0].write_bytes(content)
+    run = weights[1].parents[1]
+    run.rename(run.with_name("moved"))
+    (run / "artifacts").mkdir(parents=True)
+    for entry in (run.with_name("moved")).iterdir():
+        entry.rename(run / "artifacts" / entry.name)
+    run.with_name("moved").rmdir()
+    done = host.call(*chain)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.count("reused") == 4, done.stderr
+    assert artifacts(cache) == before
+
+
+def test_a_checkpoint_of_the_server_can_be_evaluated(host: Place, chain: list[str]) -> None:
+    (trained,) = host.runs(stage="self_train")
+    shown = host.udamlf("evaluate", "--run-id", trained.info.run_id, "--split", "target_dev")
+    assert "mIoU 16" in shown
