@@ -18,6 +18,7 @@ lint: $(VENV)/installed-test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/pylint --disable=all --enable=duplicate-code --min-similarity-lines=8 udamlf
 
 bench: $(VENV)/installed
 	for file in benchmarks/*.py; do case $$file in */_*|*/__init__.py) ;; *) $(BIN)/python $$file ;; esac; done

@@ -17,10 +17,10 @@ import time
 import cv2
 import torch
 
-from udamlf.config import Config
+from udamlf.config.compose import resolve
+from udamlf.config.schema import Config
 from udamlf.data.batches import Batches
-from udamlf.resolve import resolve
-from udamlf.training.dry_step import dry_step, trainer_on_noise
+from udamlf.training.measure import measure_step, trainer_on_noise
 
 
 def data_seconds(config: Config, workers: int, batches: int) -> float:
@@ -49,7 +49,7 @@ def main() -> None:
         workers = config.profile.workers
         alone, together = (data_seconds(config, n, args.batches) for n in (1, workers))
         line = f"{method:12} data {1e3 * alone:8.1f} ms (1 thread) {1e3 * together:8.1f} ms ({workers})"
-        seconds = None if args.no_step else dry_step(config, 1, measure=True).seconds
+        seconds = None if args.no_step else measure_step(config, 1).seconds
         print(line if seconds is None else f"{line}, step {1e3 * seconds:8.1f} ms, share {together / seconds:6.1%}")
 
 

@@ -17,30 +17,31 @@ from functools import partial
 import numpy as np
 import torch
 
-from udamlf.data.labels import CITYSCAPES_19
+from udamlf.common.seeding import rng
+from udamlf.config.labels import CITYSCAPES_19
+from udamlf.config.parts import Part
 from udamlf.models.base import build as build_network
-from udamlf.seeding import rng
 from udamlf.selection.base import build
 
 LIMIT = 0.15
 SELECTORS = {
-    "ST": ("global", {"portion": 0.2}),
-    "CBST": ("class_balanced", {"portion": 0.2}),
-    "CBST-SP": ("class_balanced", {"portion": 0.2, "prior": "source"}),
-    "IntraDA": ("entropy_ranking", {"easy_share": 1.0}),
+    "ST": Part(name="global", portion=0.2),
+    "CBST": Part(name="class_balanced", portion=0.2),
+    "CBST-SP": Part(name="spatial_prior", portion=0.2),
+    "IntraDA": Part(name="entropy_ranking", easy_share=1.0),
 }
 
 
 def seconds(function: Callable[[], object], repeat: int) -> float:
     """Fastest of ``repeat`` calls."""
-    found = []
+    spent = []
     for _ in range(repeat):
         begin = time.perf_counter()
         function()
         if torch.cuda.is_available():
             torch.cuda.synchronize()
-        found.append(time.perf_counter() - begin)
-    return min(found)
+        spent.append(time.perf_counter() - begin)
+    return min(spent)
 
 
 def main() -> None:
@@ -61,13 +62,13 @@ def main() -> None:
     logits = generator.standard_normal((CITYSCAPES_19.num_classes, *args.frame), dtype=np.float32)
     probabilities = torch.from_numpy(logits).mul_(3).softmax(0).to(device)
     print(f"forward pass of {args.input[0]}x{args.input[1]} on {device.type}: {1e3 * forward:.0f} ms")
-    for name, (selector_name, params) in SELECTORS.items():
-        selector = build(selector_name, params, CITYSCAPES_19, round=1)
-        if selector.needs_source_prior:
-            selector.set_prior(generator.random((CITYSCAPES_19.num_classes, 128, 256), dtype=np.float32))
+    for name, part in SELECTORS.items():
+        selector = build(part, CITYSCAPES_19, round=1)
+        if selector.reads_source:
+            selector.prepare([generator.integers(0, CITYSCAPES_19.num_classes, args.frame).astype(np.uint8)])
             selector.observe(probabilities, 0)  # brings the prior to the frame's size, once for all frames
         observed = seconds(partial(selector.observe, probabilities, 0), args.repeat)
-        selector.end_pass()
+        selector.finish()
         assigned = seconds(partial(selector.assign, [probabilities], [0]), args.repeat)
         share = (observed + assigned) / forward
         times = f"observe {1e3 * observed:5.0f} ms, label {1e3 * assigned:5.0f} ms"

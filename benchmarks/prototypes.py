@@ -14,7 +14,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from udamlf.prototypes import MIN_PIXELS, class_means, feature_distances
+from udamlf.methods.proda import feature_distances
+from udamlf.selection.soft import MIN_PIXELS, class_means
 
 
 def direct_means(features: Tensor, classes: Tensor, num_classes: int) -> Tensor:

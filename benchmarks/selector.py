@@ -16,8 +16,8 @@ import cv2
 import numpy as np
 import torch
 
-from udamlf.data.labels import IGNORE
-from udamlf.seeding import rng
+from udamlf.common.seeding import rng
+from udamlf.config.labels import IGNORE
 from udamlf.selection.base import keep_above
 from udamlf.selection.instance_adaptive import step
 
@@ -37,8 +37,7 @@ def simulated(height: int, width: int, classes: int, seed: int) -> Frame:
 
 def by_histogram(thresholds: np.ndarray, frames: list[Frame]) -> Result:
     """Ours."""
-    confidences, labels = [q for q, _ in frames], [y for _, y in frames]
-    moved = step(thresholds, confidences, labels, ALPHA, BETA, GAMMA, CAP).thresholds
+    moved, _ = step(thresholds, frames, ALPHA, GAMMA, BETA, CAP)
     return moved, [keep_above(q, y, moved) for q, y in frames]
 
 

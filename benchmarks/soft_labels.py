@@ -1,6 +1,6 @@
 """Cost and agreement of stored soft labels: ``python benchmarks/soft_labels.py``.
 
-One frame of Cityscapes at the network's grid. For each number of kept classes: bytes, the share of pixels whose label
+One frame of Cityscapes at the network's grid. For each number of stored classes: bytes, the share of pixels whose label
 is that of the full soft label, before and after a rectification by prototypes, and the time to encode and decode.
 """
 
@@ -15,8 +15,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from udamlf.prototypes import prototype_weights, rectify
-from udamlf.selection.soft_labels import decode_soft_label, encode_soft_label
+from udamlf.data.pseudo_labels import decode_soft_label, encode_soft_label
+from udamlf.methods.proda import prototype_weights, rectify
 
 
 def soft_label(classes: int, hw: tuple[int, int], seed: int) -> tuple[Tensor, Tensor]:
@@ -41,7 +41,7 @@ def stored_bytes(stored: np.ndarray) -> int:
     return len(buffer.getvalue())
 
 
-def agreement(probabilities: Tensor, weights: Tensor, top: int | None) -> tuple[float, float, float]:
+def agreement(probabilities: Tensor, weights: Tensor, top: int) -> tuple[float, float, float]:
     """Shares of equal labels (plain, rectified) and the mean absolute error of a probability."""
     decoded = decode_soft_label(encode_soft_label(probabilities, top), len(probabilities))
     plain = (decoded.argmax(0) == probabilities.argmax(0)).float().mean()
@@ -59,10 +59,9 @@ def main() -> None:
     probabilities, weights = soft_label(arguments.classes, tuple(arguments.grid), arguments.seed)
     corrected = (rectify(probabilities[None], weights[None]).argmax(1)[0] != probabilities.argmax(0)).float().mean()
     print(f"rectification changes {corrected:.1%} of the labels")
-    print(
-        f"{'kept':>5} {'MB':>7} {'label':>9} {'rectified':>10} {'mean error':>11} {'encode ms':>10} {'decode ms':>10}"
-    )
-    for top in (1, 2, 3, 4, 6, None):
+    columns = f"{'stored':>6} {'MB':>7} {'label':>9} {'rectified':>10} {'mean error':>11}"
+    print(f"{columns} {'encode ms':>10} {'decode ms':>10}")
+    for top in (1, 2, 3, 4, 6):
         start = time.perf_counter()
         stored = encode_soft_label(probabilities, top)
         middle = time.perf_counter()
@@ -70,7 +69,7 @@ def main() -> None:
         end = time.perf_counter()
         plain, rectified, error = agreement(probabilities, weights, top)
         print(
-            f"{top or 'full':>5} {stored_bytes(stored) / 1e6:7.3f} {plain:9.5f} {rectified:10.5f} {error:11.6f} "
+            f"{top:>6} {stored_bytes(stored) / 1e6:7.3f} {plain:9.5f} {rectified:10.5f} {error:11.6f} "
             f"{1e3 * (middle - start):10.1f} {1e3 * (end - middle):10.1f}"
         )
 

@@ -1,10 +1,10 @@
-"""Thresholds of a whole target list: streaming histograms beside keeping every confidence and sorting.
+"""Thresholds of a whole target split: streaming histograms beside keeping every confidence and sorting.
 
-    python benchmarks/thresholds.py                                            a small list, compared with the sort
+    python benchmarks/thresholds.py                                            a small split, compared with the sort
     python benchmarks/thresholds.py --frames 2975 --height 1024 --width 2048 --no-direct     all of Cityscapes train
 
 Simulated top-1 confidences are streamed through ``class_balanced`` and ``global``; with --prior also whole score maps
-through CBST-SP (``class_balanced`` with a spatial prior of 1/8 of the frame), observed and labelled. Every way runs in
+through CBST-SP (``spatial_prior``, 1/8 of the frame), observed and labelled. Every way runs in
 a process of its own; its memory is the peak above what it held before the first frame. The exact way must equal the
 sort, the one-pass way must lie at most 2**-15 below it.
 """
@@ -20,10 +20,11 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from udamlf.data.labels import LabelSpace
-from udamlf.seeding import rng
+from udamlf.common.seeding import rng
+from udamlf.config.labels import LabelSpace
+from udamlf.config.parts import Part
+from udamlf.selection import class_balanced, spatial_prior
 from udamlf.selection.base import build, keep_above
-from udamlf.selection.class_balanced import ClassBalanced
 
 TOLERANCE = 2.0**-15
 SELECTORS = ("class_balanced", "global")
@@ -58,16 +59,16 @@ def streamed(name: str, exact: bool, args: argparse.Namespace) -> Outcome:
     """Thresholds float64 [C], kept share of the first frame, seconds inside the selector, peak memory in MiB."""
     torch.set_num_threads(1)
     start = _memory_mb()
-    selector = build(name, {"portion": args.portion, "exact": exact}, simulated_space(args), round=1)
-    assert isinstance(selector, ClassBalanced)
+    selector = build(Part(name=name, portion=args.portion, exact=exact), simulated_space(args), round=1)
+    assert isinstance(selector, class_balanced.Selector)
     spent = 0.0
     for _ in range(selector.passes):
         for index in range(args.frames):
             confidence, label = frame(index, args)
             begin = time.perf_counter()
-            selector.observe_top1(confidence, label)
+            selector.observe_top1(confidence.flatten(), label.flatten())
             spent += time.perf_counter() - begin
-        selector.end_pass()
+        selector.finish()
     begin = time.perf_counter()
     thresholds = selector.thresholds()
     spent += time.perf_counter() - begin
@@ -84,12 +85,13 @@ def with_prior(args: argparse.Namespace) -> Outcome:
     scores /= scores.sum(0)
     prior = generator.random((args.classes, args.height // 8, args.width // 8)).astype(np.float32)
     start = max(_memory_mb(), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10)
-    selector = build("class_balanced", {"portion": args.portion, "prior": "source"}, simulated_space(args), round=1)
-    selector.set_prior(prior)
+    selector = build(Part(name="spatial_prior", portion=args.portion), simulated_space(args), round=1)
+    assert isinstance(selector, spatial_prior.Selector)
+    selector.prior = prior
     begin = time.perf_counter()
     for index in range(min(args.frames, 4)):  # memory does not depend on how many
         selector.observe(scores, index)
-    selector.end_pass()
+    selector.finish()
     (label,) = selector.assign([scores], [0])
     spent = time.perf_counter() - begin
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10
@@ -100,19 +102,19 @@ def with_prior(args: argparse.Namespace) -> Outcome:
 def sorted_directly(name: str, args: argparse.Namespace) -> Outcome:
     """The same, from every confidence kept in memory."""
     start = _memory_mb()
-    kept_values: list[list[np.ndarray]] = [[] for _ in range(args.classes)]
+    seen: list[list[np.ndarray]] = [[] for _ in range(args.classes)]
     spent = 0.0
     for index in range(args.frames):
         confidence, label = (t.numpy() for t in frame(index, args))
         begin = time.perf_counter()
         for c in range(args.classes):
-            kept_values[c].append(confidence[label == c])
+            seen[c].append(confidence[label == c])
         spent += time.perf_counter() - begin
     begin = time.perf_counter()
     if name == "global":
-        kept_values = [[part for parts in kept_values for part in parts]]
-    thresholds = np.full(len(kept_values), np.nan)
-    for row, values in enumerate(kept_values):
+        seen = [[part for parts in seen for part in parts]]
+    thresholds = np.full(len(seen), np.nan)
+    for row, values in enumerate(seen):
         descending = np.sort(np.concatenate(values))[::-1]
         k = int(np.floor(len(descending) * args.portion))
         if k >= 1:
@@ -138,8 +140,8 @@ def main() -> None:
     context = multiprocessing.get_context("spawn")
     if args.prior:
         with context.Pool(1) as pool:
-            found = pool.apply(with_prior, (args,))
-        print(f"class_balanced with a prior: {found['mb']:.0f} MiB, {found['s']:.2f} s, kept {found['kept']:.4f}")
+            outcome = pool.apply(with_prior, (args,))
+        print(f"spatial_prior: {outcome['mb']:.0f} MiB, {outcome['s']:.2f} s, kept {outcome['kept']:.4f}")
     print(f"{args.frames} frames of {args.height}x{args.width}, {args.classes} classes, portion {args.portion}")
     for name in args.selector or SELECTORS:
         ways = {"one pass": (streamed, (name, False, args))}
@@ -151,19 +153,21 @@ def main() -> None:
         for way, (function, arguments) in ways.items():
             with context.Pool(1) as pool:  # a fresh process: its peak memory is this way's alone
                 outcomes[way] = pool.apply(function, arguments)
-            found = outcomes[way]
-            per_frame = 1e3 * float(found["s"]) / args.frames
-            print(f"  {name:15} {way:18} {per_frame:8.2f} ms/frame {found['mb']:8.0f} MiB  kept {found['kept']:.4f}")
+            outcome = outcomes[way]
+            per_frame = 1e3 * float(outcome["s"]) / args.frames
+            print(
+                f"  {name:15} {way:18} {per_frame:8.2f} ms/frame {outcome['mb']:8.0f} MiB  kept {outcome['kept']:.4f}"
+            )
         reference = outcomes.get("keep and sort", outcomes.get("exact, two passes"))
         if reference is None:
             continue
-        exact, found = reference["thresholds"], outcomes["one pass"]["thresholds"]
+        exact, streaming = reference["thresholds"], outcomes["one pass"]["thresholds"]
         if "exact, two passes" in outcomes:
             assert np.array_equal(outcomes["exact, two passes"]["thresholds"], exact, equal_nan=True)
-        assert isinstance(exact, np.ndarray) and isinstance(found, np.ndarray)
-        assert np.array_equal(np.isnan(found), np.isnan(exact))
+        assert isinstance(exact, np.ndarray) and isinstance(streaming, np.ndarray)
+        assert np.array_equal(np.isnan(streaming), np.isnan(exact))
         seen = ~np.isnan(exact)
-        error = (exact[seen] - found[seen]) / exact[seen]
+        error = (exact[seen] - streaming[seen]) / exact[seen]
         assert ((error >= 0) & (error < TOLERANCE)).all(), "the one-pass thresholds leave their stated accuracy"
         print(f"  {name:15} one pass is at most {error.max():.1e} below the exact threshold, relatively: as stated")
 

@@ -15,10 +15,10 @@ import pytest
 # Two test processes share the cores, and tiny tensors are slower on two threads than on one. Read when torch is loaded.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-from udamlf.data.miniature import Frames, generate
+from udamlf.miniature import Frames, generate
 
 if TYPE_CHECKING:
-    from udamlf.tracking import Tracker
+    from udamlf.runs.tracker import Tracker
 
 _OURS = ("MLFLOW_TRACKING_URI", "MLFLOW_RUN_ID", "MLFLOW_EXPERIMENT_ID", "MLFLOW_EXPERIMENT_NAME", "UDAMLF_WORK",
          "UDAMLF_LIFELINE")  # fmt: skip
@@ -67,7 +67,7 @@ def store(empty_store: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 @pytest.fixture
 def tracker(store: Path) -> Tracker:
     """The store of this test."""
-    from udamlf.tracking import Tracker
+    from udamlf.runs.tracker import Tracker
 
     return Tracker.connect()
 

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import importlib
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from udamlf.config import Config
-from udamlf.files import digest_json
-from udamlf.plan import Step, plan
-from udamlf.resolve import resolve
-from udamlf.stages.runner import Input, Job
+from udamlf.common.files import digest_json
+from udamlf.config.schema import Config
+from udamlf.runs.plan import Request, Step, plan
+from udamlf.runs.plan import data_root as root_of
+from udamlf.stages.stage import Input, Job, stage
 
 BUDGET = (
     "profile.frames_hw=[64,128]",
@@ -29,11 +28,11 @@ BUDGET = (
 
 @dataclass
 class Notes:
-    """Stands in for ``recording.Run``: keeps what a stage records."""
+    """Stands in for ``RunLog``: keeps what a stage records."""
 
     metrics: list[tuple[int, dict[str, float]]] = field(default_factory=list)
     tags: dict[str, str] = field(default_factory=dict)
-    lists: list[str] = field(default_factory=list)
+    splits: list[str] = field(default_factory=list)
 
     def log_metrics(self, metrics: dict[str, float], step: int) -> None:
         self.metrics.append((step, dict(metrics)))
@@ -42,7 +41,7 @@ class Notes:
         self.tags.update(tags)
 
     def log_dataset(self, name: str, digest: str, context: str, count: int) -> None:
-        self.lists.append(name)
+        self.splits.append(name)
 
     def should_stop(self) -> bool:
         return False
@@ -52,7 +51,8 @@ def small(method: str, data_root: Path, *overrides: str, scenario: str = "gta2ci
     """A method of the miniature profile with two steps a training; budgets of its own are cut too."""
 
     def resolved(*more: str) -> Config:
-        return resolve(scenario, method, data_root=str(data_root), overrides=(*BUDGET, *more, *overrides), **changes)
+        given = (*BUDGET, *more, *overrides)
+        return Request(scenario, method, data_root=str(data_root), overrides=given, **changes).resolve()
 
     config = resolved()
     rounds = config.method.round
@@ -70,13 +70,21 @@ def small(method: str, data_root: Path, *overrides: str, scenario: str = "gta2ci
     return resolved(*cut)
 
 
-def run_step(config: Config, step: Step, inputs: dict[str, Input], folder: Path, **options: Any) -> tuple[Input, Notes]:
+def job_of(config: Config, step: Step, inputs: dict[str, Input], out: Path, work: Path, notes: Notes, key: str) -> Job:
+    """What the stage of a step works with."""
+    splits = stage(step.stage).declare(config, step.round).splits
+    return Job(config, step.round, inputs, splits, root_of(config), out, work, notes, key)
+
+
+def run_step(
+    config: Config, step: Step, inputs: dict[str, Input], folder: Path, predictions: Path | None = None
+) -> tuple[Input, Notes]:
     """Run one stage; its output is ``folder/out``."""
     out, work, notes = folder / "out", folder / "work", Notes()
     out.mkdir(parents=True)
     work.mkdir(exist_ok=True)
-    module = importlib.import_module(f"udamlf.stages.{step.stage}")
-    module.run(Job(config, step.round, inputs, out, work, notes, folder.name, options))  # type: ignore[arg-type]
+    job = job_of(config, step, inputs, out, work, notes, folder.name)
+    stage(step.stage).run(replace(job, predictions=predictions))
     return Input(folder.name, out, {"stage": step.stage}), notes
 
 
@@ -99,7 +107,7 @@ class InProcess:
             if step.stage == "evaluate" and not evaluate:
                 continue
             inputs = {name: results[str(needed)] for name, needed in step.needs.items()}
-            part = json.loads(json.dumps(config.stage_part(step.stage, step.round), default=str))
+            part = json.loads(json.dumps(stage(step.stage).declare(config, step.round).reads, default=str))
             given = {name: value.run_id for name, value in inputs.items()}
             key = digest_json([step.stage, part, given, config.scenario.name])[:16]
             if key not in self._done:

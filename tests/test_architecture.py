@@ -1,7 +1,7 @@
-"""The house of the design, checked on the source: floors, doors, and what a method may know.
+"""The house of the design, checked on the source: rooms, floors, doors, and what a method may know.
 
-Floors from top to bottom; a room imports only from its own floor and the floors below, and no module, directly or not,
-imports itself.
+Rooms are the entries of the package's top. A room imports only rooms of floors below its own; so no room, directly or
+not, imports itself. Rooms and floors are read off the imports, so that this cannot go stale.
 """
 
 from __future__ import annotations
@@ -16,43 +16,46 @@ from pathlib import Path
 
 import pytest
 
+from udamlf.config import compose
+from udamlf.config.schema import Method
+
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = "udamlf"
+MOST_ROOMS, MOST_FLOORS, MOST_LINES = 14, 8, 9500
+MOST_LINES_OF_A_FILE = 350
 
 FLOORS: tuple[tuple[str, ...], ...] = (
-    ("stages", "cli", "commands", "doctor", "upkeep"),
-    ("training", "evaluation", "report", "chain", "plan", "resolve"),
-    ("methods", "pseudo_labels", "tracking", "recording", "journal", "serving"),
-    ("data", "models", "losses", "selection", "prototypes", "launch", "config", "trees", "files", "seeding", "errors"),
+    ("cli",),
+    ("runs",),
+    ("stages",),
+    ("methods",),
+    ("selection", "training", "evaluation", "report", "miniature"),
+    ("data", "models", "losses"),
+    ("config",),
+    ("common",),
 )
-# The words of a configuration: rooms above own them, ``config`` only names them.
-VOCABULARY = ("udamlf.evaluation.protocol", "udamlf.training.schedule")
 
-MLFLOW = {"udamlf.tracking", "udamlf.launch", "udamlf.serving"}
+MLFLOW = {"udamlf.runs.tracker", "udamlf.runs.launch"}
 PROCESSES = {
-    "udamlf.launch",
-    "udamlf.data.miniature.world",  # renders the miniature with all cores
+    "udamlf.runs.launch",
+    "udamlf.miniature.world",  # renders the miniature with all cores
 }
 # What a method must not know: files, processes, the command line, the tracking store.
 FOREIGN_TO_METHODS = {
     "mlflow", "pathlib", "os", "sys", "shutil", "subprocess", "multiprocessing", "threading", "socket", "json", "yaml",
-    "click", "rich", "logging", "udamlf.files", "udamlf.pseudo_labels", "udamlf.tracking", "udamlf.recording",
-    "udamlf.journal", "udamlf.launch", "udamlf.chain", "udamlf.stages", "udamlf.training.loop", "udamlf.data.lists",
-    "udamlf.data.frames", "udamlf.data.dataset",
+    "click", "rich", "logging", "udamlf.common.files", "udamlf.data.pseudo_labels", "udamlf.runs", "udamlf.stages",
+    "udamlf.training.loop", "udamlf.data.splits", "udamlf.data.frames", "udamlf.data.dataset",
 }  # fmt: skip
 # Modules in which 255 is the largest grey level, or the largest value of a byte, and never a label.
 GREY_LEVELS = {
-    "udamlf.data.augment.photometric": "grey levels",
-    "udamlf.data.augment.strong": "grey levels",
-    "udamlf.data.dataset": "raw label files hold 8-bit ids",
-    "udamlf.data.miniature.appearance": "grey levels",
-    "udamlf.data.robotcar": "opaque alpha in the official label files",
+    "udamlf.data.colour": "grey levels",
+    "udamlf.miniature.appearance": "grey levels",
+    "udamlf.data.datasets.robotcar": "opaque alpha in the official label files",
     "udamlf.models.base": "normalisation of grey levels",
     "udamlf.models.deeplabv2": "normalisation of grey levels",
     "udamlf.models.resnet": "normalisation of grey levels",
-    "udamlf.report.figures": "colours for matplotlib",
 }
-RELEASED_DRAWS = {"udamlf.selection.schedule"}  # repeats a released code's draw, from a seed of its own
+RELEASED_DRAWS = {"udamlf.stages.images"}  # repeats a released code's draw, from a seed of its own
 
 
 @cache
@@ -92,23 +95,44 @@ def inside(name: str, prefixes: set[str]) -> set[str]:
     return {i for i in imports(name) if any(i == p or i.startswith(f"{p}.") for p in prefixes)}
 
 
-def floor(name: str) -> int:
-    """Number of the floor a module is on, 0 at the top."""
-    room = name.split(".")[1]
-    if name in VOCABULARY:
-        return len(FLOORS) - 1
-    found = [number for number, rooms in enumerate(FLOORS) if room in rooms]
-    assert found, f"{name} is on no floor: say where its room belongs"
-    return found[0]
-
-
 OURS = [name for name in modules() if name != PACKAGE]
 
 
-@pytest.mark.parametrize("name", OURS)
-def test_a_room_imports_only_from_its_floor_and_below(name: str) -> None:
-    upwards = {i for i in inside(name, {PACKAGE}) if i != PACKAGE and floor(i) < floor(name)}
+def room(name: str) -> str:
+    """Entry of the package's top in which a module lies."""
+    return name.split(".")[1]
+
+
+@cache
+def rooms() -> dict[str, set[str]]:
+    """Room -> the rooms that it imports."""
+    graph: dict[str, set[str]] = {room(name): set() for name in OURS}
+    for name in OURS:
+        graph[room(name)] |= {room(i) for i in inside(name, {PACKAGE}) if i != PACKAGE} - {room(name)}
+    return graph
+
+
+def height(name: str) -> int:
+    """Floors from a room down to the lowest one."""
+    return 1 + max((height(below) for below in rooms()[name]), default=0)
+
+
+def test_the_floors_are_drawn_as_they_are() -> None:
+    """Every room is on a floor, and imports only from floors below; so there is no circle between rooms."""
+    drawn = {name: number for number, floor in enumerate(FLOORS) for name in floor}
+    assert set(drawn) == set(rooms())
+    upwards = {(name, other) for name, others in rooms().items() for other in others if drawn[other] <= drawn[name]}
     assert not upwards
+
+
+def test_the_house_stays_small() -> None:
+    """At most 14 rooms on 8 floors, 9,500 lines without the miniature, and no file longer than ten minutes."""
+    assert len(rooms()) <= MOST_ROOMS
+    assert max(height(name) for name in rooms()) <= MOST_FLOORS
+    files = [path for path in (ROOT / PACKAGE).rglob("*.py") if "miniature" not in path.parts]
+    lines = {path: len(path.read_text(encoding="utf-8").splitlines()) for path in files}
+    assert sum(lines.values()) <= MOST_LINES
+    assert {path.name for path, count in lines.items() if count > MOST_LINES_OF_A_FILE} == set()
 
 
 def test_there_is_no_circle() -> None:
@@ -160,7 +184,7 @@ def numbers(tree: ast.Module) -> Iterator[tuple[int, float]]:
             yield node.lineno, node.value
 
 
-@pytest.mark.parametrize("name", [n for n in OURS if n != "udamlf.data.labels"])
+@pytest.mark.parametrize("name", [n for n in OURS if n != "udamlf.config.labels"])
 def test_only_the_labels_know_the_ignore_value(name: str) -> None:
     """255 as a label is ``IGNORE`` everywhere else; where grey levels are meant, nothing is compared with 255."""
     lines = [line for line, value in numbers(modules()[name]) if value == 255]
@@ -175,7 +199,7 @@ def test_the_list_of_grey_levels_is_not_stale() -> None:
     assert [name for name in GREY_LEVELS if 255 not in {value for _, value in numbers(modules()[name])}] == []
 
 
-@pytest.mark.parametrize("name", [n for n in OURS if n != "udamlf.seeding"])
+@pytest.mark.parametrize("name", [n for n in OURS if n != "udamlf.common.seeding"])
 def test_randomness_comes_from_explicit_generators(name: str) -> None:
     """No ``random``, no global state of NumPy, no generator but ``seeding.rng``; torch's global generator is seeded
     only where layers draw from it (initial weights, dropout)."""
@@ -222,3 +246,49 @@ def test_help_imports_neither_torch_nor_mlflow() -> None:
     answers, loaded = json.loads(done.stdout)
     assert len(answers) > 5 and all(answers.values())
     assert loaded == []
+
+
+# --- a method beside its paper ---------------------------------------------------------------------------------------
+
+SEEDS = {"st": 600, "cbst": 600, "cbst_sp": 600, "iast": 600, "hiast": 600, "advent": 600, "intrada": 600, "proda": 900}
+MOST_FILES = 5
+# What every method stands on: the contract of a selector, its histograms, plain thresholding.
+TOOLKITS = {f"udamlf.selection.{name}" for name in ("base", "histogram", "quality", "threshold")}
+
+
+def files_of(method: str) -> tuple[set[Path], set[Path]]:
+    """A method's YAML with those it extends; the objectives and selectors of its rounds, and what these import from the
+    rooms of methods, selectors and losses. (The warm-up is another method's, or plain supervised training.)"""
+    lineage = compose._lineage("methods", method)
+    tree = compose._merged(lineage, Method)
+    rounds = tree["round"] if tree.get("rounds") else [tree["warmup"]]
+    rounds = rounds if isinstance(rounds, list) else [rounds]
+    packages = {"objective": "udamlf.methods", "selector": "udamlf.selection"}
+    pending = [f"{packages[key]}.{part['name']}" for entry in rounds for key, part in entry.items() if key in packages]
+    found: set[str] = set()
+    while pending:
+        name = pending.pop()
+        name = name if name in modules() else f"{name}_"
+        if name not in found | TOOLKITS and room(name) in ("methods", "selection", "losses"):
+            found.add(name)
+            pending += inside(name, {PACKAGE}) & modules().keys()
+    code = {ROOT.joinpath(*name.split(".")).with_suffix(".py") for name in found}
+    return {Path(path) for path, _ in lineage}, code
+
+
+@pytest.mark.parametrize("method", SEEDS)
+def test_a_method_is_readable_beside_its_paper(method: str) -> None:
+    """A YAML and the ones it extends count as one file and with all their lines."""
+    settings, code = files_of(method)
+    lines = {file.name: len(file.read_text(encoding="utf-8").splitlines()) for file in settings | code}
+    assert 1 + len(code) <= MOST_FILES and sum(lines.values()) <= SEEDS[method], lines
+
+
+@pytest.mark.parametrize(
+    "word", ["intrada", "IntraDA", "entropy_ranking", "spatial prior", "CBST-SP", "HIAST", "ProDA", "IAST"]
+)
+def test_nothing_of_a_method_is_above_its_rooms(word: str) -> None:
+    """Stages, runs and the command line know contracts, not methods."""
+    above = {room for floor in FLOORS[:3] for room in floor}
+    texts = {name: ast.unparse(tree) for name, tree in modules().items() if name != PACKAGE and room(name) in above}
+    assert [name for name, text in texts.items() if word in text] == []

@@ -11,14 +11,15 @@ from typing import Any
 
 import pytest
 
-from udamlf import plan as plan_module
-from udamlf.chain import Chain
-from udamlf.errors import UserError
-from udamlf.files import write_json
-from udamlf.launch import StopFlag, environment
-from udamlf.plan import Request, plan, step_key, until
-from udamlf.recording import Run, ending
-from udamlf.tracking import DIGEST, ERROR, PROCESS, Tracker
+from udamlf.common.errors import UserError
+from udamlf.common.files import write_json
+from udamlf.runs import plan as keys
+from udamlf.runs.chain import Chain
+from udamlf.runs.launch import StopFlag
+from udamlf.runs.log import RunLog, ending
+from udamlf.runs.plan import Request, plan, step_key, until
+from udamlf.runs.runner import read_config
+from udamlf.runs.tracker import DIGEST, ERROR, PROCESS, Tracker
 
 
 @pytest.fixture
@@ -40,11 +41,11 @@ class FakeStages:
             out = self.folder / run_id / "out"
             out.mkdir(parents=True)
             if stage == "evaluate":
-                rounds = [self._score(pair) for pair in parameters["runs"].split() if pair.startswith("round")]
+                rounds = [self._score(pair) for pair in parameters["inputs"].split() if pair.startswith("round")]
                 write_json(out / "evaluation" / "evaluation.json", {"rounds": rounds})
             else:
                 # What a real stage computes is a function of its inputs; so is this.
-                write_json(out / "result.json", {k: v for k, v in parameters.items() if not k.endswith("_run")})
+                write_json(out / "result.json", {k: v for k, v in parameters.items() if k != "inputs"})
             if stage == "pseudo_label":
                 self.tracker.client.log_metric(run_id, "pl/coverage", 40.0 + int(parameters["round"]))
             self.tracker.publish(run_id, out)
@@ -65,10 +66,10 @@ def go(tracker: Tracker, store: Path) -> Callable[..., tuple[str, FakeStages]]:
     def run(request: Request, act: Callable[[str], None] = lambda stage: None) -> tuple[str, FakeStages]:
         stages = FakeStages(tracker, store / "stages", act)
         chain = Chain(request, tracker, launch=stages)
-        parent = tracker.create_run(chain.name(), {})
+        parent = tracker.create_run(chain.name, {})
         run.parent = parent  # type: ignore[attr-defined]
         with ending(tracker, parent):
-            recorder = Run(tracker, parent, store / "parents" / parent, StopFlag())
+            recorder = RunLog(tracker, parent, store / "parents" / parent, StopFlag())
             chain.run(recorder)
             recorder.complete()
         return parent, stages
@@ -114,7 +115,7 @@ def test_every_step_comes_after_what_it_needs(request_: Request) -> None:
 
 
 def key_of(request: Request, stage: str = "warmup", digest: str = "d", inputs: dict[str, str] | None = None) -> str:
-    return step_key(request.resolve(), stage, int(stage == "self_train"), inputs or {}, lambda name: digest)
+    return step_key(request.resolve(), stage, int(stage == "self_train"), inputs or {}, lambda split, labelled: digest)
 
 
 def test_a_key_depends_on_what_the_stage_reads_and_on_nothing_else(request_: Request) -> None:
@@ -134,7 +135,7 @@ def test_a_key_depends_on_what_the_stage_reads_and_on_nothing_else(request_: Req
 
 def test_a_key_depends_on_the_code(request_: Request, monkeypatch: pytest.MonkeyPatch) -> None:
     key = key_of(request_)
-    monkeypatch.setattr(plan_module, "code_digest", lambda: "edited")
+    monkeypatch.setattr(keys, "code_digest", lambda names: "edited")
     assert key_of(request_) != key
 
 
@@ -164,9 +165,9 @@ def test_the_parent_shows_every_round_and_where_its_numbers_come_from(
 def test_inputs_reach_a_stage_as_run_ids(go: Any, request_: Request) -> None:
     _, stages = go(request_)
     warmup, labels, training = stages.started[:3]
-    assert labels[1]["generator_run"] == warmup[2]
-    assert (training[1]["start_run"], training[1]["labels_run"]) == (warmup[2], labels[2])
-    assert stages.started[-1][1]["runs"].split()[:2] == [f"round0={warmup[2]}", f"labels1={labels[2]}"]
+    assert labels[1]["inputs"] == f"generator={warmup[2]}"
+    assert training[1]["inputs"] == f"start={warmup[2]} labels={labels[2]}"
+    assert stages.started[-1][1]["inputs"].split()[:2] == [f"round0={warmup[2]}", f"labels1={labels[2]}"]
 
 
 def test_a_second_chain_starts_nothing_and_shows_the_same(go: Any, tracker: Tracker, request_: Request) -> None:
@@ -232,7 +233,7 @@ def test_two_chains_at_once_do_shared_work_once(tracker: Tracker, store: Path, r
     def work(request: Request) -> None:
         try:
             parent = tracker.create_run(request.method, {})
-            Chain(request, tracker, launch=stages).run(Run(tracker, parent, store / "parents" / parent, StopFlag()))
+            Chain(request, tracker, launch=stages).run(RunLog(tracker, parent, store / "parents" / parent, StopFlag()))
         except BaseException as error:
             errors.append(error)
 
@@ -254,22 +255,15 @@ def test_a_run_belongs_to_the_process_that_will_close_it(tracker: Tracker) -> No
 # --- request ---------------------------------------------------------------------------------------------------------
 
 
-def test_a_request_survives_the_parameters_of_an_entry_point(
-    request_: Request, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """What the launcher passes as text is, on the other side, the same configuration, in any folder."""
-    from udamlf import cli, commands
-
-    received: list[Request] = []
-    monkeypatch.setattr(commands, "run_chain", lambda request, *a, **k: received.append(request) or "")
+def test_a_stage_gets_the_configuration_as_it_was_resolved(go: Any, request_: Request) -> None:
+    """One file hands it on, names and all; nothing is merged again on the other side."""
     overrides = ("profile.round.steps=3", "method.round.selector.portion=[0.1, 0.2]")
     sent = replace(request_, overrides=overrides, seed=5)
-    arguments = [text for name, value in sent.parameters().items() for text in (f"--{name.replace('_', '-')}", value)]
-    monkeypatch.setattr("sys.argv", ["main.py", *arguments, "--round", ""])
-    monkeypatch.setattr(cli, "follow_launcher", lambda: None)
-    with environment({}):
-        cli.entry("main")
-    assert received[0].resolve() == sent.resolve()
+    _, stages = go(sent)
+    for _, parameters, _ in stages.started:
+        assert read_config(Path(parameters["config"])) == sent.resolve()
+    with pytest.raises(UserError, match="no configuration"):
+        read_config(Path("/nowhere.yaml"))
 
 
 def test_the_command_in_the_description_repeats_the_request(request_: Request) -> None:
@@ -280,7 +274,7 @@ def test_the_command_in_the_description_repeats_the_request(request_: Request) -
 
 def test_weights_that_a_later_round_will_read_must_be_there_at_once(tmp_path: Path, monkeypatch: Any) -> None:
     """ProDA's SimCLRv2 weights are read days after the chain starts. A relative path means another file to a stage."""
-    with pytest.raises(UserError, match=r"initial weights of round 2, r101_1x_sk0.pth: no such file"):
+    with pytest.raises(UserError, match=r"method.round.2.model.weights=r101_1x_sk0.pth: no such file"):
         Request("gta2city", "proda", profile="paper").resolve()
     monkeypatch.chdir(tmp_path)
     (tmp_path / "own.pth").touch()
@@ -291,5 +285,5 @@ def test_weights_that_a_later_round_will_read_must_be_there_at_once(tmp_path: Pa
         assert "--set method.round.2.model.weights=/" in str(error.value)
     whole = f"method.round.2.model.weights={tmp_path / 'own.pth'}"
     Request("gta2city", "proda", profile="paper", overrides=(whole,)).resolve()
-    with pytest.raises(UserError, match="initial weights of the warm-up"):
+    with pytest.raises(UserError, match=r"profile.model.weights=/nowhere"):
         Request("gta2city", "iast", profile="paper", overrides=("profile.model.weights=/nowhere/x.pth",)).resolve()

@@ -12,9 +12,11 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from udamlf.config import Config, per_round
-from udamlf.errors import UserError
-from udamlf.resolve import CONFIGS, available, resolve
+from udamlf.common.errors import UserError
+from udamlf.config.compose import CONFIGS, available, resolve
+from udamlf.config.schema import Config, per_round
+from udamlf.runs.plan import Request
+from udamlf.stages.stage import stage
 
 FILES = sorted(CONFIGS.glob("*/*.yaml"))
 STAGES = ("warmup", "pseudo_label", "self_train", "evaluate")
@@ -83,7 +85,7 @@ def test_a_method_names_profiles_that_exist(method: str) -> None:
 def refused(*, overrides: tuple[str, ...] = (), method: str = "st", **changes: Any) -> str:
     """The message of a refused configuration."""
     with pytest.raises(UserError) as caught:
-        resolve(**{"scenario": "gta2city", "method": method, "overrides": overrides, **changes})
+        Request(**{"scenario": "gta2city", "method": method, "overrides": overrides, **changes}).resolve()
     return str(caught.value)
 
 
@@ -105,7 +107,7 @@ def refused(*, overrides: tuple[str, ...] = (), method: str = "st", **changes: A
         ("profile.model.name=compct", "compct", "compact"),
         ("method.round.model.auxx=true", "auxx", "aux"),
         ("profile.evaluation.scale=[1]", "profile.evaluation.scale", "scales"),
-        ("scenario.lists.source_train.datset=x", "scenario.lists.source_train.datset", "dataset"),
+        ("scenario.splits.source_train.datset=x", "scenario.splits.source_train.datset", "dataset"),
         ("scenario.label_space=cityscapes91", "cityscapes91", "cityscapes19"),
         ("scenario.report=target_tst", "target_tst", "target_test"),
         ("sed=1", "sed", "seed"),
@@ -136,7 +138,7 @@ def test_an_unknown_name_is_refused_with_the_nearest_one(override: str, key: str
         ("profile.evaluation.output_hw=[4,4]", "profile.labelling.output_hw"),
         ("method.round.reestimate_bn=[beforee]", "reestimate_bn"),
         ("method.round.source_portion=1.5", "source_portion"),
-        ("method.warmup.labelled=target", "'source_train' or 'target_train'"),
+        ("method.warmup.source=target", "'source_train' or 'target_train'"),
         ("method.round=null", "has no `round`"),
         ("seed=-4", "seed"),
         ("steps", "key=value"),
@@ -283,7 +285,11 @@ def changed_stages(*overrides: str, method: str = "cbst", **changes: Any) -> set
     """Stages whose part of the configuration differs from the plain one's, in round 2."""
     plain, other = resolve("gta2city", method), resolve("gta2city", method, **changes, overrides=overrides)
     rounds = {"warmup": 0, "evaluate": 0}
-    return {s for s in STAGES if plain.stage_part(s, rounds.get(s, 2)) != other.stage_part(s, rounds.get(s, 2))}
+    return {
+        s
+        for s in STAGES
+        if stage(s).declare(plain, rounds.get(s, 2)).reads != stage(s).declare(other, rounds.get(s, 2)).reads
+    }
 
 
 @pytest.mark.parametrize(
@@ -320,19 +326,22 @@ def test_a_key_depends_on_what_the_stage_reads(override: str, stages: set[str]) 
 def test_another_scenario_of_the_same_classes_may_share_nothing_else() -> None:
     """The label space is part of every stage."""
     plain, other = resolve("gta2city", "cbst"), resolve("syn2city", "cbst")
-    assert all(plain.stage_part(stage, 1) != other.stage_part(stage, 1) for stage in STAGES)
+    assert all(stage(s).declare(plain, 1).reads != stage(s).declare(other, 1).reads for s in STAGES)
 
 
 def test_more_rounds_leave_the_earlier_ones_as_they_are() -> None:
     """Two rounds now, a third one tomorrow: the first two are reused."""
     two, three = (resolve("gta2city", "cbst", rounds=n) for n in (2, 3))
-    assert all(two.stage_part(stage, n) == three.stage_part(stage, n) for stage in STAGES for n in (1, 2))
+    assert all(stage(s).declare(two, n).reads == stage(s).declare(three, n).reads for s in STAGES for n in (1, 2))
 
 
 def test_methods_with_the_same_warm_up_share_its_key() -> None:
-    parts = [resolve("gta2city", name).stage_part("warmup", 0) for name in ("source_only", "adabn", "control", "cbst")]
+    parts = [
+        stage("warmup").declare(resolve("gta2city", name), 0).reads
+        for name in ("source_only", "adabn", "control", "cbst")
+    ]
     assert all(part == parts[0] for part in parts)
-    assert resolve("gta2city", "oracle").stage_part("warmup", 0) != parts[0]
+    assert stage("warmup").declare(resolve("gta2city", "oracle"), 0).reads != parts[0]
 
 
 def test_a_run_without_a_profile_takes_the_scenarios() -> None:

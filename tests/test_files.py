@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from udamlf.errors import UserError
-from udamlf.files import (
+from udamlf.common.errors import UserError
+from udamlf.common.files import (
     atomic_file,
     atomic_folder,
     cache_folder,
@@ -61,7 +61,7 @@ def test_an_error_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from udamlf.files import atomic_file, atomic_folder
+from udamlf.common.files import atomic_file, atomic_folder
 with {what}(Path(sys.argv[1])) as temporary:
     (temporary / "part" if temporary.is_dir() else temporary).write_text("half")
     os.kill(os.getpid(), signal.SIGKILL)
@@ -87,8 +87,8 @@ def test_a_killed_writer_leaves_no_half_file(what: str, tmp_path: Path) -> None:
 FULL_DISK = """
 import resource, signal, sys
 from pathlib import Path
-from udamlf.errors import UserError
-from udamlf.files import write_text
+from udamlf.common.errors import UserError
+from udamlf.common.files import write_text
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (1000, resource.RLIM_INFINITY))
 try:
@@ -211,7 +211,7 @@ def test_one_holds_a_lock_at_a_time(tmp_path: Path) -> None:
 HOLDER = """
 import sys, time
 from pathlib import Path
-from udamlf.files import file_lock
+from udamlf.common.files import file_lock
 with file_lock(Path(sys.argv[1])):
     print("held", flush=True)
     time.sleep(60)

@@ -13,12 +13,12 @@ from pathlib import Path
 
 import pytest
 
-from udamlf import launch
-from udamlf.errors import UserError
+from udamlf.common.errors import UserError
+from udamlf.runs import launch
 
 CHILD = """
 import os, sys, time
-from udamlf.launch import StopFlag, follow_launcher
+from udamlf.runs.launch import StopFlag, follow_launcher
 stop = StopFlag().install()
 follow_launcher()
 open(sys.argv[1], "w").write(str(os.getpid()))
@@ -29,9 +29,10 @@ except KeyboardInterrupt:
 """
 # A shell between launcher and stage, as with conda: it neither passes signals on nor ends with its parent.
 LAUNCHER = """
-import subprocess, sys
-from udamlf.launch import LIFELINE, _lifeline, environment
-with _lifeline() as path, environment({LIFELINE: path}):
+import fcntl, subprocess, sys, tempfile
+from udamlf.runs.launch import LIFELINE, environment
+with tempfile.NamedTemporaryFile() as held, environment({LIFELINE: held.name}):
+    fcntl.flock(held, fcntl.LOCK_EX)
     shell = subprocess.Popen(["bash", "-c", f"true && {sys.executable} {sys.argv[1]} {sys.argv[2]}; true"])
     if sys.argv[3] == "let go":
         import os, time

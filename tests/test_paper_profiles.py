@@ -6,13 +6,13 @@ import math
 
 import pytest
 
-from udamlf.config import Config
-from udamlf.resolve import available, resolve
-from udamlf.selection.schedule import Rising, portion_at
-from udamlf.training.schedule import round_lr
+from tests.selection.helpers import Rising
+from udamlf.config.compose import available, resolve
+from udamlf.config.schema import Config, per_round
+from udamlf.training.optimisers import lr_factor
 
 PAPER = [name for name in available("profiles") if name.startswith("paper")]
-GTA5, SYNTHIA, CITYSCAPES = 24966, 9400, 2975
+GTA5, SYNTHIA, CITYSCAPES, PICKED = 24966, 9400, 2975, 505
 
 
 def paper(method: str, profile: str = "paper") -> Config:
@@ -39,33 +39,34 @@ def test_cbst_follows_its_published_schedule(
     method: str, scenario: str, images: int, first: float, first_source: float
 ) -> None:
     """cbst.md 4.6 and 5: both portions rise, from other values on SYNTHIA; the rate falls by sqrt(2); two passes a
-    round at batch 2."""
+    round over the source and the 505 picked target images at batch 2."""
     config = resolve(scenario, method, "paper")
-    described = config.method.round_at(1)
-    assert described.selector is not None and config.method.rounds == 6
+    first_round = config.method.round_at(1)
+    assert first_round.selector is not None and config.method.rounds == 6
     portion, source = Rising(initial=first, step=0.05, max=0.5), Rising(initial=first_source, step=0.0025, max=0.06)
     for r in range(1, 7):
         training = config.training(r)
-        assert portion_at(described.selector.params["portion"], r) == pytest.approx(portion.at(r))
-        assert portion_at(described.source_portion, r) == pytest.approx(source.at(r))
-        assert training.optimiser.lr == pytest.approx(round_lr(1e-4, r, 0.5**0.5), rel=1e-3)
-        assert training.steps == math.floor(images * source.at(r) + 1e-6) + CITYSCAPES
+        assert per_round(first_round.selector.params["portion"], r) == pytest.approx(portion.at(r))
+        assert per_round(first_round.source_portion, r) == pytest.approx(source.at(r))
+        assert training.optimiser.lr == pytest.approx(1e-4 * 0.5 ** ((r - 1) / 2), rel=1e-3)
+        assert training.steps == math.floor(images * source.at(r) + 1e-6) + PICKED
+    assert config.method.target_subset is not None and config.method.target_subset.top_k == PICKED
     assert config.training(0).steps == (46800 if scenario == "gta2city" else 50 * SYNTHIA // 16)
     assert config.training(1).loss_stride == 8 and config.training(1).augmentation.cbst_length == 2048
-    assert described.source_policy == "cumulative"
-    assert ("mining" in described.objective.params) == (method != "st")
+    assert first_round.source_policy == "cumulative"
+    assert first_round.objective.params.get("mining") == (None if method == "st" else "cbst")
 
 
 @pytest.mark.parametrize("method", ["crst_mrkld", "crst_mrent", "crst_lrent"])
 def test_crst_follows_its_published_schedule(method: str) -> None:
     """cbst.md 10: three trainings at a constant rate, portions from 0.20, fresh source picks, only the target mined."""
     config = paper(method)
-    described = config.method.round_at(1)
-    assert described.selector is not None and config.method.rounds == 3 and described.source_policy == "random"
-    assert [portion_at(described.selector.params["portion"], r) for r in (1, 2, 3)] == [0.20, 0.25, 0.30]
+    first_round = config.method.round_at(1)
+    assert first_round.selector is not None and config.method.rounds == 3 and first_round.source_policy == "random"
+    assert [per_round(first_round.selector.params["portion"], r) for r in (1, 2, 3)] == [0.20, 0.25, 0.30]
     assert {config.training(r).optimiser.lr for r in (1, 2, 3)} == {5e-5}
-    assert described.objective.params["mining"]["domains"] == ["target"]
-    alphas = described.objective.params.get("lrent"), described.selector.params.get("soft_alpha")
+    assert first_round.objective.params["mining"] == "crst"
+    alphas = first_round.objective.params.get("lrent"), first_round.selector.params.get("soft_alpha")
     assert alphas == ((0.25, 0.25) if method == "crst_lrent" else (None, None))
 
 
@@ -76,7 +77,7 @@ def test_crst_on_synthia_has_four_trainings(method: str) -> None:
     source = config.method.round_at(1).source_portion
     assert config.method.rounds == 4
     for r in range(1, 5):
-        assert config.training(r).steps == math.floor(SYNTHIA * portion_at(source, r) + 1e-6) + CITYSCAPES
+        assert config.training(r).steps == math.floor(SYNTHIA * per_round(source, r) + 1e-6) + CITYSCAPES
 
 
 @pytest.mark.parametrize("method", ["advent", "minent", "intrada"])
@@ -86,7 +87,7 @@ def test_advent_stops_at_120000_of_250000_steps(method: str) -> None:
     trainings = [config.training(r) for r in range(config.method.rounds + 1)]
     for training in trainings:
         assert training.steps == 120000 and (training.batch.source, training.batch.target) == (1, 1)
-        assert training.schedule.factor(60000, 120000) == pytest.approx((1 - 60000 / 250000) ** 0.9, rel=1e-5)
+        assert lr_factor(training.schedule, 60000, 120000) == pytest.approx((1 - 60000 / 250000) ** 0.9, rel=1e-5)
         assert (training.optimiser.lr, training.optimiser.visits) == (2.5e-4, "exact")
     assert config.profile.frames_interpolation == "bicubic" and config.profile.evaluation.average == "logits"
     assert config.profile.model.params["multi_level"] is True
@@ -94,7 +95,7 @@ def test_advent_stops_at_120000_of_250000_steps(method: str) -> None:
 
 def test_iast_and_hiast_have_their_own_budgets() -> None:
     """iast.md 1 and hiast.md 1: steps, target images a batch and the backbone's rate of every round, on both cards."""
-    found = {
+    rounds = {
         (method, profile): [
             (t.steps, t.batch.source, t.batch.target, t.optimiser.lr)
             for t in (paper(method, profile).training(r) for r in (1, 2, 3))
@@ -102,12 +103,12 @@ def test_iast_and_hiast_have_their_own_budgets() -> None:
         for method in ("iast", "hiast")
         for profile in ("paper", "paper_t4")
     }
-    assert found["iast", "paper"] == [(6234, 0, 8, 3e-6), (6234, 0, 8, 2.5e-6), (6234, 0, 8, 2e-6)]
-    assert found["iast", "paper_t4"] == [(24940, 0, 2, 3e-6), (24940, 0, 2, 2.5e-6), (24940, 0, 2, 2e-6)]
+    assert rounds["iast", "paper"] == [(6234, 0, 8, 3e-6), (6234, 0, 8, 2.5e-6), (6234, 0, 8, 2e-6)]
+    assert rounds["iast", "paper_t4"] == [(24940, 0, 2, 3e-6), (24940, 0, 2, 2.5e-6), (24940, 0, 2, 2e-6)]
     sizes = [paper("iast").labelling(r).size_hw for r in (1, 2, 3)]
     assert sizes == [(640, 1280), (768, 1536), (768, 1536)]
-    assert found["hiast", "paper"] == [(8000, 0, 6, 3e-6), (8000, 0, 6, 2e-6), (8000, 0, 6, 1e-6)]
-    assert [steps * target for steps, _, target, _ in found["hiast", "paper_t4"]] == [48000] * 3
+    assert rounds["hiast", "paper"] == [(8000, 0, 6, 3e-6), (8000, 0, 6, 2e-6), (8000, 0, 6, 1e-6)]
+    assert [steps * target for steps, _, target, _ in rounds["hiast", "paper_t4"]] == [48000] * 3
 
 
 @pytest.mark.parametrize("method", ["iast", "hiast"])
@@ -117,8 +118,8 @@ def test_the_adversarial_weight_is_the_scenario_s(method: str) -> None:
         s: resolve(s, method, "paper").method.warmup.objective.params["weight"] for s in ("gta2city", "syn2city")
     }
     assert weights == {"gta2city": 0.05, "syn2city": 0.001}
-    chosen = resolve("syn2city", method, "paper", overrides=["method.warmup.objective.weight=0.01"])
-    assert chosen.method.warmup.objective.params["weight"] == 0.01
+    config = resolve("syn2city", method, "paper", overrides=["method.warmup.objective.weight=0.01"])
+    assert config.method.warmup.objective.params["weight"] == 0.01
     # The miniature's own warm-up replaces the whole objective: the profile's values win over the scenario's.
     assert resolve("syn2city", method).method.warmup.objective.name == "supervised"
 
@@ -132,7 +133,7 @@ def test_proda_has_no_regulariser_on_synthia() -> None:
 
 @pytest.mark.parametrize("profile", PAPER)
 @pytest.mark.parametrize("method", available("methods"))
-def test_published_budgets_report_lists_whose_labels_are_public(method: str, profile: str) -> None:
+def test_published_budgets_report_splits_whose_labels_are_public(method: str, profile: str) -> None:
     """Cityscapes' test labels are with its server; Oxford RobotCar has no test list."""
     for scenario in ("gta2city", "syn2city", "city2robotcar"):
         assert resolve(scenario, method, profile).report_split == "target_dev"

@@ -9,10 +9,9 @@ import pytest
 import yaml
 from mlflow.projects._project_spec import Project, load_project
 
-from udamlf.launch import PROJECT_ROOT
-from udamlf.plan import Request
-
-STAGES = ("warmup", "pseudo_label", "self_train", "evaluate")
+from udamlf.runs.launch import PROJECT_ROOT
+from udamlf.runs.plan import Request
+from udamlf.stages.stage import STAGES
 
 
 @pytest.fixture(scope="module")
@@ -32,10 +31,11 @@ def test_conda_installs_the_checkout_with_exactly_the_pins_of_the_package() -> N
 
 
 def test_every_entry_point_runs_its_script_and_says_what_its_parameters_are(project: Project) -> None:
-    assert {"main", *STAGES} <= set(project._entry_points)
+    assert {"main", *STAGES.names()} == set(project._entry_points)
     text = (PROJECT_ROOT / "MLproject").read_text().splitlines()
     for name, entry in project._entry_points.items():
-        assert (PROJECT_ROOT / "entrypoints" / f"{name}.py").is_file() and f"entrypoints/{name}.py" in entry.command
+        script = "entrypoints/main.py" if name == "main" else f"entrypoints/stage.py {name}"
+        assert entry.command.startswith(f"python {script} --") and (PROJECT_ROOT / script.split()[0]).is_file()
         for parameter in entry.parameters.values():
             assert parameter.type == "string" and parameter.default is not None
             assert f"--{parameter.name.replace('_', '-')} {{{parameter.name}}}" in entry.command
@@ -52,5 +52,5 @@ def test_every_field_of_a_request_is_a_parameter(project: Project) -> None:
 
 def test_the_command_of_the_first_page_needs_no_parameter_but_the_scenario(project: Project) -> None:
     command = project.get_entry_point("self_train").compute_command({"scenario": "syn2city"}, storage_dir=None)
-    assert command.startswith("python entrypoints/self_train.py --scenario syn2city --method iast --profile ''")
+    assert command.startswith("python entrypoints/stage.py self_train --scenario syn2city --method iast --profile ''")
     assert "--data-root ''" in command

@@ -1,4 +1,4 @@
-"""Prototypes: the matrix forms equal the released loops, and one pass can be split, merged and continued."""
+"""Prototypes: the matrix forms equal the released loops, and one pass can be split and continued."""
 
 from __future__ import annotations
 
@@ -11,23 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from udamlf.data.labels import IGNORE
-from udamlf.prototypes import (
-    ClassMeans,
-    Prototypes,
-    assigned_classes,
-    class_means,
-    empty_prototypes,
-    feature_distances,
-    merge_prototypes,
-    move_prototypes,
-    prototype_weights,
-    rectified_labels,
-    rectify,
-    update_prototypes,
-)
+from udamlf.config.labels import IGNORE
+from udamlf.methods.proda import feature_distances, move_prototypes, prototype_weights, rectified_labels, rectify
+from udamlf.selection.soft import ClassMeans, Prototypes, class_means, update_prototypes
 
 CLASSES, DIMENSION, MIN_PIXELS = 5, 6, 4
+EMPTY = Prototypes(torch.zeros(CLASSES, DIMENSION).double(), torch.zeros(CLASSES).double())
 
 
 def example(images: int = 7, hw: tuple[int, int] = (6, 8), seed: int = 0) -> tuple[Tensor, Tensor]:
@@ -58,29 +47,23 @@ def test_class_means_equal_the_direct_loop() -> None:
     """Means and counts of every (image, class); ignored pixels count for nothing, absent classes give 0."""
     features, classes = example()
     classes[0][classes[0] == 2] = IGNORE
-    found = class_means(features, classes, CLASSES)
+    batch = class_means(features, classes, CLASSES)
     for n in range(len(features)):
         for c in range(CLASSES):
             mask = classes[n] == c
-            assert found.pixels[n, c] == mask.sum()
+            assert batch.pixels[n, c] == mask.sum()
             expected = features[n][:, mask].mean(1) if mask.any() else torch.zeros(DIMENSION)
-            torch.testing.assert_close(found.means[n, c], expected)
-    assert found.pixels[0, 2] == 0
+            torch.testing.assert_close(batch.means[n, c], expected)
+    assert batch.pixels[0, 2] == 0
 
 
 def test_means_on_a_finer_grid_equal_upsampled_features() -> None:
     """Reducing the masks gives what upsampling the features would give."""
     features, _ = example(hw=(5, 7))
     _, classes = example(hw=(13, 20), seed=1)
-    found = class_means(features, classes, CLASSES)
+    batch = class_means(features, classes, CLASSES)
     upsampled = F.interpolate(features, (13, 20), mode="bilinear", align_corners=True)
-    torch.testing.assert_close(found.means, class_means(upsampled, classes, CLASSES).means, rtol=1e-5, atol=1e-6)
-
-
-def test_source_mode_counts_only_right_pixels() -> None:
-    logits = torch.eye(3).view(1, 3, 1, 3)
-    assert assigned_classes(logits).tolist() == [[[0, 1, 2]]]
-    assert assigned_classes(logits, torch.tensor([[[0, 2, IGNORE]]])).tolist() == [[[0, IGNORE, IGNORE]]]
+    torch.testing.assert_close(batch.means, class_means(upsampled, classes, CLASSES).means, rtol=1e-5, atol=1e-6)
 
 
 @pytest.mark.parametrize("cap", [2, 3, 3000])
@@ -92,39 +75,24 @@ def test_update_equals_the_sequential_rule(cap: int) -> None:
 
 
 @settings(max_examples=25, deadline=None)
-@given(st.lists(st.integers(0, 7), max_size=3), st.booleans(), st.sampled_from(["image", "pixel"]))
-def test_any_split_of_the_images_gives_one_pass(cuts: list[int], merged: bool, weighting: str) -> None:
-    """Batches of any size, folded in turn or observed apart and merged, end in the same prototypes."""
+@given(st.lists(st.integers(0, 7), max_size=3))
+def test_any_split_of_the_images_gives_one_pass(cuts: list[int]) -> None:
+    """Batches of any size, folded in turn, end in the same prototypes."""
     features, classes = example()
-    empty = empty_prototypes(CLASSES, DIMENSION)
-    whole = update_prototypes(empty, class_means(features, classes, CLASSES), MIN_PIXELS, weighting=weighting)
-    edges = [0, *sorted(cuts), len(features)]
-    state = empty
-    for first, last in pairwise(edges):
+    state = EMPTY
+    whole = update_prototypes(EMPTY, class_means(features, classes, CLASSES), MIN_PIXELS)
+    for first, last in pairwise([0, *sorted(cuts), len(features)]):
         if first < last:
             batch = class_means(features[first:last], classes[first:last], CLASSES)
-            part = update_prototypes(empty if merged else state, batch, MIN_PIXELS, weighting=weighting)
-            state = merge_prototypes(state, part) if merged else part
+            state = update_prototypes(state, batch, MIN_PIXELS)
     same(state, whole)
-
-
-def test_pixel_weighting_is_the_mean_over_all_pixels() -> None:
-    """The paper's definition."""
-    features, classes = example()
-    state = update_prototypes(
-        empty_prototypes(CLASSES, DIMENSION), class_means(features, classes, CLASSES), 1, weighting="pixel"
-    )
-    for c in range(CLASSES):
-        pixels = features.permute(0, 2, 3, 1)[classes == c]
-        torch.testing.assert_close(state.vectors[c].float(), pixels.mean(0))
-        assert state.counts[c] == (classes == c).sum()
 
 
 def test_a_class_never_seen_keeps_its_prototype() -> None:
     """Neither update divides by 0 nor touches a class without enough pixels."""
     features, classes = example()
     batch = class_means(features, classes.masked_fill(classes == 1, IGNORE), CLASSES)
-    state = update_prototypes(empty_prototypes(CLASSES, DIMENSION), batch, MIN_PIXELS)
+    state = update_prototypes(EMPTY, batch, MIN_PIXELS)
     assert state.counts[1] == 0 and (state.vectors[1] == 0).all() and state.vectors.isfinite().all()
     before = torch.ones(CLASSES, DIMENSION)
     assert (move_prototypes(before, batch, 0.5, MIN_PIXELS)[1] == 1).all()
@@ -135,12 +103,12 @@ def test_moving_equals_the_sequential_rule() -> None:
     batch = class_means(*example(), CLASSES)
     batch.means[1, 3] = torch.tensor([1.0, -1, 2, -2, 0, 0])
     expected = torch.randn(CLASSES, DIMENSION, generator=torch.Generator().manual_seed(3)).double()
-    found = move_prototypes(expected, batch, 0.1, MIN_PIXELS)
+    moved = move_prototypes(expected, batch, 0.1, MIN_PIXELS)
     for n in range(len(batch.pixels)):
         for c in range(CLASSES):
             if batch.pixels[n, c] >= MIN_PIXELS and (n, c) != (1, 3):
                 expected[c] = 0.9 * expected[c] + 0.1 * batch.means[n, c].double()
-    torch.testing.assert_close(found, expected)
+    torch.testing.assert_close(moved, expected)
 
 
 def test_distances_equal_the_norm_far_from_the_origin() -> None:

@@ -14,7 +14,7 @@ import pytest
 import yaml
 
 from udamlf.cli import cli
-from udamlf.resolve import resolve
+from udamlf.config.compose import resolve
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")

@@ -11,7 +11,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from udamlf.seeding import rng, torch_seed
+from udamlf.common.seeding import rng, torch_seed
 
 NAMES = st.lists(st.one_of(st.integers(0, 2**31), st.text(max_size=8)), max_size=4).map(tuple)
 
@@ -62,7 +62,7 @@ def test_neighbouring_steps_are_not_correlated() -> None:
 
 def test_another_process_draws_the_same() -> None:
     """Python's hash seed and torch's or NumPy's global state play no part."""
-    code = "import numpy; numpy.random.seed(3); from udamlf.seeding import rng, torch_seed;" + (
+    code = "import numpy; numpy.random.seed(3); from udamlf.common.seeding import rng, torch_seed;" + (
         "print(rng(5, 'target', 9).integers(0, 1000, 6).tolist(), torch_seed(5, 'target', 9))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -15,12 +15,12 @@ from typing import Any
 import pytest
 from mlflow.exceptions import MlflowException
 
-from udamlf.errors import UserError
-from udamlf.files import digest_file
-from udamlf.launch import identity
-from udamlf.recording import Run, ending
-from udamlf.tracking import DIGEST, MANIFEST, PROCESS, TRACKING, Tracker, store_uri, work_root
-from udamlf.upkeep import reap, sync
+from udamlf.common.errors import UserError
+from udamlf.common.files import digest_file
+from udamlf.runs.launch import identity
+from udamlf.runs.log import RunLog, ending
+from udamlf.runs.maintenance import reap, sync
+from udamlf.runs.tracker import DIGEST, MANIFEST, PROCESS, TRACKING, Tracker, store_uri, work_root
 
 Status = Callable[[str], str]
 
@@ -39,7 +39,7 @@ def test_the_default_store_is_beside_the_current_folder_and_the_variable_wins(
 
 
 def test_processes_that_open_a_new_store_at_once_all_succeed(tmp_path: Path) -> None:
-    code = "from udamlf.tracking import Tracker; t = Tracker.connect(); print(t.create_run('r', {}))"
+    code = "from udamlf.runs.tracker import Tracker; t = Tracker.connect(); print(t.create_run('r', {}))"
     environment = {k: v for k, v in os.environ.items() if not k.startswith("MLFLOW")}
     processes = [
         subprocess.Popen([sys.executable, "-c", code], cwd=tmp_path, env=environment, stdout=subprocess.PIPE)
@@ -93,7 +93,7 @@ class Outage:
 def test_an_outage_stops_nothing_and_loses_nothing(tracker: Tracker, store: Path) -> None:
     run_id = tracker.create_run("r", {})
     tracker.client = outage = Outage(tracker.client)
-    run = Run(tracker, run_id, store / "work")
+    run = RunLog(tracker, run_id, store / "work")
     run.log_metrics({"train/loss": 3.0}, 20)
     assert run.flush()
     outage.away = True
@@ -116,7 +116,7 @@ def test_what_an_outage_held_back_to_the_end_is_sent_by_sync(
     run_id = tracker.create_run("r", {})
     client, tracker.client = tracker.client, Outage(tracker.client)
     tracker.client.away = True
-    run = Run(tracker, run_id, tracker.work / "steps" / "abc")
+    run = RunLog(tracker, run_id, tracker.work / "steps" / "abc")
     run.log_metrics({"train/loss": 2.0}, 20)
     with pytest.raises(UserError, match="did not answer"):
         run.complete()
@@ -133,20 +133,20 @@ def test_a_full_disk_is_told_at_once_and_nothing_counts_as_published(tracker: Tr
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     with pytest.raises(UserError, match="cannot write to the tracking store"), ending(tracker, run_id):
-        Run(tracker, run_id, store / "work").complete(publish)
+        RunLog(tracker, run_id, store / "work").complete(publish)
     found = tracker.get(run_id)
     assert found.info.status == "FAILED" and DIGEST not in found.data.tags
 
 
 def test_a_training_that_goes_on_has_every_metric_once(tracker: Tracker, store: Path) -> None:
     """Killed after step 60, going on from the state of step 45: 60 is measured again, 20 and 40 are taken over."""
-    first = Run(tracker, tracker.create_run("first", {}), store / "work")
+    first = RunLog(tracker, tracker.create_run("first", {}), store / "work")
     for step in (20, 40, 60):
         first.log_metrics({"train/loss": float(step)}, step)
-    unlucky = Run(tracker, tracker.create_run("killed before its first metric", {}), store / "work")
+    unlucky = RunLog(tracker, tracker.create_run("killed before its first metric", {}), store / "work")
     unlucky.set_tags({"stage": "warmup"})
     run_id = tracker.create_run("second", {})
-    second = Run(tracker, run_id, store / "work")
+    second = RunLog(tracker, run_id, store / "work")
     for step in (60, 80):
         second.log_metrics({"train/loss": float(step)}, step)
     second.complete()
@@ -154,7 +154,7 @@ def test_a_training_that_goes_on_has_every_metric_once(tracker: Tracker, store: 
 
 
 def test_a_wrong_metric_name_is_a_mistake_and_not_an_outage(tracker: Tracker, store: Path) -> None:
-    run = Run(tracker, tracker.create_run("r", {}), store / "work")
+    run = RunLog(tracker, tracker.create_run("r", {}), store / "work")
     run.log_metrics({"iou/a@b": 1.0}, 0)
     with pytest.raises(MlflowException):
         run.flush()

@@ -12,79 +12,74 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from tests import toy
-from udamlf.config import Augmentation
-from udamlf.data.batches import MAX_CROP_ATTEMPTS, Batches, HostDomain, Stream
-from udamlf.data.labels import IGNORE
-from udamlf.data.view import SampleHooks, View
-from udamlf.errors import UserError
+from udamlf.common.errors import UserError
+from udamlf.config.labels import IGNORE
+from udamlf.config.schema import Augmentation
+from udamlf.data.batches import MAX_CROP_ATTEMPTS, Batches, Draw, Stream, plain
+from udamlf.data.sample import Domain, Sample
 
-CROP = Augmentation(crop_hw=(16, 24), scale_range=(0.7, 1.4), brightness_contrast=0.5)
+CROP = Augmentation(
+    crop_hw=(16, 24), scale_range=(0.7, 1.4), brightness_contrast=0.5, jitter_source=0.4, jitter_target=0.2
+)
 SOURCE, TARGET = toy.source_frames(), toy.target_frames()
 
 
-class Busy(SampleHooks):
-    """Uses every hook and draws in each of them."""
-
-    def pick(self, domain: str, index: int, rng: np.random.Generator) -> tuple[int, int | None]:
-        return (int(rng.integers(toy.IMAGES)), 2) if rng.random() < 0.5 else (index, None)
-
-    def before_geometry(self, domain: str, view: View, rng: np.random.Generator, read: Callable[[int], View]) -> View:
-        other = read(int(rng.integers(toy.IMAGES)))
-        image = view.image.copy()
-        image[:8] = other.image[:8]
-        return View(image, view.label, {"again": view.label})
-
-    def accept(self, domain: str, view: View, drawn: int | None) -> bool:
-        return drawn is None or bool((view.label == drawn).any())
-
-    def after_geometry(self, domain: str, view: View, rng: np.random.Generator) -> View:
-        view.images["noisy"] = np.clip(view.image + rng.integers(0, 9, view.image.shape), 0, 250).astype(np.uint8)
-        return view
+def busy(draw: Draw) -> Sample:
+    """Does all that a draw allows, and draws numbers for each of it."""
+    rare = draw.rng.random() < 0.5
+    if rare:
+        draw.index = int(draw.rng.integers(toy.IMAGES))
+    frame, other = draw.read(draw.index), draw.read(int(draw.rng.integers(toy.IMAGES)))
+    image = frame.image.copy()
+    image[:8] = other.image[:8]
+    mixed = Sample(image, frame.label, {"again": frame.label})
+    crop = draw.crop(mixed, accept=lambda crop: not rare or bool((crop.label == 2).any()))
+    crop.images["noisy"] = np.clip(crop.image + draw.rng.integers(0, 9, crop.image.shape), 0, 250).astype(np.uint8)
+    return crop
 
 
-def reader(views: list[View]) -> Callable[[int], View]:
-    return lambda index: views[index]
+def reader(frames: list[Sample]) -> Callable[[int], Sample]:
+    return lambda index: frames[index]
 
 
-def streams(seed: int = 3, hooks: SampleHooks | None = None) -> dict[str, tuple[Stream, int]]:
+def streams(seed: int = 3, prepare: Callable[[Draw], Sample] = busy) -> dict[str, tuple[Stream, int]]:
     """Three source and two target images a batch."""
-    given = hooks or Busy()
     return {
-        "source": (Stream("source", reader(SOURCE), len(SOURCE), CROP, 0.4, seed, given), 3),
-        "target": (Stream("target", reader(TARGET), len(TARGET), CROP, 0.2, seed, given), 2),
+        "source": (Stream("source", reader(SOURCE), len(SOURCE), CROP, seed, prepare), 3),
+        "target": (Stream("target", reader(TARGET), len(TARGET), CROP, seed, prepare), 2),
     }
 
 
-def tensors(batch: dict[str, HostDomain]) -> dict[str, Tensor]:
+def tensors(batch: dict[str, Domain]) -> dict[str, Tensor]:
     """Everything a batch holds."""
-    found: dict[str, Tensor] = {}
+    values: dict[str, Tensor] = {}
     for name, domain in batch.items():
         parts = {"images": domain.images, "labels": domain.labels, "index": torch.tensor(domain.index)}
         parts |= {f"maps/{key}": value for key, value in domain.maps.items()}
         parts |= {f"views/{key}": value for key, value in domain.views.items()}
-        found |= {f"{name}/{key}": value for key, value in parts.items()}
-    return found
+        values |= {f"{name}/{key}": value for key, value in parts.items()}
+    return values
 
 
-def assert_same(one: dict[str, HostDomain], other: dict[str, HostDomain]) -> None:
+def assert_same(one: dict[str, Domain], other: dict[str, Domain]) -> None:
     mine, theirs = tensors(one), tensors(other)
     assert mine.keys() == theirs.keys()
     assert all(torch.equal(mine[name], theirs[name]) for name in mine)
 
 
 @pytest.fixture(scope="module")
-def reference() -> list[dict[str, HostDomain]]:
+def reference() -> list[dict[str, Domain]]:
     """The first 12 batches, each made by streams of its own."""
     return [Batches(streams(), 0, 12, 0).at(step) for step in range(12)]
 
 
 @pytest.mark.parametrize("workers", [0, 1, 3])
 @pytest.mark.parametrize("start", [0, 5, 11])
-def test_workers_and_start_do_not_matter(workers: int, start: int, reference: list[dict[str, HostDomain]]) -> None:
+def test_workers_and_start_do_not_matter(workers: int, start: int, reference: list[dict[str, Domain]]) -> None:
     """Any number of threads, from any step on: the same batches in the same order."""
-    given = list(Batches(streams(), start, 12, workers))
-    assert [step for step, _ in given] == list(range(start, 12))
-    for step, batch in given:
+    batches = list(Batches(streams(), start, 12, workers))
+    assert [step for step, _ in batches] == list(range(start, 12))
+    for step, batch in batches:
         assert_same(batch, reference[step])
 
 
@@ -99,15 +94,14 @@ def test_the_order_of_asking_does_not_matter(order: list[int]) -> None:
         assert_same(first[step], Batches(streams(), 0, 12, 0).at(step))
 
 
-def test_seeds_and_steps_differ(reference: list[dict[str, HostDomain]]) -> None:
+def test_seeds_and_steps_differ(reference: list[dict[str, Domain]]) -> None:
     images = [batch["source"].images for batch in reference] + [Batches(streams(4), 0, 1, 0).at(0)["source"].images]
     assert all(not torch.equal(a, b) for i, a in enumerate(images) for b in images[:i])
 
 
 def test_domains_draw_apart() -> None:
-    """Source and target of equal length do not walk their lists in step."""
-    plain = streams(hooks=SampleHooks())
-    orders = [[stream.sample(i)[1] for i in range(24)] for stream, _ in plain.values()]
+    """Source and target of equal length do not walk their splits in step."""
+    orders = [[stream.sample(i)[1] for i in range(24)] for stream, _ in streams(prepare=plain).values()]
     assert orders[0] != orders[1]
 
 
@@ -115,8 +109,8 @@ def test_domains_draw_apart() -> None:
 @settings(max_examples=40, deadline=None)
 def test_every_pass_is_a_permutation(count: int, size: int, seed: int) -> None:
     """Whatever the batch size, samples e*n .. e*n + n-1 of the training are each frame once; passes differ."""
-    frame = View(np.zeros((2, 2, 3), np.uint8), np.zeros((2, 2), np.uint8))
-    stream = Stream("source", lambda index: frame, count, Augmentation(), 0.0, seed, SampleHooks())
+    frame = Sample(np.zeros((2, 2, 3), np.uint8), np.zeros((2, 2), np.uint8))
+    stream = Stream("source", lambda index: frame, count, Augmentation(), seed)
     batches = Batches({"source": (stream, size)}, 0, 1, 0)
     steps = -(-3 * count // size)
     seen = [index for step in range(steps) for index in batches.at(step)["source"].index][: 3 * count]
@@ -127,7 +121,7 @@ def test_every_pass_is_a_permutation(count: int, size: int, seed: int) -> None:
 
 
 def test_frames_are_never_changed() -> None:
-    """Hooks, jitter and crops work on copies: the frames in memory are those of the file."""
+    """Preparation, jitter and crops work on copies: the frames in memory are those of the file."""
     before = [(v.image.copy(), v.label.copy()) for v in SOURCE]
     for _ in Batches(streams(), 0, 6, 0):
         pass
@@ -135,7 +129,7 @@ def test_frames_are_never_changed() -> None:
         assert np.array_equal(view.image, image) and np.array_equal(view.label, label)
 
 
-def test_a_batch_has_the_promised_types(reference: list[dict[str, HostDomain]]) -> None:
+def test_a_batch_has_the_promised_types(reference: list[dict[str, Domain]]) -> None:
     """uint8 images NHWC and maps NHW of the crop's size; labels are classes or IGNORE; maps follow the label."""
     for name, size in (("source", 3), ("target", 2)):
         domain = reference[0][name]
@@ -150,24 +144,26 @@ def test_a_batch_has_the_promised_types(reference: list[dict[str, HostDomain]]) 
 def test_a_domain_without_images_is_left_out() -> None:
     """Batch size 0 reads nothing."""
 
-    def unread(index: int) -> View:
+    def unread(index: int) -> Sample:
         raise AssertionError("read")
 
-    stream = Stream("target", unread, 5, CROP, 0.0, 0, SampleHooks())
+    stream = Stream("target", unread, 5, CROP, 0)
     assert Batches({"target": (stream, 0)}, 0, 3, 0).at(1) == {}
 
 
 @pytest.mark.parametrize(("accepted_at", "asked"), [(3, 3), (99, MAX_CROP_ATTEMPTS)])
 def test_a_crop_is_drawn_again_until_it_is_accepted(accepted_at: int, asked: int) -> None:
     """At most ten times; the last one is taken."""
-    crops: list[View] = []
+    crops: list[Sample] = []
 
-    class Refuses(SampleHooks):
-        def accept(self, domain: str, view: View, drawn: int | None) -> bool:
-            crops.append(view)
-            return len(crops) == accepted_at
+    def accept(crop: Sample) -> bool:
+        crops.append(crop)
+        return len(crops) == accepted_at
 
-    view, _ = Stream("source", reader(SOURCE), len(SOURCE), CROP, 0.0, 0, Refuses()).sample(0)
+    def refusing(draw: Draw) -> Sample:
+        return draw.crop(draw.read(draw.index), accept=accept)
+
+    view, _ = Stream("source", reader(SOURCE), len(SOURCE), CROP, 0, refusing).sample(0)
     assert len(crops) == asked
     assert np.array_equal(view.image, crops[-1].image)
     assert not np.array_equal(crops[0].image, crops[-1].image)
@@ -177,13 +173,14 @@ def test_a_crop_is_drawn_again_until_it_is_accepted(accepted_at: int, asked: int
 def test_an_error_while_reading_reaches_the_loop(workers: int) -> None:
     """At its step, as it is; the batches before it are delivered."""
 
-    def read(index: int) -> View:
+    def read(index: int) -> Sample:
         if index == 4:
             raise UserError("frame 4 is damaged")
         return SOURCE[index]
 
-    stream = Stream("source", read, len(SOURCE), CROP, 0.0, 1, SampleHooks())
-    broken = next(n for n in range(len(SOURCE)) if int(stream._permutation(0)[n]) == 4)
+    stream = Stream("source", read, len(SOURCE), CROP, 1)
+    whole = Stream("source", reader(SOURCE), len(SOURCE), CROP, 1)
+    broken = next(n for n in range(len(SOURCE)) if whole.sample(n)[1] == 4)
     delivered: list[int] = []
     with pytest.raises(UserError, match="frame 4"):
         for step, _ in Batches({"source": (stream, 1)}, 0, 6, workers):
@@ -193,7 +190,7 @@ def test_an_error_while_reading_reaches_the_loop(workers: int) -> None:
 
 def test_frames_of_several_sizes_need_a_size() -> None:
     """Whole frames of two sizes in one batch: an error that says what to set."""
-    views = [View(np.zeros((8, w, 3), np.uint8), np.zeros((8, w), np.uint8)) for w in (8, 12)]
-    stream = Stream("source", reader(views), 2, Augmentation(), 0.0, 0, SampleHooks())
+    views = [Sample(np.zeros((8, w, 3), np.uint8), np.zeros((8, w), np.uint8)) for w in (8, 12)]
+    stream = Stream("source", reader(views), 2, Augmentation(), 0)
     with pytest.raises(UserError, match=r"several sizes[\s\S]*frames_hw"):
         Batches({"source": (stream, 2)}, 0, 1, 0).at(0)

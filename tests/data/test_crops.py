@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from udamlf.config import Augmentation
-from udamlf.data.augment.geometry import Geometry
-from udamlf.data.crops import draw_geometry, training_crop
-from udamlf.data.labels import IGNORE
-from udamlf.data.view import View
-from udamlf.seeding import rng
+from udamlf.common.seeding import rng
+from udamlf.config.labels import IGNORE
+from udamlf.config.schema import Augmentation
+from udamlf.data.batches import Draw, Place, Stream
+from udamlf.data.geometry import Geometry, draw_geometry
+from udamlf.data.sample import Sample
 
 RULES: dict[str, dict[str, Any]] = {
     "whole": {},
@@ -26,12 +26,19 @@ RULES: dict[str, dict[str, Any]] = {
 }
 
 
-def frame(height: int = 32, width: int = 60) -> View:
+def frame(height: int = 32, width: int = 60) -> Sample:
     """A frame whose pixels tell where they come from: red is the row, green the column, and the label both's parity."""
     rows, columns = np.mgrid[:height, :width]
     image = np.stack([rows, columns, rows * 0 + 90], axis=2).astype(np.uint8)
     label = ((rows // 4 + columns // 4) % 2).astype(np.uint8)
-    return View(image, label, {"copy": label.copy()})
+    return Sample(image, label, {"copy": label.copy()})
+
+
+def training_crop(
+    whole_frame: Sample, augmentation: Augmentation, generator: np.random.Generator, place: Place = lambda box: box
+) -> Sample:
+    stream = Stream("source", lambda index: whole_frame, 1, augmentation, 0)
+    return Draw(stream, 0, generator).crop(whole_frame, place)
 
 
 @pytest.mark.parametrize("rule", RULES)
@@ -41,15 +48,15 @@ def test_any_frame_gives_a_crop_of_the_configured_size(rule: str, seed: int, hei
     """Frames smaller than the crop too: what lies outside is ignored. Maps are cut as the label is; the frame is left
     as it was."""
     augmentation = Augmentation(**RULES[rule])
-    given_frame = frame(height, width)
-    view = training_crop(given_frame, augmentation, rng(seed))
+    whole_frame = frame(height, width)
+    view = training_crop(whole_frame, augmentation, rng(seed))
     expected = augmentation.crop_hw or (height, width)
     assert view.image.shape == (*expected, 3) and view.image.dtype == np.uint8
     assert view.label.shape == expected and view.label.dtype == np.uint8
     assert set(np.unique(view.label)) <= {0, 1, IGNORE}
     assert np.array_equal(view.maps["copy"], view.label)
     untouched = frame(height, width)
-    assert np.array_equal(given_frame.image, untouched.image) and np.array_equal(given_frame.label, untouched.label)
+    assert np.array_equal(whole_frame.image, untouched.image) and np.array_equal(whole_frame.label, untouched.label)
 
 
 @pytest.mark.parametrize("rule", RULES)
@@ -113,14 +120,14 @@ def test_brightness_and_contrast_leave_labels_alone() -> None:
 
 def test_the_rules_follow_the_configuration() -> None:
     """A height range wins over a scale range; a scale range with cbst_length takes CBST's integer rule."""
-    drawn = {
-        name: [draw_geometry((32, 60), Augmentation(**rule), rng(seed)) for seed in range(40)]
+    geometries = {
+        name: [draw_geometry(rng(seed), (32, 60), Augmentation(**rule)) for seed in range(40)]
         for name, rule in RULES.items()
         if name != "weak"
     }
-    assert {(g.height, g.width) for g in drawn["whole"]} == {(32, 60)}
-    assert {(g.height, g.width) for g in drawn["crop"]} == {(20, 30)}
-    assert all(12 <= g.height <= 40 and g.width == int(g.height * 1.5) for g in drawn["sized"])
-    assert {round(20 / g.height, 1) for g in drawn["scaled"]} <= {s / 10 for s in range(5, 18)}
-    assert all(g.height == g.width for g in drawn["cbst"])
-    assert len({g.height for g in drawn["cbst"]}) > 3
+    assert {(g.height, g.width) for g in geometries["whole"]} == {(32, 60)}
+    assert {(g.height, g.width) for g in geometries["crop"]} == {(20, 30)}
+    assert all(12 <= g.height <= 40 and g.width == int(g.height * 1.5) for g in geometries["sized"])
+    assert {round(20 / g.height, 1) for g in geometries["scaled"]} <= {s / 10 for s in range(5, 18)}
+    assert all(g.height == g.width for g in geometries["cbst"])
+    assert len({g.height for g in geometries["cbst"]}) > 3

@@ -5,17 +5,23 @@ from __future__ import annotations
 import multiprocessing
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from tests.data.worlds import random_frame, write_data_set
+from udamlf.common.errors import UserError
+from udamlf.config.labels import CITYSCAPES_16, CITYSCAPES_19, LabelSpace
 from udamlf.data import frames as frames_module
-from udamlf.data.dataset import Sample, open_dataset
+from udamlf.data.dataset import Frame, open_dataset
 from udamlf.data.frames import FrameStore
-from udamlf.data.labels import CITYSCAPES_16, CITYSCAPES_19, LabelSpace
-from udamlf.data.resize import resize_image, resize_label
-from udamlf.errors import UserError
+from udamlf.data.geometry import resize_image, resize_label
+
+
+def frame_store(*listing: Any, with_labels: bool, rule: str = "area") -> FrameStore:
+    """The frames of a listing, a data set, a label space and a size."""
+    return FrameStore(*listing, with_labels, rule)
 
 
 @pytest.fixture(autouse=True)
@@ -35,7 +41,7 @@ def test_the_cache_holds_what_decoding_gives(tmp_path: Path, size: tuple[int, in
     data_set, space, split = write_data_set(tmp_path, "gta5")
     samples = data_set.samples(tmp_path, split)
     for _ in range(2):
-        store = FrameStore(samples, data_set, space, size, with_labels=True, interpolation=rule)
+        store = frame_store(samples, data_set, space, size, with_labels=True, rule=rule)
         assert store.names == [s.name for s in samples]
         for i, sample in enumerate(samples):
             image, label = data_set.read_image(sample), data_set.read_label(sample, space)
@@ -47,10 +53,10 @@ def test_the_cache_holds_what_decoding_gives(tmp_path: Path, size: tuple[int, in
 def test_second_opening_decodes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     data_set, space, split = write_data_set(tmp_path, "gta5")
     samples = data_set.samples(tmp_path, split)
-    first = FrameStore(samples, data_set, space, (6, 10), with_labels=True)
+    first = frame_store(samples, data_set, space, (6, 10), with_labels=True)
     monkeypatch.setattr(type(data_set), "read_image", None)
     monkeypatch.setattr(type(data_set), "read_label", None)
-    again = FrameStore(samples, data_set, space, (6, 10), with_labels=True)
+    again = frame_store(samples, data_set, space, (6, 10), with_labels=True)
     np.testing.assert_array_equal(again.image(1), first.image(1))
     np.testing.assert_array_equal(again.label(1), first.label(1))
 
@@ -61,7 +67,7 @@ def test_every_ingredient_has_its_own_file(tmp_path: Path, cache: Path) -> None:
     samples = data_set.samples(tmp_path, split)
 
     def store(size: tuple[int, int], rule: str, labels: bool, where: LabelSpace = space) -> int:
-        FrameStore(samples, data_set, where, size, with_labels=labels, interpolation=rule)
+        frame_store(samples, data_set, where, size, with_labels=labels, rule=rule)
         return len(_files(cache))
 
     assert store((6, 10), "area", False) == 1
@@ -78,9 +84,9 @@ def test_changing_a_frame_in_place_leaves_the_file_alone(tmp_path: Path) -> None
     """Augmentation may write into what it is given."""
     data_set, space, split = write_data_set(tmp_path, "gta5")
     samples = data_set.samples(tmp_path, split)
-    before = FrameStore(samples, data_set, space, (6, 10), with_labels=False).image(0).copy()
-    FrameStore(samples, data_set, space, (6, 10), with_labels=False).image(0)[:] = 0
-    after = FrameStore(samples, data_set, space, (6, 10), with_labels=False).image(0)
+    before = frame_store(samples, data_set, space, (6, 10), with_labels=False).image(0).copy()
+    frame_store(samples, data_set, space, (6, 10), with_labels=False).image(0)[:] = 0
+    after = frame_store(samples, data_set, space, (6, 10), with_labels=False).image(0)
     np.testing.assert_array_equal(after, before)
 
 
@@ -91,12 +97,12 @@ def test_labels_are_opened_only_when_asked_for(tmp_path: Path) -> None:
     for sample in samples:
         assert sample.label is not None
         sample.label.write_bytes(b"destroyed")
-    store = FrameStore(samples, data_set, space, (6, 10), with_labels=False)
+    store = frame_store(samples, data_set, space, (6, 10), with_labels=False)
     assert store.image(0).shape == (6, 10, 3)
     with pytest.raises(UserError, match="were not opened"):
         store.label(0)
     with pytest.raises(UserError, match=samples[0].label.name):  # type: ignore[union-attr]
-        FrameStore(samples, data_set, space, (6, 10), with_labels=True)
+        frame_store(samples, data_set, space, (6, 10), with_labels=True)
 
 
 def test_a_failed_build_leaves_nothing(tmp_path: Path, cache: Path) -> None:
@@ -106,21 +112,21 @@ def test_a_failed_build_leaves_nothing(tmp_path: Path, cache: Path) -> None:
     whole = samples[1].image.read_bytes()
     samples[1].image.write_bytes(whole[:60] + bytes(len(whole) - 60))
     with pytest.raises(UserError, match=samples[1].image.name):
-        FrameStore(samples, data_set, space, (6, 10), with_labels=False)
+        frame_store(samples, data_set, space, (6, 10), with_labels=False)
     assert [p for p in cache.iterdir() if p.suffix != ".lock"] == []
     samples[1].image.write_bytes(whole)
-    assert FrameStore(samples, data_set, space, (6, 10), with_labels=False).image(1).any()
+    assert frame_store(samples, data_set, space, (6, 10), with_labels=False).image(1).any()
 
 
 def test_left_overs_of_a_killed_process_are_removed(tmp_path: Path, cache: Path) -> None:
     data_set, space, split = write_data_set(tmp_path, "gta5")
     samples = data_set.samples(tmp_path, split)
-    FrameStore(samples, data_set, space, (6, 10), with_labels=False)
+    frame_store(samples, data_set, space, (6, 10), with_labels=False)
     (file,) = _files(cache)
     left_over = cache / f".{file.name}.killed"
     left_over.write_bytes(file.read_bytes()[:50])
     file.unlink()
-    FrameStore(samples, data_set, space, (6, 10), with_labels=False)
+    frame_store(samples, data_set, space, (6, 10), with_labels=False)
     assert not left_over.exists()
     assert _files(cache) == [file]
 
@@ -130,29 +136,29 @@ def test_native_frames_of_several_sizes_are_decoded_live(tmp_path: Path, cache: 
     for i, size in enumerate([(10, 16), (11, 18)]):
         data_set.write(tmp_path, "train", f"0000{i}", *random_frame(i, CITYSCAPES_19, size), CITYSCAPES_19)
     samples = data_set.samples(tmp_path, "train")
-    native = FrameStore(samples, data_set, CITYSCAPES_19, None, with_labels=True)
+    native = frame_store(samples, data_set, CITYSCAPES_19, None, with_labels=True)
     assert [native.image(i).shape for i in (0, 1)] == [(10, 16, 3), (11, 18, 3)]
     assert [native.label(i).shape for i in (0, 1)] == [(10, 16), (11, 18)]
     assert not cache.exists()
-    assert FrameStore(samples, data_set, CITYSCAPES_19, (5, 8), with_labels=True).label(1).shape == (5, 8)
+    assert frame_store(samples, data_set, CITYSCAPES_19, (5, 8), with_labels=True).label(1).shape == (5, 8)
 
 
 def test_too_large_for_the_disk_is_decoded_live(tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What would fill the disk is not cached, and the frames are the same."""
     data_set, space, split = write_data_set(tmp_path, "gta5")
     samples = data_set.samples(tmp_path, split)
-    cached = FrameStore(samples, data_set, space, (6, 10), with_labels=True)
+    cached = frame_store(samples, data_set, space, (6, 10), with_labels=True)
     image, label = cached.image(0).copy(), cached.label(0).copy()
     shutil.rmtree(cache)
     monkeypatch.setattr(frames_module, "_SHARE_OF_FREE_DISK", 0.0)
-    live = FrameStore(samples, data_set, space, (6, 10), with_labels=True)
+    live = frame_store(samples, data_set, space, (6, 10), with_labels=True)
     assert _files(cache) == []
     np.testing.assert_array_equal(live.image(0), image)
     np.testing.assert_array_equal(live.label(0), label)
 
 
-def _open(samples: list[Sample], sums: multiprocessing.Queue[int]) -> None:
-    store = FrameStore(samples, open_dataset("gta5"), CITYSCAPES_19, (60, 100), with_labels=True)
+def _open(samples: list[Frame], sums: multiprocessing.Queue[int]) -> None:
+    store = frame_store(samples, open_dataset("gta5"), CITYSCAPES_19, (60, 100), with_labels=True)
     sums.put(sum(int(store.image(i).sum()) + int(store.label(i).sum()) for i in range(len(store))))
 
 
@@ -167,16 +173,8 @@ def test_two_processes_share_one_build(tmp_path: Path, cache: Path) -> None:
     processes = [context.Process(target=_open, args=(samples, sums)) for _ in range(2)]
     for process in processes:
         process.start()
-    found = {sums.get(timeout=60) for _ in processes}
+    totals = {sums.get(timeout=60) for _ in processes}
     for process in processes:
         process.join()
-    assert len(found) == 1
+    assert len(totals) == 1
     assert len(_files(cache)) == 2
-
-
-def test_bad_arguments(tmp_path: Path) -> None:
-    data_set, space, split = write_data_set(tmp_path, "gta5")
-    with pytest.raises(UserError, match="cubic"):
-        FrameStore(data_set.samples(tmp_path, split), data_set, space, None, with_labels=False, interpolation="cubic")
-    with pytest.raises(UserError, match="empty"):
-        FrameStore([], data_set, space, None, with_labels=False)

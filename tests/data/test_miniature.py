@@ -13,15 +13,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from udamlf.common.errors import UserError
+from udamlf.config.labels import CITYSCAPES_16, CITYSCAPES_19, IGNORE, ROBOTCAR_9, LabelSpace
 from udamlf.data.dataset import open_dataset
-from udamlf.data.labels import CITYSCAPES_16, CITYSCAPES_19, IGNORE, ROBOTCAR_9, LabelSpace
-from udamlf.data.miniature import DATA_SETS, DEFAULT_FRAMES, Frames, cached_world, generate, is_miniature
-from udamlf.data.miniature import world as world_module
-from udamlf.data.miniature.canvas import Canvas, Dice, Thing
-from udamlf.data.miniature.frame import draw_frame
-from udamlf.data.miniature.palette import MATERIALS, to_rgb
-from udamlf.data.miniature.style import CAMERA, CAMERA_RAIN, GAME, GAME_SYNTHIA
-from udamlf.errors import UserError
+from udamlf.data.splits import is_generated
+from udamlf.miniature import DATA_SETS, DEFAULT_FRAMES, Frames, cached_world, generate
+from udamlf.miniature import world as world_module
+from udamlf.miniature.canvas import Canvas, Dice, Thing
+from udamlf.miniature.frame import draw_frame
+from udamlf.miniature.palette import MATERIALS, to_rgb
+from udamlf.miniature.style import CAMERA, CAMERA_RAIN, GAME, GAME_SYNTHIA
 
 TINY = Frames.tiny(3)
 SPACES: dict[str, LabelSpace] = {
@@ -110,8 +111,8 @@ def test_cityscapes_serves_as_a_source_of_robotcar(tiny: Path) -> None:
 
 def test_marker(tiny: Path, tmp_path: Path) -> None:
     """A world says what it is; another folder does not."""
-    assert is_miniature(tiny)
-    assert not is_miniature(tmp_path)
+    assert is_generated(tiny)
+    assert not is_generated(tmp_path)
     marker = json.loads((tiny / "miniature.json").read_text())
     assert marker["seed"] == 3
     assert marker["frames"]["target_test"] == 3
@@ -162,7 +163,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_cached_world_grows_on_demand(cache: Path, tiny: Path) -> None:
     """Only what is needed is drawn, once; the bytes are those of ``generate``."""
     root = cached_world(3, needs=("gta5",), frames=TINY, workers=1)
-    assert is_miniature(root)
+    assert is_generated(root)
     assert sorted(p.name for p in root.iterdir()) == ["gta5", "miniature.json"]
     stamp = (root / "gta5" / "images").stat().st_mtime_ns
     assert cached_world(3, needs=("gta5", "cityscapes"), frames=TINY, workers=1) == root

@@ -14,20 +14,20 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from tests.data.worlds import FORMATS, random_frame, write_data_set
-from udamlf.data.dataset import DataSet, Sample, available, listing_digest, open_dataset
-from udamlf.data.labels import CITYSCAPES_16, CITYSCAPES_19, IGNORE, ROBOTCAR_9, LabelSpace
-from udamlf.errors import UserError
+from udamlf.common.errors import UserError
+from udamlf.config.labels import CITYSCAPES_16, CITYSCAPES_19, IGNORE, ROBOTCAR_9, LabelSpace
+from udamlf.data.dataset import DATASETS, DataSet, Frame, listing_digest, open_dataset
 
 everywhere = pytest.mark.parametrize("name", sorted(FORMATS))
 
 
 def test_every_data_set_is_found_by_its_name() -> None:
     """One module per data set, no registry; the name in the module is the module's own."""
-    assert available() == sorted(FORMATS)
-    for name in available():
+    assert DATASETS.names() == sorted(FORMATS)
+    for name in FORMATS:
         data_set = open_dataset(name)
         assert data_set.name == name
-        assert set(data_set.raw_classes) | {data_set.void_id} <= data_set.known_ids
+        assert set(data_set.raw_classes) | {data_set.void_id} <= set(data_set.known_ids)
 
 
 def test_unknown_data_set_names_the_nearest() -> None:
@@ -161,10 +161,10 @@ def test_robotcar_parts_of_coarse_classes() -> None:
 @everywhere
 def test_a_list_defines_a_split(tmp_path: Path, name: str) -> None:
     data_set, _, _ = write_data_set(tmp_path, name)
-    chosen = FORMATS[name][2][0]
-    data_set.write_list(tmp_path, "mine", [chosen])
+    listed = FORMATS[name][2][0]
+    data_set.write_list(tmp_path, "mine", [listed])
     (sample,) = data_set.samples(tmp_path, "mine", require_labels=True)
-    assert sample.name == chosen
+    assert sample.name == listed
 
 
 @everywhere
@@ -206,16 +206,16 @@ def test_missing_and_empty_folders(tmp_path: Path, name: str) -> None:
     (tmp_path / "elsewhere").mkdir()
     with pytest.raises(UserError) as error:
         data_set.samples(tmp_path, split)
-    assert str(tmp_path / data_set.folder) in str(error.value)
+    assert str(tmp_path / data_set.name) in str(error.value)
     assert "elsewhere" in str(error.value)
     assert data_set.home in str(error.value)
     with pytest.raises(UserError, match="does not exist"):
         data_set.samples(tmp_path / "nowhere", split)
-    (tmp_path / data_set.folder / "lists").mkdir(parents=True)
-    (tmp_path / data_set.folder / "lists" / f"{split}.txt").write_text("\n")
+    (tmp_path / data_set.name / "lists").mkdir(parents=True)
+    (tmp_path / data_set.name / "lists" / f"{split}.txt").write_text("\n")
     with pytest.raises(UserError, match="no frames"):
         data_set.samples(tmp_path, split)
-    (tmp_path / data_set.folder / "lists" / f"{split}.txt").unlink()
+    (tmp_path / data_set.name / "lists" / f"{split}.txt").unlink()
     with pytest.raises(UserError):
         data_set.samples(tmp_path, split)
 
@@ -223,7 +223,7 @@ def test_missing_and_empty_folders(tmp_path: Path, name: str) -> None:
 # --- bad files ----------------------------------------------------------------------------------------------------
 
 
-def files_of(data_set: DataSet, sample: Sample, space: LabelSpace) -> list[tuple[Path, Callable[[], np.ndarray]]]:
+def files_of(data_set: DataSet, sample: Frame, space: LabelSpace) -> list[tuple[Path, Callable[[], np.ndarray]]]:
     """The sample's two files and what reads them."""
     assert sample.label is not None
     return [
@@ -232,7 +232,7 @@ def files_of(data_set: DataSet, sample: Sample, space: LabelSpace) -> list[tuple
     ]
 
 
-def assert_read_or_named(read: Callable[[], np.ndarray], sample: Sample) -> None:
+def assert_read_or_named(read: Callable[[], np.ndarray], sample: Frame) -> None:
     """A damaged file is read as it is or refused by name."""
     try:
         assert read().dtype == np.uint8
@@ -295,7 +295,7 @@ def test_label_of_another_size(tmp_path: Path, name: str) -> None:
     data_set, space, split = write_data_set(tmp_path, name)
     sample = data_set.samples(tmp_path, split)[0]
     assert sample.label is not None
-    data_set.write_raw(sample.label, np.zeros((12, 21), np.uint8))
+    data_set.labels.write(sample.label, np.zeros((12, 21), np.uint8))
     with pytest.raises(UserError, match=f"{sample.label.name} is 21x12, its image 20x12"):
         data_set.read_label(sample, space)
 
@@ -305,7 +305,7 @@ def test_label_id_outside_the_map(tmp_path: Path, name: str) -> None:
     data_set, space, split = write_data_set(tmp_path, name)
     sample = data_set.samples(tmp_path, split)[0]
     assert sample.label is not None
-    data_set.write_raw(sample.label, np.full((12, 20), 77, np.uint8))
+    data_set.labels.write(sample.label, np.full((12, 20), 77, np.uint8))
     with pytest.raises(UserError, match=r"holds the ids \[77\]"):
         data_set.read_label(sample, space)
 
@@ -340,7 +340,7 @@ def test_predictions_are_in_the_raw_format(tmp_path: Path, name: str) -> None:
     sample = data_set.samples(tmp_path, split)[0]
     _, ids = random_frame(9, space)
     path = data_set.write_prediction(tmp_path / "masks", sample, ids, space)
-    np.testing.assert_array_equal(data_set.train_ids(space)[data_set.read_raw(path)], ids)
+    np.testing.assert_array_equal(data_set.train_ids(space)[data_set.labels.read(path)], ids)
 
 
 def test_cityscapes_submission_keeps_the_original_name(tmp_path: Path) -> None:
@@ -355,11 +355,13 @@ def test_cityscapes_submission_keeps_the_original_name(tmp_path: Path) -> None:
 
 
 def test_listing_digest(tmp_path: Path) -> None:
-    """Depends on names and sizes, not on the place; a lost frame or label changes it."""
+    """Depends on names and sizes, not on the place; a lost frame changes it, a lost label only for who reads labels."""
     data_set, _, split = write_data_set(tmp_path / "a", "gta5")
     write_data_set(tmp_path / "b", "gta5")
     here, there = (data_set.samples(tmp_path / r, split) for r in "ab")
-    assert listing_digest(here) == listing_digest(there)
-    assert listing_digest(here[:1]) != listing_digest(here)
+    assert listing_digest(here, True) == listing_digest(there, True) != listing_digest(here, False)
+    assert listing_digest(here[:1], False) != listing_digest(here, False)
     os.remove(there[0].label)  # type: ignore[arg-type]
-    assert listing_digest(data_set.samples(tmp_path / "b", split)) != listing_digest(here)
+    without = data_set.samples(tmp_path / "b", split)
+    assert listing_digest(without, True) != listing_digest(here, True)
+    assert listing_digest(without, False) == listing_digest(here, False)

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
+from udamlf.common.seeding import rng
+from udamlf.config.labels import CAMVID_11, CITYSCAPES_16, CITYSCAPES_19, IGNORE, ROBOTCAR_9, LabelSpace
 from udamlf.data.dataset import DataSet, open_dataset
-from udamlf.data.labels import CAMVID_11, CITYSCAPES_16, CITYSCAPES_19, IGNORE, ROBOTCAR_9, LabelSpace
-from udamlf.seeding import rng
 
 # data set -> (a space its labels can be written in, a labelled split, frame names)
 FORMATS: dict[str, tuple[LabelSpace, str, tuple[str, ...]]] = {

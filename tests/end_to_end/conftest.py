@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import folder_in_memory
-from udamlf.launch import PROJECT_ROOT
+from udamlf.runs.launch import PROJECT_ROOT
 
 BIN = Path(sys.executable).parent
 STEPS = ("profile.warmup.steps=4", "profile.round.steps=4")

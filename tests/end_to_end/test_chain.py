@@ -13,10 +13,10 @@ import pytest
 from mlflow import MlflowClient
 
 from tests.end_to_end.conftest import BIN, Place
+from udamlf.config.labels import CITYSCAPES_16
 from udamlf.data.dataset import open_dataset
-from udamlf.data.labels import CITYSCAPES_16
-from udamlf.evaluation.confusion import confusion_matrix, iou
-from udamlf.tracking import Tracker
+from udamlf.evaluation.score import confusion_matrix, iou
+from udamlf.runs.tracker import Tracker
 
 
 @pytest.fixture(scope="module")
@@ -107,10 +107,11 @@ def test_one_stage_alone_does_first_what_is_missing(place: Place, table: str) ->
 def test_a_stage_with_inputs_is_only_that_stage_and_checks_them(place: Place, table: str) -> None:
     (warmup,) = place.runs(stage="warmup")
     (labels,) = place.runs(stage="pseudo_label", method="st")
-    given = {"scenario": "syn2city", "method": "st", "rounds": "1", "round": "1", "start_run": labels.info.run_id}
-    lacking = place.call(*place.mlflow_run("self_train", **given))
-    assert lacking.returncode != 0 and "self_train, round 1, without labels_run" in lacking.stderr
-    wrong = place.call(*place.mlflow_run("self_train", **given, labels_run=labels.info.run_id))
+    given = {"scenario": "syn2city", "method": "st", "rounds": "1", "round": "1"}
+    start = f"start={labels.info.run_id}"
+    lacking = place.call(*place.mlflow_run("self_train", **given, inputs=start))
+    assert lacking.returncode != 0 and "self_train, round 1, without the input labels" in lacking.stderr
+    wrong = place.call(*place.mlflow_run("self_train", **given, inputs=f"{start} labels={labels.info.run_id}"))
     assert wrong.returncode != 0
     assert "is of stage pseudo_label" in wrong.stderr and "a run of stage warmup or self_train" in wrong.stderr
     failed = place.runs()[0]
@@ -135,7 +136,7 @@ def test_evaluate_prints_pure_json_and_writes_masks_that_an_own_count_confirms(
     total = np.zeros((16, 16), np.int64)
     to_train = dataset.train_ids(CITYSCAPES_16)
     for sample in dataset.samples(place.world, "val"):
-        saved = cv2.imread(str(tmp_path / dataset.prediction_name(sample)), cv2.IMREAD_UNCHANGED)
+        saved = cv2.imread(str(tmp_path / f"{sample.name}_leftImg8bit.png"), cv2.IMREAD_UNCHANGED)
         if saved is None:
             (path,) = tmp_path.rglob(f"*{sample.image.stem.removesuffix('_leftImg8bit')}*")
             saved = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from tests.end_to_end.conftest import Place, wait_for
-from udamlf.launch import is_alive
-from udamlf.plan import Request, Step, plan
-from udamlf.tracking import PROCESS
+from udamlf.runs.launch import is_alive
+from udamlf.runs.plan import Request, Step, plan
+from udamlf.runs.tracker import PROCESS
 
 ENDLESS = "profile.warmup.steps=100000"
 

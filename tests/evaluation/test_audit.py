@@ -8,16 +8,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from udamlf.data.dataset import Sample, open_dataset
-from udamlf.data.labels import CAMVID_11, IGNORE
-from udamlf.evaluation.audit import audit
-from udamlf.pseudo_labels import PseudoLabels, publish
+from udamlf.config.labels import CAMVID_11, IGNORE
+from udamlf.data.dataset import Frame, open_dataset
+from udamlf.data.pseudo_labels import PseudoLabels, publish
+from udamlf.evaluation.score import audit
 
 SKY, ROAD, CAR = (CAMVID_11.classes.index(name) for name in ("sky", "road", "car"))
 DATA_SET = open_dataset("camvid")
 
 
-def world(folder: Path, truths: dict[str, np.ndarray]) -> list[Sample]:
+def world(folder: Path, truths: dict[str, np.ndarray]) -> list[Frame]:
     """CamVid frames with the given train ids."""
     for name, truth in truths.items():
         image = np.zeros((*truth.shape, 3), np.uint8)

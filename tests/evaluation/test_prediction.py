@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
 from pydantic import ValidationError
 from torch import Tensor, nn
 
-from udamlf.errors import UserError
-from udamlf.evaluation.prediction import predict, scores
-from udamlf.evaluation.protocol import EvalProtocol
+from udamlf.common.errors import UserError
+from udamlf.common.seeding import rng
+from udamlf.config.schema import EvalProtocol
+from udamlf.evaluation.predict import input_sizes, label_scores, predict, scores, upsample_probabilities
 from udamlf.models.base import Output, SegmentationModel
-from udamlf.seeding import rng
-from udamlf.selection.upsample import upsample_probabilities
 
 IMAGES = rng(0, "images").integers(0, 256, (3, 20, 28, 3), np.uint8)
 
@@ -77,13 +78,13 @@ def test_the_batch_size_does_not_matter(model: Small, protocol: EvalProtocol) ->
 @pytest.mark.parametrize("protocol", PROTOCOLS)
 def test_shapes_and_distributions(model: Small, protocol: EvalProtocol) -> None:
     for output_hw in (None, (40, 56)):
-        found = scores(model, IMAGES, protocol, output_hw)
-        assert found.shape == (3, 4, *(output_hw or (20, 28)))
+        result = scores(model, IMAGES, protocol, output_hw)
+        assert result.shape == (3, 4, *(output_hw or (20, 28)))
         if protocol.average != "logits":
-            torch.testing.assert_close(found.sum(1), torch.ones_like(found[:, 0]))
+            torch.testing.assert_close(result.sum(1), torch.ones_like(result[:, 0]))
         labels = predict(model, IMAGES, protocol, output_hw)
         assert labels.dtype == np.uint8
-        np.testing.assert_array_equal(labels, found.argmax(1).numpy())
+        np.testing.assert_array_equal(labels, result.argmax(1).numpy())
 
 
 def test_the_network_sees_the_sizes_of_the_protocol(model: Small) -> None:
@@ -106,7 +107,7 @@ def test_several_scales_are_averaged(model: Small) -> None:
 def test_cbst_mirrors_the_canvas_and_resamples_with_pillow(model: Small) -> None:
     """Against the words of cbst.md 4.1: a canvas of a multiple of 8 with the image at its top left, its mirror image,
     the mean of both softmaxes, upsampled as the golden vectors have it."""
-    found = scores(model, IMAGES, EvalProtocol(average="cbst", flip=True), (30, 40))
+    result = scores(model, IMAGES, EvalProtocol(average="cbst", flip=True), (30, 40))
     assert model.sizes == [(24, 32), (24, 32)]
     canvas = torch.zeros(3, 3, 24, 32)
     canvas[:, :, :20, :28] = model.normalise(torch.from_numpy(IMAGES))
@@ -115,7 +116,7 @@ def test_cbst_mirrors_the_canvas_and_resamples_with_pillow(model: Small) -> None
         plain, mirrored = (model(c).logits.softmax(1) for c in (canvas, canvas.flip(-1)))
     grid = (plain + mirrored.flip(-1)) / 2
     expected = [upsample_probabilities(image.numpy(), 2, (20, 28), (30, 40)) for image in grid]
-    torch.testing.assert_close(found, torch.from_numpy(np.stack(expected)))
+    torch.testing.assert_close(result, torch.from_numpy(np.stack(expected)))
 
 
 def test_cbst_needs_a_whole_stride(model: Small) -> None:
@@ -126,9 +127,9 @@ def test_cbst_needs_a_whole_stride(model: Small) -> None:
 
 def test_output_takes_the_softmax_last(model: Small) -> None:
     """Logits upsampled at once to the output, where probabilities are taken (CRST)."""
-    found = scores(model, IMAGES, EvalProtocol(size_hw=(10, 14), average="output"), (30, 40))
+    result = scores(model, IMAGES, EvalProtocol(size_hw=(10, 14), average="output"), (30, 40))
     logits = scores(model, IMAGES, EvalProtocol(size_hw=(10, 14), average="logits"), (30, 40))
-    torch.testing.assert_close(found, logits.softmax(1))
+    torch.testing.assert_close(result, logits.softmax(1))
 
 
 def test_the_lowest_class_wins_a_tie(model: Small) -> None:
@@ -143,7 +144,13 @@ def test_a_protocol_is_frozen_strict_and_has_a_scale() -> None:
     with pytest.raises(ValidationError):
         EvalProtocol().flip = True  # type: ignore[misc]
     protocol = EvalProtocol(size_hw=[512, 1024], scales=[0.5, [900, 1800]])
-    assert protocol.sizes((1024, 2048)) == [(256, 512), (900, 1800)]
+    assert input_sizes(protocol, (1024, 2048)) == [(256, 512), (900, 1800)]
     assert EvalProtocol(**protocol.model_dump(mode="json")) == protocol
-    assert protocol.label_hw((1052, 1914)) == (512, 1024) and EvalProtocol().label_hw((7, 9)) == (7, 9)
-    assert EvalProtocol(size_hw=[5, 6], output_hw="native").label_hw((7, 9)) == (7, 9)
+
+
+@pytest.mark.parametrize(
+    ("size_hw", "output_hw", "expected"),
+    [(None, None, (20, 28)), ((10, 14), None, (10, 14)), ((10, 14), "native", (20, 28)), (None, (7, 9), (7, 9))],
+)
+def test_labels_have_the_size_of_the_protocol(model: Small, size_hw: Any, output_hw: Any, expected: Any) -> None:
+    assert label_scores(model, IMAGES[0], EvalProtocol(size_hw=size_hw, output_hw=output_hw)).shape == (4, *expected)

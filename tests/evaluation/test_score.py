@@ -13,10 +13,10 @@ import torch
 from torch import Tensor, nn
 
 from tests.data.worlds import write_data_set
-from udamlf.data.dataset import DataSet, Sample, open_dataset
-from udamlf.data.labels import CITYSCAPES_16, CITYSCAPES_19, IGNORE, ROBOTCAR_9, LabelSpace
-from udamlf.errors import UserError
-from udamlf.evaluation.protocol import EvalProtocol
+from udamlf.common.errors import UserError
+from udamlf.config.labels import CITYSCAPES_16, CITYSCAPES_19, IGNORE, ROBOTCAR_9, LabelSpace
+from udamlf.config.schema import EvalProtocol
+from udamlf.data.dataset import DataSet, Frame, open_dataset
 from udamlf.evaluation.score import Score, evaluate
 from udamlf.models.base import Output, SegmentationModel
 
@@ -38,11 +38,11 @@ class Painter(SegmentationModel):
         return Output(self.judge(nn.functional.avg_pool2d(images, 4, ceil_mode=True)))
 
 
-Masks = list[tuple[Sample, np.ndarray, np.ndarray]]
+Masks = list[tuple[Frame, np.ndarray, np.ndarray]]
 
 
 def scored(
-    dataset: DataSet, samples: Sequence[Sample], space: LabelSpace, protocol: EvalProtocol = PROTOCOL
+    dataset: DataSet, samples: Sequence[Frame], space: LabelSpace, protocol: EvalProtocol = PROTOCOL
 ) -> tuple[Score, Masks]:
     """A score and the (sample, truth, prediction) it was made of."""
     masks: Masks = []
@@ -176,7 +176,7 @@ def test_the_published_form_carries_the_protocol(tiny_world: Path) -> None:
 def test_an_image_without_label_is_refused(tiny_world: Path) -> None:
     """RobotCar's training frames have none: an error, not a score over the rest."""
     dataset = open_dataset("robotcar")
-    with pytest.raises(UserError, match="has no label"):
+    with pytest.raises(UserError, match="without label"):
         scored(dataset, dataset.samples(tiny_world, "train"), ROBOTCAR_9)
 
 

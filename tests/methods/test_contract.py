@@ -6,10 +6,10 @@ import pytest
 
 from tests import toy
 from tests.methods.contract import ObjectiveContract
-from udamlf.methods import base
+from udamlf.training.objective import OBJECTIVES
 
 
-@pytest.mark.parametrize("name", base.names())
+@pytest.mark.parametrize("name", OBJECTIVES.names())
 class TestObjective(ObjectiveContract):
     """Runs the contract for each name."""
 

@@ -9,79 +9,62 @@ import torch
 
 from tests import toy
 from tests.methods.test_proda import Pointwise
-from udamlf.config import Augmentation
-from udamlf.data.batches import Batches
-from udamlf.data.labels import IGNORE
-from udamlf.errors import UserError
+from udamlf.common.errors import UserError
+from udamlf.config.labels import IGNORE
+from udamlf.config.schema import Augmentation
 from udamlf.methods import distillation
-from udamlf.methods.base import Batch
-from udamlf.training.loop import Trainer, to_domain
+from udamlf.training.objective import Batch
 
 
 def objective(**params: Any) -> distillation.Objective:
-    found = toy.objective(
-        "distillation", params, toy.training(augmentation=Augmentation()), Pointwise(toy.SPACE.num_classes)
-    )
-    assert isinstance(found, distillation.Objective)
-    return found
-
-
-def batch_of(chosen: distillation.Objective) -> Batch:
-    loop = Trainer(chosen, toy.streams(chosen), toy.SEED, "toy", workers=0)
-    host = Batches(loop.streams, 0, 1, 0).at(0)
-    domains = {n: to_domain(d, loop.model, loop.device, slice(None)) for n, d in host.items()}
-    return Batch(0, 0, toy.SEED, domains["source"], domains["target"])
+    budget = toy.training(augmentation=Augmentation())
+    method = toy.objective("distillation", params, budget, Pointwise(toy.SPACE.num_classes))
+    assert isinstance(method, distillation.Objective)
+    return method
 
 
 def test_nothing_is_distilled_from_an_equal_teacher() -> None:
     """The corrected form is 0 with gradient 0 where student and teacher agree; the released one still pulls."""
     for form, still in (("corrected", True), ("released", False)):
-        chosen = objective(form=form)
-        chosen.teacher = Pointwise(toy.SPACE.num_classes).eval()
-        value = chosen.losses(batch_of(chosen))["model"]["distillation"]
-        (gradient,) = torch.autograd.grad(value, [chosen.model.head])
+        method = objective(form=form)
+        method.teacher = Pointwise(toy.SPACE.num_classes).eval()
+        value = toy.losses(method, toy.batch(method))["model"]["distillation"]
+        (gradient,) = torch.autograd.grad(value, [method.model.head])
         assert bool(gradient.abs().max() < 1e-7) == still
         assert (abs(float(value.detach())) < 1e-7) == still
 
 
 def test_the_teacher_is_frozen() -> None:
     """It is in evaluation mode, gets no gradient, and no training changes it."""
-    chosen = toy.objective("distillation")
-    before = {name: value.clone() for name, value in chosen.teacher.state_dict().items()}
-    toy.trainer(chosen).run()
-    assert not chosen.teacher.training
-    assert all(p.grad is None for p in chosen.teacher.parameters())
-    assert all(torch.equal(value, before[name]) for name, value in chosen.teacher.state_dict().items())
+    method = toy.objective("distillation")
+    before = {name: value.clone() for name, value in method.teacher.state_dict().items()}
+    toy.trainer(method).run()
+    assert not method.teacher.training
+    assert all(p.grad is None for p in method.teacher.parameters())
+    assert all(torch.equal(value, before[name]) for name, value in method.teacher.state_dict().items())
 
 
 def test_hard_labels_follow_the_strong_view() -> None:
-    """Without operations and hole the strong view is the crop or its mirror image, and so are the labels; inside the
-    hole there is no label."""
-    chosen = objective(operations=0, cutout=0.0, stride=2)
-    seen: dict[str, torch.Tensor] = {}
-    chosen._on_strong = lambda output, labels, strong: seen.update(labels=labels) or {}  # type: ignore[method-assign]
-    target = batch_of(chosen).target
-    list(chosen.parts(Batch(0, 0, 0, None, target)))
-    mirrored = [not torch.equal(s, w) for s, w in zip(target.views["strong"], target.images, strict=True)]
-    for position, mirror in enumerate(mirrored):
-        label = target.labels[position].flip(1) if mirror else target.labels[position]
-        # Cells hold 2x2 pixels of one square, so that any of them is the cell's label.
-        assert torch.equal(seen["labels"][position], label[::2, ::2])
-    holed = objective(operations=0, cutout=0.5, stride=2)
-    holed._on_strong = chosen._on_strong  # type: ignore[method-assign]
-    target = batch_of(holed).target
-    target.labels.fill_(3)
-    list(holed.parts(Batch(0, 0, 0, None, target)))
-    share = (seen["labels"] == IGNORE).float().mean()
-    assert 0.02 < share < 0.3 and set(seen["labels"].unique().tolist()) == {3, IGNORE}
+    """Each label lies where the strong view shows its pixel; in the hole, and outside of the crop, there is none."""
+    method = objective(stride=2)
+    seen: list[torch.Tensor] = []
+    method._on_strong = lambda output, labels, strong: seen.append(labels) or {}  # type: ignore[method-assign]
+    target = toy.batch(method).target
+    assert target is not None
+    toy.losses(method, Batch(0, 0, 0, None, target))
+    cells, index = method.labels_on_grid(target.labels).flatten(1), target.arrays["strong_index"]
+    for label, cell, place in zip(seen[0], cells, index, strict=True):
+        inside = place >= 0
+        assert bool((label[~inside] == IGNORE).all()) and torch.equal(label[inside], cell[place[inside]])
+        assert 0 < inside.float().mean() < 1
 
 
 def test_images_without_label_leave_the_distillation() -> None:
     """A round whose labels are all below the threshold still learns from the teacher."""
-    chosen = objective()
-    batch = batch_of(chosen)
+    method = objective()
+    batch = toy.batch(method)
     batch.target.labels.fill_(IGNORE)
-    named = chosen.losses(batch)["model"]
+    named = toy.losses(method, batch)["model"]
     assert not named["target_ce"] and named["distillation"] > 0
 
 

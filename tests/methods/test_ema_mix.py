@@ -1,17 +1,25 @@
-"""What is the online recipe's own: DAFormer's feature distance. The rest of it: the contract, the golden vectors."""
+"""The online recipe's own losses, and DAFormer's feature distance in a step. The rest: contract, golden vectors."""
 
 from __future__ import annotations
 
 import dataclasses
+import math
 
 import pytest
 import torch
 
 from tests import toy
-from tests.methods.contract import all_losses, batch_of
-from udamlf.errors import UserError
-from udamlf.methods.base import BaseObjective
-from udamlf.methods.ema_mix import EmaMixParams, Objective
+from udamlf.common.errors import UserError
+from udamlf.config.labels import IGNORE
+from udamlf.methods.ema_mix import (
+    EmaMixParams,
+    Objective,
+    class_mask,
+    downscale_labels,
+    feature_distance,
+    mixed_cross_entropy,
+)
+from udamlf.training.objective import BaseObjective
 
 STREETS = dataclasses.replace(toy.SPACE, name="streets", classes=("road", "car", "sky", "person", "pole"),
                               subsets={"5": ("road", "car", "sky", "person", "pole")}, rare=())  # fmt: skip
@@ -22,28 +30,54 @@ def with_distance(space: object = STREETS, pretrained: bool = True) -> BaseObjec
     model = context.model.eval()
     initial = (lambda: toy.network(seed=5, aux=True)) if pretrained else None
     changed = dataclasses.replace(context, space=space, model=model, initial=initial)
-    return Objective(EmaMixParams(feature_distance=0.005, feature_share=0.5), changed)
+    return Objective(EmaMixParams(feature_distance=0.005), changed)
 
 
-def distance(chosen: BaseObjective) -> torch.Tensor:
-    chosen.model.eval()
-    return all_losses(chosen, batch_of(chosen))["model"]["source_feature_distance"]
+def distance(method: BaseObjective) -> torch.Tensor:
+    method.model.eval()
+    return toy.losses(method, toy.batch(method))["model"]["source_feature_distance"]
 
 
 def test_the_distance_is_of_thing_classes_to_the_pretrained_features() -> None:
     """Positive with a gradient for other weights than the pretrained ones, 0 for these, 0 where no thing class exists;
     the reference is neither trained nor saved."""
-    chosen = with_distance()
-    value = distance(chosen)
+    method = with_distance()
+    value = distance(method)
     assert value > 0 and value.requires_grad
-    assert chosen.weights["source_feature_distance"] == 0.005
-    assert "reference" not in chosen.modules() and set(chosen.modules()) == {"teacher"}
-    assert isinstance(chosen, Objective) and chosen.reference is not None
-    chosen.model.load_state_dict(chosen.reference.network.state_dict())
-    assert float(distance(chosen).detach()) == pytest.approx(0, abs=1e-5)
+    assert method.weights["source_feature_distance"] == 0.005
+    assert "reference" not in method.modules() and set(method.modules()) == {"teacher"}
+    assert isinstance(method, Objective) and method.reference is not None
+    method.model.load_state_dict(method.reference.state_dict())
+    assert float(distance(method).detach()) == pytest.approx(0, abs=1e-5)
     assert float(distance(with_distance(toy.SPACE)).detach()) == 0
 
 
 def test_without_pretrained_weights_it_is_refused() -> None:
     with pytest.raises(UserError, match="without pretrained weights"):
         with_distance(pretrained=False)
+
+
+def test_mixed_loss_divides_by_all_pixels() -> None:
+    """An ignored pixel counts in the divisor; a weight of 0 silences a pixel."""
+    x, y = torch.zeros(1, 4, 1, 4), torch.tensor([[[0, 1, IGNORE, 2]]])
+    weights = torch.tensor([[[1.0, 0.5, 1.0, 0.0]]])
+    assert mixed_cross_entropy(x, y, weights).item() == pytest.approx(1.5 * math.log(4) / 4)
+
+
+def test_downscaled_labels_need_a_dominant_class() -> None:
+    """Three of four pixels are enough at 0.75, two are not; a cell of ignored pixels stays ignored."""
+    full = torch.tensor([[[1, 1, 2, 2, IGNORE, IGNORE], [1, 0, 0, 0, IGNORE, IGNORE]]])
+    full[0, 1, 2] = 2
+    assert downscale_labels(full, 2, 3).tolist() == [[[1, 2, IGNORE]]]
+    full[0, 0, 2] = 0
+    assert downscale_labels(full, 2, 3).tolist() == [[[1, IGNORE, IGNORE]]]
+    assert class_mask(torch.tensor([[1, 2, IGNORE]]), [2, 7]).tolist() == [[False, True, False]]
+
+
+def test_feature_distance_of_equal_features_has_no_nan_gradient() -> None:
+    features = torch.randn(2, 4, 3, 5, generator=torch.Generator().manual_seed(0))
+    x = features.clone().requires_grad_()
+    value = feature_distance(x, features, torch.ones(2, 3, 5, dtype=torch.bool))
+    value.backward()
+    assert value.item() == 0
+    assert x.grad is not None and (x.grad == 0).all()

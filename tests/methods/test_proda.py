@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import Any
 
@@ -12,17 +13,15 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from tests import toy
-from udamlf.config import Augmentation, BatchSize
-from udamlf.data.augment.randaugment import gather_maps
-from udamlf.data.batches import Batches
-from udamlf.data.labels import IGNORE
-from udamlf.data.view import View
-from udamlf.errors import UserError
+from udamlf.common.errors import UserError
+from udamlf.config.labels import IGNORE
+from udamlf.config.schema import Augmentation, BatchSize
+from udamlf.data.sample import Sample
+from udamlf.data.strong_view import gather_maps
 from udamlf.methods import proda
-from udamlf.methods.base import Batch
+from udamlf.methods.proda import reverse_cross_entropy, structure_consistency
 from udamlf.models.base import Output, SegmentationModel
-from udamlf.prototypes import ClassMeans
-from udamlf.training.loop import Trainer, to_domain
+from udamlf.selection.soft import ClassMeans
 
 
 class Pointwise(SegmentationModel):
@@ -50,110 +49,87 @@ class Featureless(Pointwise):
 def objective(model: SegmentationModel | None = None, **params: Any) -> proda.Objective:
     """The objective for whole frames without colour jitter."""
     budget = toy.training(augmentation=Augmentation(), batch=BatchSize(source=2, target=3), loss_stride=1)
-    found = toy.objective("proda", params, budget, model or Pointwise(toy.SPACE.num_classes))
-    assert isinstance(found, proda.Objective)
-    return found
+    method = toy.objective("proda", params, budget, model or Pointwise(toy.SPACE.num_classes))
+    assert isinstance(method, proda.Objective)
+    return method
 
 
-def batch_of(chosen: proda.Objective, target: list[View] | None = None) -> Batch:
-    loop = Trainer(chosen, toy.streams(chosen, target), toy.SEED, "toy", workers=0)
-    host = Batches(loop.streams, 0, 1, 0).at(0)
-    domains = {n: to_domain(d, loop.model, loop.device, slice(None)) for n, d in host.items()}
-    return Batch(0, 0, toy.SEED, domains["source"], domains["target"])
-
-
-def with_soft(model: SegmentationModel, views: list[View]) -> list[View]:
+def with_soft(model: SegmentationModel, views: list[Sample]) -> list[Sample]:
     """Frames with the soft labels of ``model`` on its own grid."""
     soft = [model(model.normalise(torch.from_numpy(v.image[None]))).logits.softmax(1)[0] for v in views]
     return [replace(v, arrays={"soft": s.detach().numpy()}) for v, s in zip(views, soft, strict=True)]
 
 
 @pytest.mark.parametrize("stride", [2, 4])
-def test_the_full_view_cuts_what_the_crop_view_sees(stride: int) -> None:
-    """With a network without context and whole, randomly mirrored frames both teacher views give the same distances,
-    labels and, cell for cell, class means."""
+def test_the_teacher_sees_the_whole_frame_and_the_crop_gets_its_part(stride: int) -> None:
+    """With a network without context, whole frames and random mirrors, the features cut from the frame are those of the
+    crop itself, and so are the distances."""
     model = Pointwise(toy.SPACE.num_classes)
-    target = with_soft(model, [replace(v, label=np.zeros_like(v.label)) for v in toy.target_frames()])
-    taught, means = [], []
-    for view in ("full", "crop"):
-        chosen = objective(model, teacher_view=view, stride=stride)
-        batch = batch_of(chosen, target)
-        assert {cut.geometry.flip for cut in batch.target.cuts} == {False, True}
-        taught.append(chosen.teach(batch.target))
-        means.append(chosen.means[0])
-    torch.testing.assert_close(taught[0].distances, taught[1].distances, rtol=1e-4, atol=1e-4)
-    assert torch.equal(taught[0].labels, taught[1].labels)
-    torch.testing.assert_close(means[0].means, means[1].means, rtol=1e-4, atol=1e-4)
-
-
-def test_recomputed_soft_labels_are_the_stored_ones() -> None:
-    """Without stored soft labels the network that labelled the round gives them in the step, for both teacher views of
-    a whole frame."""
-    labeller = Pointwise(toy.SPACE.num_classes).eval()
-    labeller.embed.data.mul_(-1)
-    for view in ("full", "crop"):
-        maps = []
-        for target in (toy.target_frames(), with_soft(labeller, toy.target_frames())):
-            chosen = objective(teacher_view=view)
-            chosen.context.teacher = lambda: labeller
-            maps.append(chosen.soft_labels(batch_of(chosen, target).target))
-        torch.testing.assert_close(maps[0], maps[1], rtol=1e-4, atol=1e-5)
+    target = with_soft(model, toy.frames("target"))
+    method = objective(model, stride=stride)
+    domain = toy.batch(method, target).target
+    assert domain is not None and {cut.geometry.flip for cut in domain.cuts} == {False, True}
+    distances = method.teach(domain).distances
+    features = model(domain.images).features
+    assert features is not None
+    expected = method.prototypes.distances(model.upsample(features, method.grid(domain.images.shape)))
+    torch.testing.assert_close(distances, expected, rtol=1e-4, atol=1e-4)
 
 
 def test_crops_have_their_own_part_of_the_soft_labels() -> None:
     """Where a soft label is certain everywhere of its square's class, the rectified labels of random crops are the
     crops' labels in the middle of the squares, whatever scale, place and mirror were drawn."""
 
-    def certain(view: View) -> np.ndarray:
+    def certain(view: Sample) -> np.ndarray:
         one_hot = np.eye(toy.SPACE.num_classes, dtype=np.float32)[view.label]
         return one_hot.transpose(2, 0, 1)[:, ::2, ::2].copy()
 
     frames = [replace(v, arrays={"soft": certain(v)}) for v in toy.frames("target")]
-    chosen = objective(stride=2)
+    method = objective(stride=2)
     augmentation = Augmentation(crop_hw=(toy.HEIGHT, toy.HEIGHT), scale_range=(1.0, 1.8))
-    chosen.context.training = toy.training(augmentation=augmentation)
-    target = batch_of(chosen, frames).target
+    method.context.training = toy.training(augmentation=augmentation)
+    target = toy.batch(method, frames).target
     assert target is not None and len({cut.geometry for cut in target.cuts}) == len(target.cuts)
-    taught = chosen.teach(target)
-    expected = chosen.labels_on_grid(target.labels)
+    targets = method.teach(target)
+    expected = method.labels_on_grid(target.labels)
     inner = F.max_pool2d(expected.float(), 5, 1, 2) == -F.max_pool2d(-expected.float(), 5, 1, 2)
     assert inner.float().mean() > 0.2
-    assert torch.equal(taught.labels[inner], expected[inner])
+    assert torch.equal(targets.labels[inner], expected[inner])
 
 
 def test_the_weak_view_of_the_published_budget() -> None:
     """ProDA's own crops (random width, floor arithmetic) reach the same labels by the released path."""
 
-    def certain(view: View) -> np.ndarray:
+    def certain(view: Sample) -> np.ndarray:
         return np.eye(toy.SPACE.num_classes, dtype=np.float32)[view.label].transpose(2, 0, 1).copy()
 
     frames = [replace(v, arrays={"soft": certain(v)}) for v in toy.frames("target")]
-    chosen = objective(Pointwise(toy.SPACE.num_classes, aligned=True), stride=2)
+    method = objective(Pointwise(toy.SPACE.num_classes, aligned=True), stride=2)
     augmentation = Augmentation(crop_hw=(24, 24), nominal_width=toy.WIDTH, scale_range=(1.0, 1.5))
-    chosen.context.training = toy.training(augmentation=augmentation)
-    target = batch_of(chosen, frames).target
-    taught, expected = chosen.teach(target), chosen.labels_on_grid(target.labels)
+    method.context.training = toy.training(augmentation=augmentation)
+    target = toy.batch(method, frames).target
+    targets, expected = method.teach(target), method.labels_on_grid(target.labels)
     inner = F.max_pool2d(expected.float(), 5, 1, 2) == -F.max_pool2d(-expected.float(), 5, 1, 2)
     assert inner.float().mean() > 0.1
-    assert (taught.labels == expected)[inner].float().mean() > 0.99
+    assert (targets.labels == expected)[inner].float().mean() > 0.99
 
 
 def test_padding_has_no_label_and_no_structure() -> None:
     """Cells outside the frame carry IGNORE and are left out of the structure term, in the strong view too."""
-    chosen = objective(stride=2)
-    chosen.context.training = toy.training(augmentation=Augmentation(crop_hw=(48, 64)))
-    target = batch_of(chosen, toy.frames("target")).target
-    taught = chosen.teach(target)
-    outside = chosen.labels_on_grid(target.labels) == IGNORE
+    method = objective(stride=2)
+    method.context.training = toy.training(augmentation=Augmentation(crop_hw=(48, 64)))
+    target = toy.batch(method, with_soft(method.model, toy.frames("target"))).target
+    targets = method.teach(target)
+    outside = method.labels_on_grid(target.labels) == IGNORE
     assert outside.any() and not outside.all()
-    assert torch.equal(taught.labels == IGNORE, outside) and torch.equal(~taught.inside, outside)
+    assert torch.equal(targets.labels == IGNORE, outside) and torch.equal(~targets.inside, outside)
     index = target.arrays["strong_index"]
-    loud = taught._replace(distances=taught.distances + 1e3 * outside.unsqueeze(1) * torch.randn(1, 5, 1, 1))
-    output = chosen.model(target.views["strong"])
+    loud = targets._replace(distances=targets.distances + 1e3 * outside.unsqueeze(1) * torch.randn(1, 5, 1, 1))
+    output = method.model(target.views["strong"])
     assert torch.equal(
-        chosen._structure(output, taught, target)["structure"], chosen._structure(output, loud, target)["structure"]
+        method._structure(output, targets, target)["structure"], method._structure(output, loud, target)["structure"]
     )
-    assert gather_maps(taught.inside.unsqueeze(1), index, False).any()
+    assert gather_maps(targets.inside.unsqueeze(1), index, False).any()
 
 
 def test_a_class_never_seen_gets_no_label_and_its_prototype_at_first_sight() -> None:
@@ -164,13 +140,74 @@ def test_a_class_never_seen_gets_no_label_and_its_prototype_at_first_sight() -> 
     distances = prototypes.distances(near_origin)
     assert distances.softmax(1).isfinite().all() and float(distances[0, 2]) == proda.UNSEEN_DISTANCE
     means = ClassMeans(torch.rand(2, 4, 3), torch.tensor([[20, 0, 12, 3], [0, 0, 0, 3]]))
-    prototypes.move(means, 0.1, 10)
+    prototypes.move(means, 0.1)
     torch.testing.assert_close(prototypes.vectors[0], 0.9 * vectors[0] + 0.1 * means.means[0, 0])
     assert torch.equal(prototypes.vectors[1], vectors[1]) and torch.equal(prototypes.vectors[3], vectors[3])
     assert torch.equal(prototypes.vectors[2], means.means[0, 2])
     never = proda.MovingPrototypes(torch.zeros(4, 3))
-    never.move(means._replace(pixels=torch.zeros(2, 4, dtype=torch.int64)), 0.1, 10)
+    never.move(means._replace(pixels=torch.zeros(2, 4, dtype=torch.int64)), 0.1)
     assert not never.vectors.any()
+
+
+def logits(seed: int = 0) -> Tensor:
+    return 3 * torch.randn(2, 4, 3, 5, generator=torch.Generator().manual_seed(seed))
+
+
+def labels() -> Tensor:
+    values = torch.randint(0, 5, (2, 3, 5), generator=torch.Generator().manual_seed(9))
+    return values.masked_fill(values == 4, IGNORE)
+
+
+def test_reverse_cross_entropy_is_its_definition() -> None:
+    """The closed form equals -sum q log g pixel by pixel."""
+    x, y, total, count = logits(), labels(), 0.0, 0
+    probabilities = torch.softmax(x, 1).clamp(min=1e-7)
+    for n, i, j in (y != IGNORE).nonzero().tolist():
+        for c in range(4):
+            total -= float(probabilities[n, c, i, j]) * math.log(1.0 if c == y[n, i, j] else 1e-4)
+        count += 1
+    assert float(reverse_cross_entropy(x, y)) == pytest.approx(total / count, rel=1e-5)
+
+
+def test_empty_mask_gives_zero_with_a_gradient_path() -> None:
+    for loss in (
+        lambda x: reverse_cross_entropy(x, torch.full((2, 3, 5), IGNORE)),
+        lambda x: structure_consistency(x, logits(1), torch.zeros(2, 3, 5, dtype=torch.bool)),
+    ):
+        x = logits().requires_grad_()
+        value = loss(x)
+        value.backward()
+        assert value.item() == 0 and x.grad is not None and (x.grad == 0).all()
+
+
+def test_reverse_cross_entropy_forgives_noise() -> None:
+    """A confident wrong pixel costs at most -log(label floor) and pushes no gradient: the point of the loss."""
+    x = torch.tensor([30.0, 0, 0, 0]).view(1, 4, 1, 1).requires_grad_()
+    value = reverse_cross_entropy(x, torch.tensor([[[1]]]))
+    value.backward()
+    assert value.item() == pytest.approx(-math.log(1e-4), rel=1e-4)
+    assert x.grad is not None and x.grad.abs().max() < 1e-5
+
+
+def test_structure_is_zero_for_equal_distances_and_positive_else() -> None:
+    """KL of the assignments; pixels that are not valid, and the teacher, take no part."""
+    student, teacher = logits(0).abs().requires_grad_(), logits(1).abs().requires_grad_()
+    valid = torch.rand(2, 3, 5, generator=torch.Generator().manual_seed(4)) < 0.5
+    assert structure_consistency(student, student, valid).item() == pytest.approx(0, abs=1e-7)
+    value = structure_consistency(student, teacher, valid)
+    value.backward()
+    assert value > 0 and teacher.grad is None
+    elsewhere = torch.where(valid.unsqueeze(1), teacher, torch.full_like(teacher, 250.0))
+    assert structure_consistency(student, elsewhere, valid).item() == value.item()
+    assert student.grad is not None and (student.grad.abs().sum(1) > 0).equal(valid)
+
+
+def test_structure_survives_far_prototypes() -> None:
+    """Distances of thousands give no nan though the assignments underflow."""
+    student = (1000 * logits(0).abs()).requires_grad_()
+    value = structure_consistency(student, 1000 * logits(1).abs(), torch.ones(2, 3, 5, dtype=torch.bool))
+    value.backward()
+    assert value.isfinite() and student.grad is not None and student.grad.isfinite().all()
 
 
 def test_parts_have_the_gradient_of_the_whole() -> None:
@@ -178,17 +215,17 @@ def test_parts_have_the_gradient_of_the_whole() -> None:
     with the same losses, as this network has no BatchNorm."""
     gradients, values = [], []
     for joint in (False, True):
-        chosen = objective(joint_batch=joint, cutout=0.0)
-        batch, weights = batch_of(chosen), chosen.weights
-        parts = list(chosen.parts(batch))
+        method = objective(joint_batch=joint)
+        batch, weights = toy.batch(method), method.weights
+        parts = list(method.losses(batch))
         assert [sorted(part["model"]) for part in parts] == (
             [["source_ce", "structure", "target_ce", "target_kl", "target_rce"]]
             if joint
             else [["source_ce"], ["target_ce", "target_kl", "target_rce"], ["structure"]]
         )
         named = {name: value for part in parts for name, value in part["model"].items()}
-        torch.stack([weights[name] * value for name, value in named.items()]).sum().backward()
-        gradients.append(chosen.model.embed.grad.clone())
+        torch.stack([weights.get(name, 1.0) * value for name, value in named.items()]).sum().backward()
+        gradients.append(method.model.embed.grad.clone())
         values.append(named)
     torch.testing.assert_close(gradients[0], gradients[1])
     assert values[0].keys() == values[1].keys()
@@ -196,19 +233,19 @@ def test_parts_have_the_gradient_of_the_whole() -> None:
 
 def test_the_teacher_follows_and_the_prototypes_move() -> None:
     """Three steps change both; what the loop keeps for a resumed training holds both."""
-    chosen = objective(prototype_rate=0.1, decay=0.5)
-    before = {n: v.clone() for m in chosen.modules().values() for n, v in m.state_dict().items()}
-    toy.trainer(chosen).run()
-    after = {n: v for m in chosen.modules().values() for n, v in m.state_dict().items()}
+    method = objective(prototype_rate=0.1, decay=0.5)
+    before = {n: v.clone() for m in method.modules().values() for n, v in m.state_dict().items()}
+    toy.trainer(method).run()
+    after = {n: v for m in method.modules().values() for n, v in m.state_dict().items()}
     assert "vectors" in after and "embed" in after
     assert all(not torch.equal(before[name], after[name]) for name in ("vectors", "embed"))
 
 
 def test_what_it_cannot_do_without_is_named() -> None:
-    chosen = toy.objective("supervised")
-    chosen.context.label_extras = {}
+    method = toy.objective("supervised")
+    method.context.published = {}
     with pytest.raises(UserError, match="prototypes"):
-        proda.Objective(proda.ProdaParams(), chosen.context)
+        proda.Objective(proda.ProdaParams(), method.context)
     blind = objective(Featureless(toy.SPACE.num_classes))
     with pytest.raises(UserError, match="features"):
-        blind.teach(batch_of(blind).target)
+        blind.teach(toy.batch(blind).target)

@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from udamlf.models.base import SegmentationModel, batchnorm_modules, build, freeze_batchnorm_affine
+from udamlf.models.base import SegmentationModel, batchnorm_modules, build, freeze_batchnorm
 
 CLASSES = 5
 
@@ -79,7 +79,7 @@ class ModelContract:
         for _ in range(2):
             grouped = [id(p) for group in model.parameter_groups() for p in group["params"]]
             assert sorted(grouped) == sorted(id(p) for p in model.parameters() if p.requires_grad)
-            freeze_batchnorm_affine(model)
+            freeze_batchnorm(model, affine=True, statistics=False)
         left_out = {id(p) for p in model.parameters()} - set(grouped)
         assert left_out == {id(p) for m in batchnorm_modules(model) for p in m.parameters()}
 

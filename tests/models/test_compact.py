@@ -14,7 +14,7 @@ class TestCompact(ModelContract):
 class TestCompactWithAuxiliaryHead(ModelContract):
     name = "compact"
     stride = 4
-    options = {"aux": True, "dropout": 0.1}  # noqa: RUF012
+    options = {"aux": True}  # noqa: RUF012
 
     def test_there_is_an_auxiliary_output(self) -> None:
         """Multi-level methods find auxiliary logits; without the option there are none."""

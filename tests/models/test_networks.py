@@ -8,8 +8,8 @@ from torch import nn
 
 from tests.models import test_compact
 from tests.models.contract import CLASSES, ModelContract
-from udamlf.errors import UserError
-from udamlf.models.base import available, build
+from udamlf.common.errors import UserError
+from udamlf.models.base import NETWORKS, build
 
 SMALL = {"depth": 26, "width": 8}
 
@@ -74,7 +74,7 @@ def test_every_network_is_under_contract() -> None:
     tested = {
         c.name for c in classes if isinstance(c, type) and issubclass(c, ModelContract) and c is not ModelContract
     }
-    assert tested == set(available())
+    assert tested == set(NETWORKS.names())
 
 
 @pytest.mark.parametrize(
@@ -120,11 +120,8 @@ def test_head_rate_is_an_option_and_visits_are_known() -> None:
     flat = build("proda_deeplab", CLASSES, head_lr_scale=1.0, **SMALL).parameter_groups()
     assert {group["lr_scale"] for group in flat} == {1.0}
     visited = build("deeplabv2", CLASSES, variant="advent", **SMALL).parameter_groups()
-    assert [(g["name"], g["visits"]) for g in visited if "visits" in g] == [
-        ("backbone_x1", 1),
-        ("backbone_x3", 3),
-        ("backbone_x4", 4),
-    ]
+    expected = [("backbone_x1", 1), ("backbone_x3", 3), ("backbone_x4", 4), ("head", 1)]
+    assert [(g["name"], g["visits"]) for g in visited] == expected
 
 
 def test_resnet38_shifts_learn_faster_and_do_not_decay() -> None:
@@ -138,7 +135,7 @@ def test_resnet38_shifts_learn_faster_and_do_not_decay() -> None:
 
 @pytest.mark.parametrize(
     ("name", "options"),
-    [("deeplabv2", {"variant": "iats"}), ("deeplabv2", {"depth": 7}), ("compact", {"dropuot": 0.1})],
+    [("deeplabv2", {"variant": "iats"}), ("deeplabv2", {"depth": 7}), ("compact", {"aus": True})],
 )
 def test_wrong_options_are_explained(name: str, options: dict) -> None:
     """A wrong option or value is a ``UserError`` that lists what is right."""

@@ -13,15 +13,16 @@ import pytest
 import torch
 from torch import Tensor
 
-from udamlf.errors import UserError
+from udamlf.common.errors import UserError
 from udamlf.models.base import build
-from udamlf.models.resnet import ResNet
-from udamlf.models.weight_files import fetch
+from udamlf.models.resnet import ResNet, ResNetParams
+from udamlf.models.weight_files import read_weights
 
 
-def backbone(seed: int) -> ResNet:
+def backbone(seed: int, width: int = 4, weights: Path | None = None) -> ResNet:
     torch.manual_seed(seed)
-    return ResNet(26, "torchvision", width=4)
+    params = ResNetParams(depth=26, width=width, weights=None if weights is None else str(weights))
+    return ResNet(params, "torchvision")
 
 
 def classifier_file(folder: Path, layout: str = "torchvision") -> tuple[Path, dict[str, Tensor]]:
@@ -41,11 +42,11 @@ def classifier_file(folder: Path, layout: str = "torchvision") -> tuple[Path, di
 
 @pytest.mark.parametrize("layout", ["torchvision", "adaptsegnet", "simclr"])
 def test_every_backbone_tensor_is_copied(layout: str, tmp_path: Path) -> None:
-    """All of them, counted; heads of the file are not looked at."""
+    """Heads of the file are not looked at."""
     path, state = classifier_file(tmp_path, layout)
-    network = backbone(2)
-    assert network.load_imagenet(path) == len(state)
-    assert all(torch.equal(network.state_dict()[name], value) for name, value in state.items())
+    loaded = backbone(2, weights=path).state_dict()
+    assert {name for name in loaded if not name.endswith("num_batches_tracked")} == set(state)
+    assert all(torch.equal(loaded[name], value) for name, value in state.items())
 
 
 def test_weights_option_reaches_the_backbone(tmp_path: Path) -> None:
@@ -67,22 +68,16 @@ def test_a_network_fed_like_caffe_takes_both_kinds_of_file(layout: str, tmp_path
         assert torch.equal(caffe.backbone.conv1.weight, state["conv1.weight"])
         return
     images = torch.randint(0, 256, (2, 40, 60, 3), generator=torch.Generator().manual_seed(0))
-    found, expected = (model.backbone.conv1(model.normalise(images)) for model in (caffe, plain))
+    converted, expected = (model.backbone.conv1(model.normalise(images)) for model in (caffe, plain))
     bound = 1.03 / (255 * 0.224) * state["conv1.weight"].abs().sum((1, 2, 3)).max()
-    assert (found - expected).abs().max() < bound
-    assert torch.corrcoef(torch.stack([found.flatten(), expected.flatten()]))[0, 1] > 0.999
+    assert (converted - expected).abs().max() < bound
+    assert torch.corrcoef(torch.stack([converted.flatten(), expected.flatten()]))[0, 1] > 0.999
 
 
-def test_weights_of_another_network_are_refused_whole(tmp_path: Path) -> None:
-    """Nothing is copied when one tensor does not fit."""
+def test_weights_of_another_network_are_refused(tmp_path: Path) -> None:
     path, _ = classifier_file(tmp_path)
-    network = ResNet(26, "torchvision", width=8)
-    before = network.conv1.weight.clone()
     with pytest.raises(UserError, match="another shape"):
-        network.load_imagenet(path)
-    assert torch.equal(before, network.conv1.weight)
-    with pytest.raises(UserError, match="depth 26"):
-        network.load_imagenet("imagenet")
+        backbone(1, width=8, weights=path)
 
 
 @pytest.fixture()
@@ -99,28 +94,35 @@ def server(tmp_path: Path) -> Iterator[tuple[str, Path]]:
         thread.join()
 
 
-def test_download_happens_once_and_is_checked(server: tuple[str, Path], tmp_path: Path) -> None:
-    """The second call needs no server; a local copy that was damaged since is noticed."""
+@pytest.fixture()
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where torch.hub keeps its files."""
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    return tmp_path / "hub" / "checkpoints"
+
+
+def test_a_file_is_downloaded_once_and_a_damaged_copy_noticed(server: tuple[str, Path], cache: Path) -> None:
+    """The second call needs no server; the place of the copy is named when it cannot be read."""
     url, folder = server
-    content = b"weights" * 1000
-    name = f"net-{hashlib.sha256(content).hexdigest()[:8]}.pth"
-    (folder / name).write_bytes(content)
-    path = fetch(f"{url}/{name}", tmp_path / "cache")
-    assert path.read_bytes() == content
-    (folder / name).unlink()
-    assert fetch(f"{url}/{name}", tmp_path / "cache") == path
-    path.write_bytes(b"damaged")
-    with pytest.raises(UserError, match="SHA-256"):
-        fetch(f"{url}/{name}", tmp_path / "cache")
+    path, state = classifier_file(folder)
+    name = f"net-{hashlib.sha256(path.read_bytes()).hexdigest()[:8]}.pth"
+    path.rename(folder / name)
+    for _ in range(2):
+        assert torch.equal(read_weights(f"{url}/{name}")["conv1.weight"], state["conv1.weight"])
+        (folder / name).unlink(missing_ok=True)
+    copy = cache / name
+    copy.write_bytes(copy.read_bytes()[:1000])
+    with pytest.raises(UserError, match=f"cannot read[^|]*copy the file to {copy}"):
+        read_weights(f"{url}/{name}")
 
 
-def test_failed_downloads_leave_nothing(server: tuple[str, Path], tmp_path: Path) -> None:
-    """Wrong content, a missing file and a closed port: no file stays, and the local way out is named."""
+def test_failed_downloads_leave_nothing(server: tuple[str, Path], cache: Path) -> None:
+    """Wrong content, a missing file and a closed port: no file stays, and the place to put it by hand is named."""
     url, folder = server
     (folder / "net-00000000.pth").write_bytes(b"other content")
-    with pytest.raises(UserError, match="SHA-256"):
-        fetch(f"{url}/net-00000000.pth", tmp_path / "cache")
-    for address in (f"{url}/absent.pth", "http://127.0.0.1:9/net.pth"):
-        with pytest.raises(UserError, match="local file"):
-            fetch(address, tmp_path / "cache")
-    assert list((tmp_path / "cache").iterdir()) == []
+    with pytest.raises(UserError, match="invalid hash"):
+        read_weights(f"{url}/net-00000000.pth")
+    for address in (f"{url}/absent.pth", "http://127.0.0.1:9/absent.pth"):
+        with pytest.raises(UserError, match=f"copy the file to {cache / 'absent.pth'}"):
+            read_weights(address)
+    assert list(cache.iterdir()) == []

@@ -8,13 +8,14 @@ import numpy as np
 import pytest
 import torch
 
-from udamlf.errors import UserError
-from udamlf.models.resnet38 import ResNet38, build
+from udamlf.common.errors import UserError
+from udamlf.models.base import build
+from udamlf.models.resnet38 import Network
 
 WIDTH = 2
 
 
-def published(model: ResNet38) -> dict[str, np.ndarray]:
+def published(model: Network) -> dict[str, np.ndarray]:
     """The network's tensors under their published names, as MXNet's files have them."""
     state = model.state_dict()
     names = model.upstream_names()
@@ -23,23 +24,22 @@ def published(model: ResNet38) -> dict[str, np.ndarray]:
 
 def test_published_weights_replace_everything_but_the_head(tmp_path: Path) -> None:
     """A network of another number of classes takes all tensors of the body and keeps its own head."""
-    torch.manual_seed(1)
-    origin = build(1000, WIDTH)
+    origin = build("resnet38", 1000, seed=1, width=WIDTH)
     np.savez(tmp_path / "weights.npz", **published(origin))
-    model = build(5, WIDTH, tmp_path / "weights.npz")
-    given, taken = origin.state_dict(), model.state_dict()
+    model = build("resnet38", 5, width=WIDTH, weights=str(tmp_path / "weights.npz"))
+    published_state, taken = origin.state_dict(), model.state_dict()
     body = [n for n in taken if not n.startswith(("head.", "classifier.")) and not n.endswith("num_batches_tracked")]
-    assert len(body) > 100 and all(torch.equal(given[name], taken[name]) for name in body)
+    assert len(body) > 100 and all(torch.equal(published_state[name], taken[name]) for name in body)
     assert taken["classifier.weight"].shape[0] == 5
 
 
 def test_a_missing_tensor_is_named(tmp_path: Path) -> None:
     """Nothing is silently left at its random value."""
-    arrays = published(build(5, WIDTH))
+    arrays = published(build("resnet38", 5, width=WIDTH))
     arrays.pop("arg:conv1a_weight")
     np.savez(tmp_path / "weights.npz", **arrays)
-    with pytest.raises(UserError, match="conv1a_weight"):
-        build(5, WIDTH, tmp_path / "weights.npz")
+    with pytest.raises(UserError, match=r"stem\.weight is missing"):
+        build("resnet38", 5, width=WIDTH, weights=str(tmp_path / "weights.npz"))
     (tmp_path / "broken.npz").write_bytes(b"PK damaged")
     with pytest.raises(UserError, match="cannot read"):
-        build(5, WIDTH, tmp_path / "broken.npz")
+        build("resnet38", 5, width=WIDTH, weights=str(tmp_path / "broken.npz"))

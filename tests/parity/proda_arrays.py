@@ -11,9 +11,11 @@ import torch
 from torch import Tensor, nn
 
 from tests.parity.conftest import Golden
-from udamlf.data.augment.randaugment import GEOMETRIC, StrongView, gather_maps, strong_index
-from udamlf.data.augment.weak_view import WeakView
-from udamlf.data.labels import IGNORE
+from udamlf.config.labels import IGNORE
+from udamlf.data.geometry import Geometry
+from udamlf.data.strong_view import GEOMETRIC, StrongView, gather_maps, strong_index
+from udamlf.losses import cross_entropy
+from udamlf.methods.proda import reverse_cross_entropy
 
 
 class Arrays(dict[str, np.ndarray]):
@@ -56,10 +58,10 @@ def file_ids(label: Tensor, ignore_label: int) -> np.ndarray:
     return label.masked_fill(label == IGNORE, ignore_label).numpy()
 
 
-def weak_views(arrays: Arrays, suffix: str = "") -> list[WeakView]:
-    rows = zip(*(arrays[f"weak_{n}{suffix}"] for n in ("size_hw", "crop_y1y2x1x2", "hflip")), strict=True)
+def weak_views(arrays: Arrays, suffix: str = "") -> list[Geometry]:
+    rows = zip(*(arrays[f"weak_{n}{suffix}"].tolist() for n in ("size_hw", "crop_y1y2x1x2", "hflip")), strict=True)
     return [
-        WeakView(int(h), int(w), int(y1), int(x1), int(y2 - y1), int(x2 - x1), bool(flip))
+        Geometry(y1, x1, y2 - y1, x2 - x1, (y2 - y1, x2 - x1), bool(flip), resized_hw=(h, w))
         for (h, w), (y1, y2, x1, x2), flip in rows
     ]
 
@@ -75,6 +77,11 @@ def strong_views(arrays: Arrays, hparams: dict[str, Any], suffix: str = "") -> l
         )
         for k in range(len(hflips))
     ]
+
+
+def symmetric_cross_entropy(logits: Tensor, labels: Tensor, alpha: float, beta: float) -> Tensor:
+    """alpha x cross-entropy + beta x reverse cross-entropy (ProDA, section 7.5)."""
+    return alpha * cross_entropy(logits, labels) + beta * reverse_cross_entropy(logits, labels)
 
 
 def move(maps: Tensor, views: list[StrongView], hparams: dict[str, Any]) -> tuple[Tensor, Tensor]:

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 from tests.parity.conftest import Golden
-from udamlf.data.augment import strong
-from udamlf.data.augment.copy_paste import Donors, copy_paste, paste
-from udamlf.data.augment.geometry import Geometry, apply_geometry, crop_origin, random_sized_crop
-from udamlf.data.labels import IGNORE
+from udamlf.config.labels import IGNORE
+from udamlf.data import colour
+from udamlf.data.geometry import Geometry, crop_origin, cut_image, cut_label, random_sized_crop
+from udamlf.data.mixing import Donors, copy_paste, paste
 
 
 class Given:
@@ -44,16 +44,14 @@ def test_random_sized_crop(golden: Golden) -> None:
     assert output_hw[1] / output_hw[0] == hp["aspect_ratio"]
     cases = zip(arrays["params"], arrays["out_image"], arrays["out_label"], strict=True)
     for (height, width, u, v, *corners), out_image, out_label in cases:
-        no_flip = 1.0
-        given = Given([no_flip, height, u, v])
-        geometry = random_sized_crop(given, image_hw, (1, image_hw[0]), output_hw, flip_probability=0.5)  # type: ignore[arg-type]
+        draws = Given([height, u, v])
+        geometry = random_sized_crop(draws, image_hw, (1, image_hw[0]), output_hw)  # type: ignore[arg-type]
         left, top, right, bottom = (int(c) for c in corners)
         assert geometry == Geometry(top, left, bottom - top, right - left, output_hw)
         assert (geometry.height, geometry.width) == (height, width)
         assert crop_origin(image_hw[0] - geometry.height, u) == top
-        found_image, found_label = apply_geometry(geometry, image, label)
-        grey_levels(found_image, out_image, 1)
-        np.testing.assert_array_equal(found_label, out_label)
+        grey_levels(cut_image(image, geometry), out_image, 1)
+        np.testing.assert_array_equal(cut_label(label, geometry), out_label)
 
 
 def test_colour_operations(golden: Golden) -> None:
@@ -61,17 +59,17 @@ def test_colour_operations(golden: Golden) -> None:
     image = arrays.pop("image")
     # start of the array's name -> (operation, tolerance in grey levels)
     operations = {
-        "brightness_": (partial(strong.brightness, b=hp["brightness_b"]), 1),
-        "contrast_": (partial(strong.contrast, a=hp["contrast_a"]), 1),
-        "posterize_": (partial(strong.posterise, bits=hp["posterize_bits"]), 1),
-        "solarize_": (partial(strong.solarise, threshold=hp["solarize_threshold"]), 1),
-        "equalize_": (strong.equalise, 1),
-        "to_gray": (strong.to_grey, 1),
-        **{f"gauss_{k}": (partial(strong.blur, kernel=k), 2) for k in hp["blur_kernels"]},
-        "jitter_brightness_": (partial(strong.scale_brightness, factor=hp["jitter_brightness_factor"]), 1),
-        "jitter_contrast_": (partial(strong.scale_contrast, factor=hp["jitter_contrast_factor"]), 1),
-        "jitter_saturation_": (partial(strong.scale_saturation, factor=hp["jitter_saturation_factor"]), 2),
-        "jitter_hue_": (partial(strong.shift_hue, turns=hp["jitter_hue_shift"]), 2),
+        "brightness_": (partial(colour.brightness_contrast, brightness=hp["brightness_b"]), 1),
+        "contrast_": (partial(colour.brightness_contrast, contrast=hp["contrast_a"]), 1),
+        "posterize_": (partial(colour.posterise, bits=hp["posterize_bits"]), 1),
+        "solarize_": (partial(colour.solarise, threshold=hp["solarize_threshold"]), 1),
+        "equalize_": (colour.equalise, 1),
+        "to_gray": (colour.to_grey, 1),
+        **{f"gauss_{k}": (partial(colour.blur, kernel=k), 2) for k in hp["blur_kernels"]},
+        "jitter_brightness_": (partial(colour.brightness_contrast, contrast=hp["jitter_brightness_factor"]), 1),
+        "jitter_contrast_": (partial(colour.scale_contrast, factor=hp["jitter_contrast_factor"]), 1),
+        "jitter_saturation_": (partial(colour.scale_saturation, factor=hp["jitter_saturation_factor"]), 2),
+        "jitter_hue_": (partial(colour.shift_hue, turns=hp["jitter_hue_shift"]), 2),
     }
     assert len(operations) == len(arrays)
     for start, (operation, tolerance) in operations.items():
@@ -90,7 +88,7 @@ def test_blur_kernels_follow_the_specified_rule(golden: Golden) -> None:
         expected = fixed.get(kernel, cv2.getGaussianKernel(kernel, sigma).ravel())
         half = kernel // 2
         # One row, mirrored at both borders, keeps the whole weight of the other direction.
-        found = strong.blur(impulse, kernel)[0, 127 - half : 128 + half, 0] / 255
+        found = colour.blur(impulse, kernel)[0, 127 - half : 128 + half, 0] / 255
         np.testing.assert_allclose(found, expected, rtol=0, atol=1.5 / 255)
 
 
@@ -128,8 +126,8 @@ def test_copy_paste_draws_the_given_class_and_donor(pasted: dict[str, np.ndarray
             return images[position], labels[position]
 
         donors = Donors(hard, (1 - pasted["class_value"]) ** 2, {int(chosen): [int(donor)]})
-        found = copy_paste(images[base], labels[base], donors, read, np.random.default_rng(0), hp["max_donors"])
-        assert loaded == [donor]
+        found = copy_paste(images[base], labels[base], donors, read, np.random.default_rng(0))
+        assert loaded == [donor] and hp["max_donors"] == 1
         assert len(loaded) == pasted["donors_loaded"][i]
         np.testing.assert_array_equal(found.image, pasted["out_image"][i])
         np.testing.assert_array_equal(found.label, pasted["out_label"][i])

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from tests.parity.conftest import Golden
+from udamlf.config.labels import CITYSCAPES_16, CITYSCAPES_19, IGNORE, ROBOTCAR_9, LabelSpace, lookup_table
 from udamlf.data.dataset import open_dataset
-from udamlf.data.labels import CITYSCAPES_16, CITYSCAPES_19, IGNORE, ROBOTCAR_9, LabelSpace, lookup_table
-from udamlf.data.resize import resize_image, resize_label
+from udamlf.data.geometry import resize_image, resize_label
 
 # Array name -> reader's raw classes; the two Cityscapes spaces are told apart by the hyper-parameter num_classes_*.
 _READERS = {"gta5": "gta5", "synthia": "synthia", "oxford9": "robotcar"}

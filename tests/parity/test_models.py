@@ -14,10 +14,12 @@ from torch import Tensor, nn
 
 from tests.parity.conftest import Golden
 from tests.parity.fills import Fill, analytic, seeded_fill
-from udamlf.models import discriminator, released
-from udamlf.models.base import SegmentationModel, build, freeze_batchnorm_affine
+from udamlf.models import released
+from udamlf.models.base import SegmentationModel, build, freeze_batchnorm
 from udamlf.models.deeplabv2 import DILATIONS
+from udamlf.models.discriminator import discriminator
 from udamlf.models.resnet38 import BLOCKS, EPSILON, HEAD_DILATION
+from udamlf.models.weight_files import load_into
 
 
 def filled(tensors: Iterable[tuple[str, list[int]]], fill: Fill, num_classes: int, heads: tuple[str, ...]) -> dict:
@@ -51,10 +53,16 @@ def group_names(model: SegmentationModel) -> dict[str, tuple[float, int]]:
     """Parameter name -> (relative learning rate, visits); a parameter that is not trained is absent."""
     names = {id(p): name for name, p in model.named_parameters()}
     return {
-        names[id(p)]: (group["lr_scale"], group.get("visits", 1))
+        names[id(p)]: (group["lr_scale"], group["visits"])
         for group in model.parameter_groups()
         for p in group["params"]
     }
+
+
+def frozen_affine(model: SegmentationModel) -> list[str]:
+    """Names of the parameters that freezing BatchNorm's affine part takes out of the training."""
+    freeze_batchnorm(model, affine=True, statistics=False)
+    return [name for name, p in model.named_parameters() if not p.requires_grad]
 
 
 # ---------------------------------------------------------------------------------------------- IAST
@@ -106,7 +114,7 @@ def test_iast_names_frozen_tensors_groups_and_geometry(golden: Golden) -> None:
     unused = sum(math.prod(shape) for name, shape in keys["keys"].items() if name not in names)
     parameters = dict(model.named_parameters())
     assert sum(p.numel() for p in parameters.values()) + unused == facts["counts"]["all"]
-    frozen = freeze_batchnorm_affine(model)
+    frozen = frozen_affine(model)
     assert len(frozen) == hparams["num_frozen_tensors"]
     assert set(frozen) == {names[name] for name in facts["freezebn_requires_grad_false"]}
     assert {name for name, p in parameters.items() if not p.requires_grad} == set(frozen)
@@ -130,9 +138,9 @@ def test_iast_warmup_checkpoint_brings_its_discriminator(golden: Golden) -> None
     keys = golden.json("iast", "state_dict_keys")
     both = keys["keys"] | keys["discriminator_keys_in_warmup_checkpoint"]
     state = {keys["checkpoint_prefix"] + name: torch.zeros(shape) for name, shape in both.items()}
-    found = released.rename(state)
-    assert found.project == "iast"
-    critic = found.build_discriminator()
+    checkpoint = released.rename(state)
+    assert checkpoint.project == "iast"
+    critic = checkpoint.build_discriminator()
     assert critic is not None
     assert critic.conv1.out_channels == golden.hparams("iast", "state_dict_keys")["discriminator_ndf"]
 
@@ -142,8 +150,8 @@ def test_discriminator_outputs(golden: Golden, method: str) -> None:
     """Scores of IAST's (3x3 first) and HIAST's discriminators, with and without the self-information input."""
     arrays, hparams = golden.arrays(method, "adversarial_warmup"), golden.hparams(method, "adversarial_warmup")
     weights = {name.removeprefix("D."): torch.from_numpy(a) for name, a in arrays.items() if name.startswith("D.")}
-    critic = discriminator.build(hparams["num_classes"], "iast" if method == "iast" else "advent", hparams["ndf"])
-    released.load_strictly(critic, released.rename_discriminator(weights), method)
+    critic = discriminator(hparams["num_classes"], "iast" if method == "iast" else "advent", hparams["ndf"])
+    load_into(critic, released.renamed(weights, released.NUMBERED), method)
     size = tuple(int(v) for v in arrays["image_hw"])
     outputs = {name: a for name, a in arrays.items() if "D_out" in name}
     assert outputs
@@ -191,7 +199,7 @@ def test_hiast_names_frozen_tensors_and_groups(golden: Golden) -> None:
         assert scale == pytest.approx(rates[prefix + part] / rates[prefix + "backbone."])
     frozen = golden.json("hiast", "freeze_bn_no_grad")
     assert len(frozen) == golden.hparams("hiast", "freeze_bn_no_grad")["num_frozen_tensors"]
-    assert set(freeze_batchnorm_affine(model)) == {names[prefix + name] for name in frozen}
+    assert set(frozen_affine(model)) == {names[prefix + name] for name in frozen}
     both = keys["keys"] | keys["discriminator_keys_in_warmup_checkpoint"]
     critic = released.rename({name: torch.zeros(shape) for name, shape in both.items()}).build_discriminator()
     assert critic is not None and critic.conv1.out_channels == hparams["discriminator_ndf"]
@@ -206,10 +214,10 @@ def test_intrada_forward(golden: Golden) -> None:
     tensors = golden.json("intrada", "state_dict_deeplabv2_resnet101_multilevel")["tensors"]
     published = [(name, shape) for name, shape, _ in tensors]
     state = filled(published, analytic(float(arrays["gain"])), hparams["num_classes"], ("layer5.", "layer6."))
-    found = released.rename(state)
-    assert found.options["multi_level"] == hparams["multi_level"]
+    checkpoint = released.rename(state)
+    assert checkpoint.backbone.params["multi_level"] == hparams["multi_level"]
     with torch.no_grad():
-        output = found.build().eval()(torch.from_numpy(arrays["input"]))
+        output = checkpoint.build().eval()(torch.from_numpy(arrays["input"]))
     assert output.aux is not None
     np.testing.assert_allclose(output.aux.numpy(), arrays["aux_logits"], rtol=0, atol=2e-3)
     np.testing.assert_allclose(output.logits.numpy(), arrays["main_logits"], rtol=0, atol=5e-4)
@@ -224,8 +232,8 @@ def test_intrada_names_counts_and_visits(golden: Golden, level: str) -> None:
     options = {"variant": "advent", "multi_level": hparams["multi_level"]}
     model = on_meta("deeplabv2", hparams["num_classes"], **options)
     published = {names[name]: (shape, dtype) for name, shape, dtype in facts["tensors"]}
-    own = {name: (list(t.shape), str(t.dtype).removeprefix("torch.")) for name, t in model.state_dict().items()}
-    assert own == published
+    ours = {name: (list(t.shape), str(t.dtype).removeprefix("torch.")) for name, t in model.state_dict().items()}
+    assert ours == published
     assert sum(p.numel() for p in model.parameters()) == facts["n_parameters"]
     visits = {
         names[name.removeprefix("10x:")]: (10.0 if name.startswith("10x:") else 1.0, count)
@@ -238,17 +246,17 @@ def test_advent_discriminator(golden: Golden) -> None:
     """Names, shapes, counts, and the scores of the self-information map under analytic weights."""
     facts = golden.json("intrada", "state_dict_fc_discriminator")
     listed = golden.hparams("intrada", "state_dict_fc_discriminator")
-    published = discriminator.build(listed["num_classes"], "advent", listed["ndf"])
+    published = discriminator(listed["num_classes"], "advent", listed["ndf"])
     empty = {name: torch.empty(shape) for name, shape, _ in facts["tensors"]}
-    released.load_strictly(published, released.rename_discriminator(empty), "advent")
+    load_into(published, released.renamed(empty, released.NUMBERED), "advent")
     assert sum(p.numel() for p in published.parameters()) == facts["n_parameters"]
 
     arrays, hparams = golden.arrays("intrada", "adversarial"), golden.hparams("intrada", "adversarial")
     fill = analytic(float(arrays["gain"]))
-    critic = discriminator.build(hparams["num_classes"], "advent", hparams["ndf"])
-    own = zip(facts["tensors"], critic.state_dict().values(), strict=True)  # in the same order
-    state = {name: fill(i, name, tuple(tensor.shape)) for i, ((name, _, _), tensor) in enumerate(own)}
-    released.load_strictly(critic, released.rename_discriminator(state), "advent")
+    critic = discriminator(hparams["num_classes"], "advent", hparams["ndf"])
+    ours = zip(facts["tensors"], critic.state_dict().values(), strict=True)  # in the same order
+    state = {name: fill(i, name, tuple(tensor.shape)) for i, ((name, _, _), tensor) in enumerate(ours)}
+    load_into(critic, released.renamed(state, released.NUMBERED), "advent")
     probabilities = torch.from_numpy(arrays["disc_logits_in"]).softmax(1)
     base = math.log(hparams["num_classes"]) / math.log(hparams["log_base"])
     information = -probabilities * torch.log2(probabilities + hparams["log_eps"]) / base
@@ -263,10 +271,10 @@ def test_resnet38_tensors(golden: Golden) -> None:
     """Names, order, shapes, parameter count and the block table."""
     facts, hparams = golden.json("cbst", "resnet38_tensors"), golden.hparams("cbst", "resnet38_tensors")
     model = on_meta("resnet38", hparams["num_classes"])
-    own = model.state_dict()
+    ours = model.state_dict()
     upstream = model.upstream_names()
-    assert [[name, list(own[mine].shape)] for mine, name in upstream.items()] == facts["tensors"]
-    assert set(upstream) == {name for name in own if not name.endswith("num_batches_tracked")}
+    assert [[name, list(ours[mine].shape)] for mine, name in upstream.items()] == facts["tensors"]
+    assert set(upstream) == {name for name in ours if not name.endswith("num_batches_tracked")}
     assert sum(p.numel() for p in model.parameters()) == facts["n_parameters"]
     assert (hparams["bn_eps"], hparams["head_dilation"]) == (EPSILON, HEAD_DILATION)
     assert (hparams["dropout_level6"], hparams["dropout_level7"]) == (BLOCKS["6a"].dropout, BLOCKS["7a"].dropout)
@@ -289,12 +297,12 @@ def test_resnet38_forward(golden: Golden) -> None:
     fill = analytic(float(arrays["gain"]))
     with torch.device("meta"):
         model = build("resnet38", hparams["num_classes"])
-    own = model.state_dict()
+    ours = model.state_dict()
     state = {
-        mine: fill(position, name, tuple(own[mine].shape))
+        mine: fill(position, name, tuple(ours[mine].shape))
         for position, (mine, name) in enumerate(model.upstream_names().items())
     }
-    counters = {name: torch.tensor(0) for name in own if name.endswith("num_batches_tracked")}
+    counters = {name: torch.tensor(0) for name in ours if name.endswith("num_batches_tracked")}
     model.load_state_dict(state | counters, assign=True)
     for module in model.modules():
         if isinstance(module, nn.Dropout):
@@ -315,13 +323,13 @@ def test_proda_checkpoint_keys(golden: Golden) -> None:
         assert len(tensors) == facts["n_entries"]["bn_clr" if bn_clr else "base"]
         names = our_names([(name, shape) for name, shape, _ in tensors])
         model = on_meta("proda_deeplab", hparams["num_classes"], bn_clr=bn_clr)
-        own = {name: (list(t.shape), str(t.dtype).removeprefix("torch.")) for name, t in model.state_dict().items()}
-        assert own == {names[name]: (shape, dtype) for name, shape, dtype in tensors}
+        ours = {name: (list(t.shape), str(t.dtype).removeprefix("torch.")) for name, t in model.state_dict().items()}
+        assert ours == {names[name]: (shape, dtype) for name, shape, dtype in tensors}
         if not bn_clr:
             groups = group_names(model)
             backbone = {names[name]: count for name, count in facts["backbone_group_occurrences"].items() if count}
             assert {name: count for name, (scale, count) in groups.items() if scale == 1.0} == backbone
     assert len(facts["extra_keys_with_bn_clr"]) == facts["n_entries"]["bn_clr"] - facts["n_entries"]["base"]
     weight = facts["discriminator"][0][1]
-    critic = discriminator.build(hparams["num_classes"], "proda", weight[0]).state_dict()
+    critic = discriminator(hparams["num_classes"], "proda", weight[0]).state_dict()
     assert [[name, list(t.shape), "float32"] for name, t in critic.items()] == facts["discriminator"]

@@ -3,7 +3,8 @@ and prototypes after a step. ``test_proda_steps`` composes the same steps of the
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterator
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -12,14 +13,17 @@ from torch import Tensor
 from tests.parity.conftest import Golden
 from tests.parity.proda_arrays import Arrays, Toy, close, strong_views, train_ids, weak_views
 from tests.parity.test_proda_steps import images, sgd
-from udamlf.config import BatchSize, OptimiserConfig, Part, Training
-from udamlf.data.augment.randaugment import strong_index
-from udamlf.data.augment.weak_view import resize_matrix
-from udamlf.data.labels import LabelSpace
-from udamlf.data.view import Cut
-from udamlf.methods import base, proda
-from udamlf.methods.base import Batch, Context, Domain
+from udamlf.config.labels import LabelSpace
+from udamlf.config.parts import Part
+from udamlf.config.schema import BatchSize, OptimiserConfig, Training
+from udamlf.data.maps import resize_matrix
+from udamlf.data.sample import Cut
+from udamlf.data.strong_view import strong_index
+from udamlf.methods import proda
 from udamlf.models.base import Output, SegmentationModel
+from udamlf.selection.soft import MIN_PIXELS
+from udamlf.training import objective as base
+from udamlf.training.objective import Batch, Context, Domain, Losses
 
 
 class Network(SegmentationModel):
@@ -36,15 +40,15 @@ class Network(SegmentationModel):
         return Output(logits, features=features)
 
 
-def context(model: Network, round: int, **given: Any) -> Context:
+def context(model: Network, round: int, **parts: Any) -> Context:
     names = tuple(f"class{c}" for c in range(model.num_classes))
     space = LabelSpace("golden", names, ((0, 0, 0),) * len(names), {"all": names}, rare=())
     budget = Training(steps=2, batch=BatchSize(source=2, target=2), optimiser=OptimiserConfig(name="sgd", lr=0.1))
-    return Context(model, space, budget, round, 0, torch.device("cpu"), **given)
+    return Context(model, space, budget, round, 0, torch.device("cpu"), **parts)
 
 
-def domain(image: Tensor, label: Tensor, **given: Any) -> Domain:
-    return Domain(image, label, {}, given.pop("views", {}), list(range(len(image))), **given)
+def domain(image: Tensor, label: Tensor, views: dict[str, Tensor] | None = None, **more: Any) -> Domain:
+    return Domain(image, label, {}, views or {}, list(range(len(image))), **more)
 
 
 def index(arrays: Arrays, h: dict[str, Any], crop_hw: tuple[int, ...], suffix: str = "") -> Tensor:
@@ -56,7 +60,7 @@ def index(arrays: Arrays, h: dict[str, Any], crop_hw: tuple[int, ...], suffix: s
 def weighted(objective: base.BaseObjective, batch: Batch) -> dict[str, Tensor]:
     """Back-propagate every part's weighted losses; all of them by name, weighted."""
     named: dict[str, Tensor] = {}
-    for part in objective.parts(batch):
+    for part in cast(Iterator[Losses], objective.losses(batch)):
         values = {name: objective.weights.get(name, 1.0) * value for name, value in part["model"].items()}
         torch.stack(list(values.values())).sum().backward()
         named |= {name: value.detach() for name, value in values.items()}
@@ -68,16 +72,15 @@ def test_stage1(golden: Golden) -> None:
     a, h = Arrays(golden.arrays("proda", "14_stage1_step")), golden.hparams("proda", "14_stage1_step")
     student = Network(Toy(a, "student_before", h), h["num_classes"])
     params = {
-        "alpha": h["alpha"], "beta": h["beta"], "kl": h["regular_w"], "structure": h["consist_w"],
-        "prototype_rate": h["prototype_momentum"], "min_pixels": h["min_pixels"], "decay": h["ema_momentum"],
-        "distance_scale": h["temperature"], "threshold": h["train_thred"], "stride": h["scale"],
+        "alpha": h["alpha"], "beta": h["beta"], "kl": h["regular_w"], "decay": h["ema_momentum"],
+        "prototype_rate": h["prototype_momentum"], "threshold": h["train_thred"], "stride": h["scale"],
         "released_geometry": True,
     }  # fmt: skip
-    found = base.build(
-        Part(name="proda", **params), context(student, 1, label_extras={"prototypes": a["prototypes_before"]})
-    )
-    assert isinstance(found, proda.Objective)
-    found.teacher.toy.load_state_dict(
+    assert (h["consist_w"], h["min_pixels"], h["temperature"]) == (proda.STRUCTURE, MIN_PIXELS, 1.0)
+    published = {"prototypes": a["prototypes_before"]}
+    objective = base.build(Part(name="proda", **params), context(student, 1, published=published))
+    assert isinstance(objective, proda.Objective)
+    objective.teacher.toy.load_state_dict(
         {n: a.tensor(f"ema_before_{n.replace('.', '_')}") for n in student.toy.state_dict()}
     )
     optimiser = sgd(student.toy, h)
@@ -91,7 +94,7 @@ def test_stage1(golden: Golden) -> None:
             for size, crop in zip(stored.shape[2:], crop_hw, strict=True)
         )
         soft = rows @ stored @ columns.T
-        found.soft_labels = lambda target, soft=soft: soft  # type: ignore[method-assign]
+        objective.soft_labels = lambda target, soft=soft: soft  # type: ignore[method-assign]
         weak = images(a, f"target_weak_image{suffix}", h)
         views = {
             "full": images(a, f"target_full_image{suffix}", h),
@@ -106,34 +109,33 @@ def test_stage1(golden: Golden) -> None:
         )
         source = domain(images(a, f"source_image{suffix}", h), train_ids(a[f"source_label{suffix}"], h))
         optimiser.zero_grad()
-        named = weighted(found, Batch(step, 0, 0, source, target))
+        named = weighted(objective, Batch(step, 0, 0, source, target))
         optimiser.step()
-        found.after_step(step)
+        objective.after_step(step)
         denoised = named["target_ce"] + named["target_rce"] + named["target_kl"]
         structure = named["structure"] / h["consist_w"]
         total = denoised + named["structure"]
         close(torch.stack([total, denoised, structure]), a[f"losses{suffix}"], rtol=1e-4)
         student.toy.check(a, f"student_after{step}", atol=1e-5)
-        found.teacher.toy.check(a, f"ema_after{step}", atol=1e-5)
-        close(found.prototypes.vectors, a[f"prototypes_after{suffix}"], atol=1e-6)
+        objective.teacher.toy.check(a, f"ema_after{step}", atol=1e-5)
+        close(objective.prototypes.vectors, a[f"prototypes_after{suffix}"], atol=1e-6)
 
 
 def test_distillation(golden: Golden) -> None:
     """15: a step of the objective in the released form."""
     a, h = Arrays(golden.arrays("proda", "15_stage2_step")), golden.hparams("proda", "15_stage2_step")
     student, teacher = (Network(Toy(a, name, h), h["num_classes"]) for name in ("student_before", "teacher"))
-    params = {
-        "distillation": h["distillation"], "form": h["kd_form"], "stride": h["scale"], "released_geometry": True,
-    }  # fmt: skip
-    found = base.build(Part(name="distillation", **params), context(student, 2, teacher=lambda: teacher))
+    params = {"form": h["kd_form"], "stride": h["scale"], "released_geometry": True}
+    objective = base.build(Part(name="distillation", **params), context(student, 2, teacher=lambda: teacher))
     strong = images(a, "target_strong_image", h)
     labels = train_ids(a["pseudo_label"], h)
     arrays = {"strong_index": index(a, h, tuple(labels.shape[1:]))}
     target = domain(strong, labels, views={"strong": strong}, arrays=arrays)
     source = domain(images(a, "source_image", h), train_ids(a["source_label"], h))
     optimiser = sgd(student.toy, h)
-    named = weighted(found, Batch(0, 0, 0, source, target))
+    named = weighted(objective, Batch(0, 0, 0, source, target))
     optimiser.step()
+    assert h["distillation"] == objective.weights.get("distillation", 1.0)
     on_target = named["target_ce"] + named["distillation"]
     close(torch.stack([named["source_ce"], on_target]), a["losses"], rtol=1e-4)
     student.toy.check(a, "student_after", atol=1e-5)

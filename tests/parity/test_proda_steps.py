@@ -9,14 +9,32 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from tests.parity.conftest import Golden
-from tests.parity.proda_arrays import Arrays, Toy, close, every_array, move, strong_views, train_ids, weak_views
-from udamlf import prototypes as pt
-from udamlf.data.augment.weak_view import resize_matrix, weak_features
-from udamlf.data.labels import IGNORE
-from udamlf.losses.basic import cross_entropy, kl_to_uniform
-from udamlf.losses.proda import distillation, structure_consistency, symmetric_cross_entropy
-from udamlf.models.discriminator import Discriminator, Variant
+from tests.parity.proda_arrays import (
+    Arrays,
+    Toy,
+    close,
+    every_array,
+    move,
+    strong_views,
+    symmetric_cross_entropy,
+    train_ids,
+    weak_views,
+)
+from udamlf.config.labels import IGNORE
+from udamlf.data.maps import features_in_crops, resize_matrix
+from udamlf.losses import cross_entropy, kl_to_uniform
+from udamlf.methods.distillation import distillation
+from udamlf.methods.proda import (
+    feature_distances,
+    move_prototypes,
+    prototype_weights,
+    rectified_labels,
+    rectify,
+    structure_consistency,
+)
+from udamlf.models.discriminator import VARIANTS, discriminator
 from udamlf.models.ema import ema_update, make_teacher
+from udamlf.selection.soft import class_means
 
 
 def upsample(maps: Tensor, hw: Any) -> Tensor:
@@ -62,18 +80,18 @@ def test_stage1_iterations(golden: Golden) -> None:
 
             with torch.no_grad():
                 teacher_features, teacher_logits = teacher(images(a, f"target_full_image{suffix}", h))
-            classes = pt.assigned_classes(upsample(teacher_logits, fine_hw))
-            batch = pt.class_means(teacher_features, classes, h["num_classes"])
-            distances = pt.feature_distances(
-                weak_features(teacher_features, full_hw, weak_views(a, suffix), scale), vectors
+            classes = upsample(teacher_logits, fine_hw).argmax(1)
+            batch = class_means(teacher_features, classes, h["num_classes"])
+            distances = feature_distances(
+                features_in_crops(teacher_features, full_hw, weak_views(a, suffix), scale), vectors
             )
             stored = a.tensor(f"soft_lowres{suffix}")
             rows, columns = (
                 resize_matrix(crop, coarse) @ resize_matrix(size, crop)
                 for size, crop, coarse in zip(stored.shape[2:], crop_hw, coarse_hw, strict=True)
             )
-            rectified = pt.rectify(rows @ stored @ columns.T, pt.prototype_weights(distances, h["temperature"]))
-            labels = pt.rectified_labels(rectified, h["train_thred"])
+            rectified = rectify(rows @ stored @ columns.T, prototype_weights(distances, h["temperature"]))
+            labels = rectified_labels(rectified, h["train_thred"])
 
             logits = upsample(student(images(a, f"target_weak_image{suffix}", h))[1], coarse_hw)
             regulariser = kl_to_uniform(logits, torch.ones_like(labels, dtype=torch.bool))
@@ -81,12 +99,12 @@ def test_stage1_iterations(golden: Golden) -> None:
 
             strong, valid = move(distances, strong_views(a, h, suffix), h)
             features = upsample(student(images(a, f"target_strong_image{suffix}", h))[0], coarse_hw)
-            student_distances = pt.feature_distances(features, vectors)
+            student_distances = feature_distances(features, vectors)
             structure = structure_consistency(student_distances, strong, valid, h["temperature"])
             total = denoised + h["consist_w"] * structure
             total.backward()
             optimiser.step()
-            vectors = pt.move_prototypes(vectors, batch, h["prototype_momentum"], h["min_pixels"])
+            vectors = move_prototypes(vectors, batch, h["prototype_momentum"], h["min_pixels"])
             ema_update(teacher, student, h["ema_momentum"])
 
             close(torch.stack([total, denoised, structure]), a[f"losses{suffix}"], rtol=1e-4)
@@ -122,8 +140,8 @@ def test_warmup_iteration(golden: Golden) -> None:
         betas = (h["d_adam_beta1"], h["d_adam_beta2"])
         assert a["hyper"].tolist() == [h["adv_weight"], h["lr"], h["d_lr"], *betas]
         student = Toy(a, "student_before", h)
-        variant = Variant((3, 3, 3, 3, 1), 1, (0.0, 0.0, 0.0, h["d_leaky_relu_slope"]))
-        critic = Discriminator(h["num_classes"], variant, h["d_planes"])
+        assert VARIANTS["proda"] == ((3, 3, 3, 3, 1), (0.0, 0.0, 0.0, h["d_leaky_relu_slope"]))
+        critic = discriminator(h["num_classes"], "proda", h["d_planes"])
         critic.load_state_dict({n: a.tensor(f"disc_before_{n.replace('.', '_')}") for n in critic.state_dict()})
         optimiser = sgd(student, h)
         critic_optimiser = torch.optim.Adam(

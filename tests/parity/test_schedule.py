@@ -7,9 +7,8 @@ import pytest
 import torch
 
 from tests.parity.conftest import Golden
-from udamlf.config import OptimiserConfig
-from udamlf.training.optimisers import VisitedSGD, build_optimiser, set_learning_rates
-from udamlf.training.schedule import Schedule
+from udamlf.config.schema import OptimiserConfig, Schedule
+from udamlf.training.optimisers import VisitedSGD, build_optimiser, lr_factor, set_learning_rates
 
 
 def rates(schedule: Schedule, base_lr: float, scales: list[float], total_steps: int) -> np.ndarray:
@@ -33,8 +32,8 @@ def test_iast_cosine_with_cut_and_restart(golden: Golden) -> None:
         names = ("base_lr", "epochs", "t_max_epochs", "iterations_per_epoch")
         assert [hp[f"{case}_{name}"] for name in names] == [base_lr, epochs, t_max, iterations]
         schedule = Schedule(kind="cosine", floor=hp["eta_min_ratio"], period=t_max / epochs)
-        found = rates(schedule, base_lr, scales, int(epochs * iterations))
-        np.testing.assert_allclose(found, arrays[f"{case}_lr"], rtol=0, atol=1e-12)
+        ours = rates(schedule, base_lr, scales, int(epochs * iterations))
+        np.testing.assert_allclose(ours, arrays[f"{case}_lr"], rtol=0, atol=1e-12)
 
 
 def test_hiast_cosine_and_poly(golden: Golden) -> None:
@@ -44,8 +43,8 @@ def test_hiast_cosine_and_poly(golden: Golden) -> None:
     for name, schedule in (("cosine", cosine), ("poly", poly)):
         base_lr, total = arrays[f"{name}_cfg"].tolist()
         assert [hp[f"{name}_backbone_lr"], hp[f"{name}_total_iter"]] == [base_lr, total]
-        found = rates(schedule, base_lr, [1.0, hp["head_lr_mult"]], int(total))
-        np.testing.assert_allclose(found, arrays[f"{name}_lr"], rtol=0, atol=1e-12)
+        ours = rates(schedule, base_lr, [1.0, hp["head_lr_mult"]], int(total))
+        np.testing.assert_allclose(ours, arrays[f"{name}_lr"], rtol=0, atol=1e-12)
 
 
 def test_advent_poly(golden: Golden) -> None:
@@ -59,8 +58,8 @@ def test_advent_poly(golden: Golden) -> None:
         "lr_disc": (discriminator_lr, 1.0),
     }
     for name, (base, scale) in columns.items():
-        found = [base * schedule.factor(step, int(total), scale) for step in arrays["iters"].tolist()]
-        np.testing.assert_allclose(found, arrays[name], rtol=1e-12, atol=0)
+        ours = [base * lr_factor(schedule, step, int(total), scale) for step in arrays["iters"].tolist()]
+        np.testing.assert_allclose(ours, arrays[name], rtol=1e-12, atol=0)
 
 
 def test_advent_sgd_visits(golden: Golden) -> None:

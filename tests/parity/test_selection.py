@@ -11,22 +11,10 @@ import torch
 import torch.nn.functional as F
 
 from tests.parity.conftest import Golden
-from udamlf.data.labels import IGNORE, LabelSpace
-from udamlf.losses.adversarial import self_information
-from udamlf.selection import schedule
-from udamlf.selection.base import build, keep_above, label_images, top1
-from udamlf.selection.class_balanced import ClassBalanced
-from udamlf.selection.class_statistics import (
-    ClassStatistics,
-    candidate_images,
-    hard_classes,
-    sampling_probabilities,
-)
-from udamlf.selection.crst import entropy_regularised
-from udamlf.selection.entropy_ranking import entropy_score, normalised_scores, rare_classes_present, split
-from udamlf.selection.histogram import FLOAT16
-from udamlf.selection.instance_adaptive import confidence_counts, selection_quantiles, step
-from udamlf.selection.mining import (
+from tests.selection.helpers import Rising
+from udamlf.config.labels import IGNORE, LabelSpace
+from udamlf.config.parts import Part
+from udamlf.data.mining import (
     cbst_patch,
     class_shares,
     crst_patch,
@@ -34,8 +22,15 @@ from udamlf.selection.mining import (
     priority_classes,
     rarest_classes,
 )
-from udamlf.selection.upsample import upsample_probabilities
-from udamlf.training.schedule import round_lr
+from udamlf.evaluation.predict import upsample_probabilities
+from udamlf.losses import self_information
+from udamlf.selection import class_balanced, entropy_ranking, instance_adaptive, spatial_prior
+from udamlf.selection.base import build, keep_above, label_images, top1
+from udamlf.selection.class_balanced import entropy_regularised
+from udamlf.selection.class_statistics import candidate_lists, hard_classes, sampling_probabilities
+from udamlf.selection.entropy_ranking import entropy_score, normalised_score, rare_classes_present, split
+from udamlf.selection.instance_adaptive import ClassStatistics, confidence_counts, selection_quantiles, step
+from udamlf.stages.images import source_picks
 
 Arrays = dict[str, np.ndarray]
 FEW_PIXELS = 1e-4  # share of pixels the READMEs allow to differ where a division may round differently
@@ -49,12 +44,12 @@ def space(classes: int) -> LabelSpace:
 
 def labelled(
     name: str, params: Mapping[str, Any], scores: np.ndarray, prior: np.ndarray | None = None
-) -> tuple[ClassBalanced, np.ndarray]:
+) -> tuple[class_balanced.Selector, np.ndarray]:
     """The selector after labelling all images, and the label maps [N, H, W]."""
-    selector = build(name, params, space(scores.shape[1]), round=1)
-    assert isinstance(selector, ClassBalanced)
-    if prior is not None:
-        selector.set_prior(prior)
+    selector = build(Part(name=name, **params), space(scores.shape[1]), round=1)
+    assert isinstance(selector, class_balanced.Selector)
+    if isinstance(selector, spatial_prior.Selector):
+        selector.prior = prior
     maps = dict(label_images(selector, len(scores), 0, lambda i: torch.from_numpy(scores[i])))
     return selector, np.stack([maps[i] for i in range(len(scores))])
 
@@ -68,13 +63,9 @@ def unpadded(row: np.ndarray, padding: int) -> list[int]:
 
 def published_options(h: Mapping[str, Any], portion: float) -> dict[str, Any]:
     """Our parameters for the released behaviour described by a folder's hparams."""
-    return {
-        "portion": portion,
-        "exact": True,
-        "subsample": h["subsample_rate"],
-        "sentinel": h["sentinel"],
-        "fallback_threshold": h["fallback_threshold"],
-    }
+    assert h["subsample_rate"] == class_balanced.RELEASED_STEP
+    assert h["fallback_threshold"] == class_balanced.RELEASED_FALLBACK
+    return {"portion": portion, "exact": True, "released": "cbst" if h["sentinel"] else "crst"}
 
 
 @pytest.mark.parametrize("policy", ["class_balanced", "global"])
@@ -111,9 +102,9 @@ def test_streaming_thresholds_stay_within_their_stated_accuracy(golden: Golden) 
 def test_class_sizes_and_mined_classes(golden: Golden) -> None:
     a, h = golden.arrays("cbst", "selection"), golden.hparams("cbst", "selection")
     selector, _ = labelled("class_balanced", published_options(h, h["portions"][0]), a["probs"])
-    np.testing.assert_array_equal(selector.class_sizes() > 0, a["class_present"].astype(bool))
+    np.testing.assert_array_equal(selector.class_sizes > 0, a["class_present"].astype(bool))
     np.testing.assert_array_equal(selector.histogram.totals(), a["samples_per_class"])
-    sizes = np.where(selector.class_sizes() > 0, selector.histogram.totals(), 0)
+    sizes = np.where(selector.class_sizes > 0, selector.histogram.totals(), 0)
     np.testing.assert_array_equal(sizes, a["cls_size"])
     shares = class_shares(sizes)
     assert (a["mine_id_number"], a["mine_thresh"]) == (h["mine_id_number"], h["mine_thresh"])
@@ -130,13 +121,12 @@ def test_spatial_prior(golden: Golden, scaling: str) -> None:
     scale = h[f"{scaling}_scale"] / h["sum1_scale"]
     prior = (a["prior_sum1"] * np.float32(scale)).astype(np.float32)
     for i, portion in enumerate(h["portions"]):
-        options = {**published_options(h, portion), "prior": "source"}
-        selector, maps = labelled("class_balanced", options, probs, prior)
+        selector, maps = labelled("spatial_prior", published_options(h, portion), probs, prior)
         found = np.nan_to_num(selector.thresholds())
         np.testing.assert_allclose(found, a[f"thresh_{scaling}"][i], rtol=1e-6)
         assert (maps != a[f"pseudo_trainid_{scaling}"][i]).mean() <= FEW_PIXELS
         np.testing.assert_array_equal(selector.histogram.totals(), a[f"samples_per_class_{scaling}"])
-        np.testing.assert_array_equal(selector.class_sizes() > 0, a[f"class_present_{scaling}"].astype(bool))
+        np.testing.assert_array_equal(selector.class_sizes > 0, a[f"class_present_{scaling}"].astype(bool))
         weighted = (torch.cat([band for _, band in selector.weighted(torch.from_numpy(p))], 1) for p in probs)
         winners = np.stack([top1(scores)[1].numpy() for scores in weighted])
         assert (winners != a[f"argmax_{scaling}"]).mean() <= FEW_PIXELS
@@ -152,15 +142,15 @@ def test_mined_patches(golden: Golden) -> None:
         assert side >= max(label.shape) + max(d0, d1)
         rarest, priority = unpadded(a["mine_id"][i], padding), unpadded(a["mine_priority"][i], padding)
         draws = (float(a["uniform_draws"][i, 1]), float(a["uniform_draws"][i, 2]))
-        candidates, _, _ = interior_candidates(label, crop, rarest, priority)
+        candidates = interior_candidates(label, crop, rarest, priority)[0]
         assert candidates == unpadded(a["candidates"][i], padding)
-        patch = cbst_patch(label, crop, rarest, priority, draws, (d0, d0))
+        patch = cbst_patch(label, crop, rarest, priority, draws)
         expected = a["cbst_choice"][i]
-        found = [padding] * 6 if patch is None else [patch.label_class, *patch.centre, *patch.origin, patch.pixels]
         if patch is None:
             assert expected[0] == padding
-        else:
-            np.testing.assert_array_equal(found, expected)
+        else:  # the release's coordinates are those of a canvas in which the label map starts at (d0, d0)
+            positions = [position + d0 for position in (*patch.centre, *patch.origin)]
+            np.testing.assert_array_equal([patch.label_class, *positions, patch.pixels], expected)
         patch = crst_patch(label, tuple(h["crst_crop_size_hw"]), rarest, draws)
         expected = a["crst_choice"][i]
         if patch is None:
@@ -180,8 +170,8 @@ def test_crst_hard_labels_and_class_sizes(golden: Golden) -> None:
         np.testing.assert_array_equal(np.floor(selector.histogram.totals() * portion), a["n_selected"][i])
         assert (maps != a["pseudo_trainid_hard"][i]).mean() <= FEW_PIXELS
     every_pixel, _ = labelled("class_balanced", {"portion": h["portions"][0]}, probs)
-    np.testing.assert_array_equal(every_pixel.class_sizes(), a["cls_size"])
-    shares = class_shares(every_pixel.class_sizes())
+    np.testing.assert_array_equal(every_pixel.class_sizes, a["cls_size"])
+    shares = class_shares(every_pixel.class_sizes)
     np.testing.assert_array_equal(rarest_classes(shares, h["rare_number"]), a["rare_id"])
     mined = priority_classes(shares, h["mine_thresh"])
     np.testing.assert_array_equal(mined, a["mine_id_sorted"])
@@ -213,17 +203,17 @@ def test_lrent_soft_labels(golden: Golden) -> None:
 def test_round_schedule_and_source_picks(golden: Golden) -> None:
     a, h = golden.arrays("cbst", "schedule"), golden.hparams("cbst", "schedule")
     names = ("initial", "step", "max")
-    target = schedule.Rising(**{n: h[f"target_portion_{n}"] for n in names})
-    source = schedule.Rising(**{n: h[f"source_portion_{n}"] for n in names})
+    target = Rising(**{n: h[f"target_portion_{n}"] for n in names})
+    source = Rising(**{n: h[f"source_portion_{n}"] for n in names})
     written = [h[f"{d}_portion_{n}"] for d in ("target", "source") for n in names] + [h["base_lr"]]
     np.testing.assert_array_equal(a["params"], written)
     assert (a["n_source"], a["seed"]) == (h["n_source"], h["seed"])
     assert len(a["schedule"]) == h["rounds"]
     for round, row in enumerate(a["schedule"], 1):
         assert row[0] == round - 1
-        np.testing.assert_allclose(round_lr(h["base_lr"], round, h["lr_decay_per_round"]), row[1], rtol=1e-12)
+        np.testing.assert_allclose(h["base_lr"] * h["lr_decay_per_round"] ** (round - 1), row[1], rtol=1e-12)
         np.testing.assert_allclose([target.at(round), source.at(round)], row[2:4], rtol=1e-12)
-        picks = schedule.source_picks(h["n_source"], source.at(round), h["seed"])
+        picks = source_picks(h["n_source"], source.at(round), h["seed"])
         assert len(picks) == row[4]
         if f"src_pick_round{round - 1}" in a:
             np.testing.assert_array_equal(picks, a[f"src_pick_round{round - 1}"])
@@ -248,12 +238,11 @@ def check_sequence(a: Arrays, h: Mapping[str, Any], confidences: np.ndarray, lab
     thresholds = np.full(h["num_classes"], h["initial_threshold"])
     np.testing.assert_array_equal(thresholds, a["thr0"])
     for t in range(len(a["thr"])):
-        images, classes = list(confidences[t]), list(labels[t])
-        moved = step(thresholds, images, classes, h["alpha"], h["beta"], h["gamma"], h["cap_value"])
-        np.testing.assert_allclose(moved.quantiles, a["local_quantile"][t], rtol=0, atol=atol)
-        np.testing.assert_allclose(moved.thresholds, a["thr"][t], rtol=0, atol=atol)
-        thresholds = moved.thresholds
-        kept = np.stack([keep_above(q, y, thresholds) for q, y in zip(images, classes, strict=True)])
+        images = list(zip(confidences[t], labels[t], strict=True))
+        thresholds, quantiles = step(thresholds, images, h["alpha"], h["gamma"], h["beta"], h["cap_value"])
+        np.testing.assert_allclose(quantiles, a["local_quantile"][t], rtol=0, atol=atol)
+        np.testing.assert_allclose(thresholds, a["thr"][t], rtol=0, atol=atol)
+        kept = np.stack([keep_above(q, y, thresholds) for q, y in images])
         np.testing.assert_array_equal(kept, a["labels"][t])
 
 
@@ -269,9 +258,10 @@ def test_instance_adaptive_sequences_are_bit_exact(golden: Golden, method: str, 
 def test_instance_adaptive_from_logits_through_the_selector(golden: Golden) -> None:
     a, h = golden.arrays("iast", "ias_from_logits"), golden.hparams("iast", "ias_from_logits")
     probs = torch.from_numpy(a["logits"]).float().softmax(2)
-    params = {"alpha": h["alpha"], "beta": h["beta"], "gamma": h["gamma"], "initial": h["initial_threshold"]}
-    params |= {"cap": h["cap_value"], "batch": h["selector_batch"]}
-    selector = build("instance_adaptive", params, space(h["num_classes"]), round=1)
+    assert (h["beta"], h["cap_value"]) == (instance_adaptive.BETA, instance_adaptive.CAP)
+    part = Part(name="instance_adaptive", alpha=h["alpha"], gamma=h["gamma"])
+    selector = build(part, space(h["num_classes"]), round=1)
+    assert selector.group == h["selector_batch"]
     np.testing.assert_array_equal(selector.thresholds(), a["thr0"])
     equal = []
     for t, images in enumerate(probs):
@@ -281,10 +271,9 @@ def test_instance_adaptive_from_logits_through_the_selector(golden: Golden) -> N
     assert np.mean(equal) >= 0.999
     thresholds = a["thr0"]
     for t, images in enumerate(probs):
-        best = [top1(p) for p in images]
-        confidences, labels = [q.numpy() for q, _ in best], [y.numpy() for _, y in best]
-        moved = step(thresholds, confidences, labels, a["alpha"], a["beta"], a["gamma"], h["cap_value"])
-        np.testing.assert_allclose(moved.quantiles, a["local_quantile"][t], rtol=0, atol=1e-3)
+        best = [(q.numpy(), y.numpy()) for q, y in map(top1, images)]
+        _, quantiles = step(thresholds, best, a["alpha"], a["gamma"], a["beta"], h["cap_value"])
+        np.testing.assert_allclose(quantiles, a["local_quantile"][t], rtol=0, atol=1e-3)
         thresholds = a["thr"][t]
 
 
@@ -293,8 +282,8 @@ def test_quantile_of_small_samples(golden: Golden) -> None:
     np.testing.assert_array_equal(a["prev_thr"], h["prev_thr"])
     np.testing.assert_array_equal([a["alphas"], a["gammas"]], [h["alphas"], h["gammas"]])
     labels = np.repeat(np.arange(h["num_classes"]), a["conf_len"]).astype(np.uint8)
-    counts = confidence_counts([a["conf"].astype(np.float32)], [labels], h["num_classes"])
-    assert counts[:, FLOAT16.bins :].sum() == 0
+    counts = confidence_counts([(a["conf"].astype(np.float32), labels)], h["num_classes"])
+    assert counts[:, int(np.float16(1).view(np.uint16)) + 1 :].sum() == 0
     for i, (alpha, gamma) in enumerate(zip(h["alphas"], h["gammas"], strict=True)):
         found = selection_quantiles(counts, a["prev_thr"], alpha, gamma)
         np.testing.assert_allclose(found, a["local_quantile"][i], rtol=0, atol=1e-7)
@@ -308,7 +297,7 @@ def test_class_statistics(golden: Golden) -> None:
     for t in range(h["num_steps"]):
         statistics.add(range(t * batch, (t + 1) * batch), list(a["prob_max"][t]), list(a["labels"][t]))
         np.testing.assert_allclose(statistics.mean, a["class_mean_prob"][t], rtol=0, atol=1e-6)
-        np.testing.assert_array_equal(statistics.class_pixels().sum(0), a["class_pixel_count"][t])
+        np.testing.assert_array_equal(statistics.arrays()["class_pixels"].sum(0), a["class_pixel_count"][t])
 
 
 def test_copy_paste_candidates(golden: Golden) -> None:
@@ -317,7 +306,8 @@ def test_copy_paste_candidates(golden: Golden) -> None:
     assert len(given) == h["num_classes"] and h["rounding"] == "half_even"
     for label, entries in given.items():
         pixels = np.array([n for _, n in entries], np.int64)
-        assert [entries[i][0] for i in candidate_images(pixels, h["drop_fraction"])] == expected[label]
+        (candidates,) = candidate_lists(pixels[:, None], np.arange(len(pixels)), h["drop_fraction"])
+        assert [entries[i][0] for i in candidates] == expected[label]
 
 
 def test_hard_class_sampling(golden: Golden) -> None:
@@ -327,7 +317,7 @@ def test_hard_class_sampling(golden: Golden) -> None:
     for row, mean in enumerate(a["class_value"]):
         compared = h["tied_row_meaningful"] if row == h["tied_row"] else number
         np.testing.assert_array_equal(hard_classes(mean, number)[:compared], a["hard_classes"][row, :compared])
-        found = sampling_probabilities(mean, power=h["probability_power"])
+        found = sampling_probabilities(mean, range(len(mean)), h["probability_power"])
         np.testing.assert_allclose(found, a["sampling_prob"][row], rtol=0, atol=1e-12)
     mean = a["synthia_class_value"]
     finite = [c for c in a["synthia_hard_classes"] if c not in excluded]
@@ -335,7 +325,8 @@ def test_hard_class_sampling(golden: Golden) -> None:
     # The released result is broken (README): what is right is checked against its definition.
     assert not np.isfinite(a["synthia_prob_upstream_raw"]).all() or a["synthia_prob_upstream_raw"].sum() == 0
     weights = np.where(np.isin(np.arange(len(mean)), excluded), 0, (1 - mean) ** h["probability_power"])
-    found = sampling_probabilities(mean, excluded, power=h["probability_power"])
+    drawable = np.flatnonzero(~np.isin(np.arange(len(mean)), excluded)).tolist()
+    found = sampling_probabilities(mean, drawable, h["probability_power"])
     np.testing.assert_allclose(found, weights / weights.sum(), rtol=0, atol=1e-12)
 
 
@@ -367,13 +358,14 @@ def test_entropy_ranking_and_splits(golden: Golden) -> None:
     assert (labels != a["pseudo_label"]).mean() <= FEW_PIXELS
     present = np.array([rare_classes_present(label, h["rare_class_ids"]) for label in labels])
     np.testing.assert_array_equal(present, a["n_rare"])
-    weighed = normalised_scores(scores, present, h["normalisation_divisor"], h["normalisation_offset"])
+    divisor, offset = h["normalisation_divisor"], h["normalisation_offset"]
+    weighed = np.array([normalised_score(s, n, divisor, offset) for s, n in zip(scores, present, strict=True)])
     np.testing.assert_allclose(weighed, a["score_normalised"], rtol=1e-5)
     for i, share in enumerate(h["lambdas"]):
         for name, values in (("plain", scores), ("norm", weighed)):
-            parts = split(values, share)
-            assert_same_order(parts.easy.tolist(), a[f"easy_{name}_{i}"], values)
-            assert_same_order(parts.hard.tolist(), a[f"hard_{name}_{i}"], values)
+            parts = split(values.tolist(), share)
+            assert_same_order(parts["easy"].tolist(), a[f"easy_{name}_{i}"], values)
+            assert_same_order(parts["hard"].tolist(), a[f"hard_{name}_{i}"], values)
 
 
 @pytest.mark.parametrize("normalise", [False, True])
@@ -382,15 +374,15 @@ def test_entropy_ranking_selector_publishes_the_easy_split(golden: Golden, norma
     probs = upsampled(golden)
     base = space(max(h["num_classes"], *(c + 1 for c in h["rare_class_ids"])))  # ids are those of 19 classes
     rare = tuple(base.classes[c] for c in h["rare_class_ids"])
-    assert len(rare) == h["normalisation_divisor"]
+    assert len(rare) == h["normalisation_divisor"] and h["normalisation_offset"] == entropy_ranking.OFFSET
     with_rare = LabelSpace(base.name, base.classes, base.palette, base.subsets, rare=rare)
     for i, share in enumerate(h["lambdas"]):
-        params = {"easy_share": share, "normalise": normalise, "offset": h["normalisation_offset"]}
-        selector = build("entropy_ranking", params, with_rare, round=1)
+        selector = build(Part(name="entropy_ranking", easy_share=share, normalise=normalise), with_rare, round=1)
         maps = dict(label_images(selector, len(probs), 0, lambda k: probs[k]))
         scores = a["score_normalised" if normalise else "score"]
         assert_same_order(list(maps), a[f"easy_{'norm' if normalise else 'plain'}_{i}"], scores)
-        assert_same_order(selector.extras()["hard"].tolist(), a[f"hard_{'norm' if normalise else 'plain'}_{i}"], scores)
+        hard = selector.publish().arrays["hard"].tolist()
+        assert_same_order(hard, a[f"hard_{'norm' if normalise else 'plain'}_{i}"], scores)
         for index, label in maps.items():
             assert (label != a["pseudo_label"][index]).mean() <= FEW_PIXELS
 

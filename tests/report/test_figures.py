@@ -8,9 +8,8 @@ import cv2
 import numpy as np
 import pytest
 
-from udamlf.data.dataset import Sample
-from udamlf.data.labels import CITYSCAPES_16, CITYSCAPES_19, IGNORE, LABEL_SPACES
-from udamlf.report.figures import Gallery, class_bars, colour, confusion_figure
+from udamlf.config.labels import CITYSCAPES_16, CITYSCAPES_19, IGNORE, LABEL_SPACES
+from udamlf.report.figures import class_bars, colour, confusion_figure, examples_figure, predictions_figure
 
 
 @pytest.mark.parametrize("space", LABEL_SPACES.values(), ids=LABEL_SPACES)
@@ -25,22 +24,19 @@ def picture(path: Path) -> np.ndarray:
     return image
 
 
-def test_a_gallery_keeps_the_first_images_and_shows_masks_of_another_size(tmp_path: Path) -> None:
-    gallery = Gallery(CITYSCAPES_19, "miniature", shown=2)
+def test_predictions_are_in_their_classes_colours_at_any_size(tmp_path: Path) -> None:
     random = np.random.default_rng(0)
-    for index in range(3):
-        image = random.integers(0, 256, (8, 16, 3)).astype(np.uint8)
-        truth = random.integers(0, 19, (16, 32)).astype(np.uint8)
-        gallery.add(Sample(f"frame{index}", tmp_path, None), image, truth, np.full((16, 32), 13, np.uint8))
-    assert [row[0] for row in gallery.rows] == ["frame0", "frame1"]
-    gallery.save(tmp_path / "figures" / "predictions.png")
-    shown = picture(tmp_path / "figures" / "predictions.png")
+    image = random.integers(0, 256, (8, 16, 3)).astype(np.uint8)
+    truth = random.integers(0, 19, (16, 32)).astype(np.uint8)
+    examples = [("frame", image, truth, np.full((16, 32), 13, np.uint8))] * 2
+    predictions_figure(examples, CITYSCAPES_19, "miniature", tmp_path / "figures" / "predictions.png")
+    figure = picture(tmp_path / "figures" / "predictions.png")
     car = np.array(CITYSCAPES_19.palette[13])[::-1]
-    assert (np.abs(shown.astype(int) - car).max(-1) <= 2).sum() > 1000, "the predicted car is in its colour"
+    assert (np.abs(figure.astype(int) - car).max(-1) <= 2).sum() > 1000, "the predicted car is in its colour"
 
 
-def test_a_gallery_without_images_is_a_figure_too(tmp_path: Path) -> None:
-    Gallery(CITYSCAPES_19, "real", shown=2).save(tmp_path / "empty.png")
+def test_no_predictions_are_a_figure_too(tmp_path: Path) -> None:
+    predictions_figure([], CITYSCAPES_19, "real", tmp_path / "empty.png")
     assert picture(tmp_path / "empty.png").size
 
 
@@ -56,3 +52,15 @@ def test_bars_take_missing_classes_and_several_methods(tmp_path: Path) -> None:
     scores = {"source_only": {**values, "wall": None}, "st": values}
     class_bars(scores, CITYSCAPES_16, "miniature", tmp_path / "bars.png")
     assert picture(tmp_path / "bars.png").shape[0] > 100
+
+
+def test_examples_show_the_entropy_in_0_to_1(tmp_path: Path) -> None:
+    """Uniform probabilities are as bright, and certain ones as dark, as the colour map gets."""
+    uniform = np.full((16, 8, 16), 1 / 16, np.float32)
+    certain = np.zeros_like(uniform)
+    certain[2] = 1
+    rows = [("sure", np.zeros((8, 16, 3), np.uint8), certain), ("unsure", np.zeros((8, 16, 3), np.uint8), uniform)]
+    examples_figure(rows, CITYSCAPES_16, "miniature", tmp_path / "examples.png")
+    right = picture(tmp_path / "examples.png")[:, 850:].astype(int).reshape(-1, 3)
+    for end in ((4, 0, 0), (191, 253, 252)):  # magma, blue-green-red
+        assert (np.abs(right - end).max(-1) <= 2).sum() > 1000

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any, NamedTuple
+
 import numpy as np
 import torch
 from torch import Tensor
 
-from udamlf.data.labels import LabelSpace
-from udamlf.seeding import rng
-from udamlf.selection.base import Selector, label_images
+from udamlf.common.seeding import rng
+from udamlf.config.labels import LabelSpace
+from udamlf.config.parts import Part
+from udamlf.selection.base import BaseSelector, build, label_images
 
 
 def space(classes: int = 5, rare: int = 2) -> LabelSpace:
@@ -24,6 +27,28 @@ def probabilities(seed: int, images: int = 4, classes: int = 5, height: int = 12
     return torch.from_numpy(logits).float().softmax(1)
 
 
-def label_maps(selector: Selector, scores: Tensor, seed: int = 0) -> dict[int, np.ndarray]:
+def make(name: str, round: int = 1, labels: LabelSpace | None = None, **params: Any) -> Any:
+    """A selector for ``space()`` or ``labels``."""
+    return build(Part(name=name, **params), labels or space(), round)
+
+
+def label_maps(selector: BaseSelector, scores: Tensor, seed: int = 0) -> dict[int, np.ndarray]:
     """Label map of every image that gets one."""
     return dict(label_images(selector, len(scores), seed, lambda i: scores[i]))
+
+
+class Rising(NamedTuple):
+    """The published rule behind the configurations' lists of portions (cbst.md, 5): a portion grows while it is below
+    ``max``; it checks before it adds, so the last value may overshoot ``max`` by less than a step."""
+
+    initial: float
+    step: float
+    max: float
+
+    def at(self, round: int) -> float:
+        """The portion in round 1, 2, ...; at most 1."""
+        value = self.initial
+        for _ in range(round - 1):
+            if value < self.max:
+                value += self.step
+        return min(value, 1.0)

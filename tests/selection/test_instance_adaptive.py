@@ -10,19 +10,20 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.selection.helpers import label_maps, probabilities, space
-from udamlf.data.labels import IGNORE
-from udamlf.errors import UserError
-from udamlf.seeding import rng
-from udamlf.selection.base import build, keep_above
+from tests.selection.helpers import label_maps, probabilities
+from tests.selection.helpers import make as make_any
+from udamlf.common.errors import UserError
+from udamlf.common.seeding import rng
+from udamlf.config.labels import IGNORE
+from udamlf.selection.base import keep_above
 from udamlf.selection.class_statistics import candidate_lists, hard_classes, sampling_probabilities
-from udamlf.selection.instance_adaptive import InstanceAdaptive, step
+from udamlf.selection.instance_adaptive import Selector, step
 
 
-def selector(round: int = 1, **params: Any) -> InstanceAdaptive:
-    built = build("instance_adaptive", params, space(), round)
-    assert isinstance(built, InstanceAdaptive)
-    return built
+def make(round: int = 1, **params: Any) -> Selector:
+    selector = make_any("instance_adaptive", round, **params)
+    assert isinstance(selector, Selector)
+    return selector
 
 
 def defined(
@@ -62,7 +63,7 @@ def test_thresholds_and_labels_are_identical_to_the_sort(
             q = 1 / (1 + np.exp(-generator.normal(3, spread, size)))
             frames.append((q.astype(np.float32), generator.integers(0, classes, size).astype(np.uint8)))
         expected, labels = defined(expected, frames, alpha, gamma)
-        theta = step(theta, [q for q, _ in frames], [y for _, y in frames], alpha, gamma=gamma).thresholds
+        theta, _ = step(theta, frames, alpha, gamma)
         np.testing.assert_array_equal(theta, expected)
         for (q, y), label in zip(frames, labels, strict=True):
             np.testing.assert_array_equal(keep_above(q, y, theta), label)
@@ -72,7 +73,7 @@ def test_a_saturated_class_reaches_one_and_is_reset() -> None:
     """Needs the float32 product (iast.md 2.1): 150 steps from 0.9 to the first reset, then one in 106 steps."""
     theta, resets = np.array([0.9]), []
     for t in range(1, 363):
-        theta = step(theta, [np.ones((2, 2), np.float32)], [np.zeros((2, 2), np.uint8)]).thresholds
+        theta, _ = step(theta, [(np.ones((2, 2), np.float32), np.zeros((2, 2), np.uint8))], 0.2, 8.0)
         if theta[0] == 0.999:
             resets.append(t)
     assert resets == [150, 256, 362]
@@ -80,42 +81,42 @@ def test_a_saturated_class_reaches_one_and_is_reset() -> None:
 
 def test_a_class_without_a_pixel_keeps_its_threshold() -> None:
     theta = np.array([0.9, 0.7])
-    moved = step(theta, [np.full((3, 3), 0.5, np.float32)], [np.zeros((3, 3), np.uint8)]).thresholds
+    moved, _ = step(theta, [(np.full((3, 3), 0.5, np.float32), np.zeros((3, 3), np.uint8))], 0.2, 8.0)
     assert moved[0] != 0.9 and abs(moved[1] - 0.7) < 1e-8
 
 
 def test_the_order_is_a_permutation_of_seed_and_round() -> None:
-    orders = [selector(round).order(20, seed) for seed in (0, 1) for round in (1, 2)]
+    orders = [make(round).order(20, seed) for seed in (0, 1) for round in (1, 2)]
     assert all(sorted(order) == list(range(20)) for order in orders)
     assert len({tuple(order) for order in orders}) == 4
-    assert selector(1).order(20, 0) == orders[0]
+    assert make(1).order(20, 0) == orders[0]
 
 
 def test_images_are_pooled_two_by_two_and_the_last_one_alone() -> None:
     scores = probabilities(1, images=5)
-    chosen = selector(alpha=0.5)
-    found = label_maps(chosen, scores, seed=3)
+    selector = make(alpha=0.5)
+    maps = label_maps(selector, scores, seed=3)
     theta = np.full(5, 0.9)
-    order = chosen.order(5, 3)
+    order = selector.order(5, 3)
     for start in (0, 2, 4):
         best = [scores[i].max(0) for i in order[start : start + 2]]
         frames = [(b.values.numpy(), b.indices.numpy().astype(np.uint8)) for b in best]
         theta, labels = defined(theta, frames, 0.5, 8.0)
         for i, label in zip(order[start : start + 2], labels, strict=True):
-            np.testing.assert_array_equal(found[i], label)
-    np.testing.assert_array_equal(chosen.thresholds(), theta)
+            np.testing.assert_array_equal(maps[i], label)
+    np.testing.assert_array_equal(selector.thresholds(), theta)
 
 
 def test_alpha_may_change_by_round_and_must_be_a_share() -> None:
-    assert [selector(r, alpha=[0.2, 0.3]).alpha for r in (1, 2, 3)] == [0.2, 0.3, 0.3]
+    assert [make(r, alpha=[0.2, 0.3]).alpha for r in (1, 2, 3)] == [0.2, 0.3, 0.3]
     with pytest.raises(UserError, match="alpha"):
-        selector(alpha=1.5)
+        make(alpha=1.5)
 
 
 def test_confidences_a_rounding_above_one_are_counted_for_their_own_class() -> None:
-    q = np.full((2, 2), np.nextafter(np.float32(1), np.float32(2)))
-    exact = step(np.full(3, 0.9), [np.ones((2, 2), np.float32)], [np.ones((2, 2), np.uint8)])
-    np.testing.assert_array_equal(step(np.full(3, 0.9), [q], [np.ones((2, 2), np.uint8)]).thresholds, exact.thresholds)
+    one, label = np.ones((2, 2), np.float32), np.ones((2, 2), np.uint8)
+    above = np.nextafter(one, np.float32(2))
+    np.testing.assert_array_equal(*(step(np.full(3, 0.9), [(q, label)], 0.2, 8.0)[0] for q in (one, above)))
 
 
 # --- HIAST's statistics -----------------------------------------------------------------------------------------------
@@ -123,16 +124,17 @@ def test_confidences_a_rounding_above_one_are_counted_for_their_own_class() -> N
 
 def test_statistics_count_the_published_labels() -> None:
     scores = probabilities(4, images=5)
-    chosen = selector(statistics=True, alpha=0.5)
-    maps = label_maps(chosen, scores, seed=1)
-    extras = chosen.extras()
-    assert extras["labelled_images"].tolist() == list(maps) == chosen.order(5, 1)
-    for row, index in enumerate(extras["labelled_images"]):
-        kept = maps[int(index)]
-        expected = np.bincount(kept[kept != IGNORE], minlength=5)
-        np.testing.assert_array_equal(extras["class_pixels"][row], expected)
-    seen = extras["class_pixels"].sum(0) > 0
-    assert (extras["class_mean_confidence"][seen] > 0).all() and (extras["class_mean_confidence"][~seen] == 0).all()
+    selector = make(statistics=True, alpha=0.5)
+    maps = label_maps(selector, scores, seed=1)
+    arrays = selector.publish().arrays
+    assert arrays["labelled_images"].tolist() == list(maps) == selector.order(5, 1)
+    for row, index in enumerate(arrays["labelled_images"]):
+        label = maps[int(index)]
+        expected = np.bincount(label[label != IGNORE], minlength=5)
+        np.testing.assert_array_equal(arrays["class_pixels"][row], expected)
+    seen = arrays["class_pixels"].sum(0) > 0
+    assert (arrays["class_mean_confidence"][seen] > 0).all() and (arrays["class_mean_confidence"][~seen] == 0).all()
+    assert "class_pixels" not in make(alpha=0.5).publish().arrays
 
 
 def test_a_class_without_kept_pixels_or_without_source_is_never_drawn() -> None:
@@ -144,39 +146,19 @@ def test_a_class_without_kept_pixels_or_without_source_is_never_drawn() -> None:
     excluded = [c for c, entry in enumerate(lists) if not len(entry)]
     hard = hard_classes(mean, 3, excluded)
     assert hard.tolist() == [1, 3, 0]
-    chance = sampling_probabilities(mean, excluded, hard)
+    chance = sampling_probabilities(mean, hard)
     np.testing.assert_allclose(chance, np.array([0.01, 0.25, 0, 0.09, 0]) / 0.35)
 
 
 def test_nothing_to_draw_gives_zeros() -> None:
-    assert sampling_probabilities(np.ones(4)).tolist() == [0, 0, 0, 0]
-    assert sampling_probabilities(np.zeros(4), excluded=[0, 1, 2, 3]).tolist() == [0, 0, 0, 0]
+    assert sampling_probabilities(np.ones(4), range(4)).tolist() == [0, 0, 0, 0]
+    assert sampling_probabilities(np.zeros(4), []).tolist() == [0, 0, 0, 0]
     assert hard_classes(np.zeros(3), 5, excluded=[1]).tolist() == [0, 2]
 
 
 def test_an_image_of_ignored_pixels_only_is_recorded_without_a_count() -> None:
-    chosen = selector(statistics=True)
+    selector = make(statistics=True)
     flat = torch.full((5, 4, 4), 0.2)
-    (label,) = chosen.assign([flat], [0])
+    (label,) = selector.assign([flat], [0])
     assert (label == IGNORE).all()
-    assert chosen.extras()["class_pixels"].tolist() == [[0, 0, 0, 0, 0]]
-
-
-def test_the_papers_order_statistic_and_comparison_are_options() -> None:
-    """``top_k`` is an element of the descending half-precision confidences; ``strict`` leaves out the threshold."""
-    draw = rng(3, "paper rules")
-    confidence = draw.random((20, 30)).astype(np.float32)
-    label = draw.integers(0, 3, confidence.shape).astype(np.uint8)
-    theta, alpha, gamma = np.array([0.9, 0.5, 0.7, 0.6]), 0.4, 2.0
-    found = step(theta, [confidence], [label], alpha, 0.9, gamma, rule="top_k").quantiles
-    for c in range(3):
-        descending = np.sort(confidence[label == c].astype(np.float16))[::-1]
-        assert found[c] == descending[int(len(descending) * alpha * theta[c] ** gamma)]
-    assert found[3] == np.float32(0.6), "a class without a pixel stays where it is"
-
-    kept = []
-    for strict in (False, True):
-        chosen = selector(alpha=0.0, beta=1.0, initial=0.75, strict=strict)
-        (labels,) = chosen.assign_top1([np.array([[0.75, 0.7500001]], np.float32)], [np.zeros((1, 2), np.uint8)], [0])
-        kept.append(labels.tolist())
-    assert kept == [[[0, 0]], [[IGNORE, 0]]]
+    assert selector.publish().arrays["class_pixels"].tolist() == [[0, 0, 0, 0, 0]]

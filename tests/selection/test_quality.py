@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import torch
 
 from tests import toy
-from tests.methods.contract import batch_of
-from udamlf.data.labels import IGNORE
-from udamlf.seeding import rng
+from udamlf.common.seeding import rng
+from udamlf.config.labels import IGNORE
 from udamlf.selection.quality import Quality
 
 CLASSES = toy.SPACE.num_classes
@@ -26,7 +27,7 @@ def test_counts_of_several_images_equal_a_plain_count() -> None:
         quality.add(*(torch.from_numpy(part) for part in image))
     thresholds = np.linspace(0.1, 0.9, CLASSES)
     thresholds[2] = np.inf
-    found = quality.metrics(toy.SPACE, thresholds)
+    metrics = quality.metrics(toy.SPACE, thresholds)
     expected = {"pl/coverage": 100 * np.mean(labels != IGNORE)}
     for c, name in enumerate(toy.SPACE.classes):
         if (predicted == c).any():
@@ -35,24 +36,21 @@ def test_counts_of_several_images_equal_a_plain_count() -> None:
             expected[f"pl/confidence/{name}"] = 100 * scores[labels == c].mean()
         if np.isfinite(thresholds[c]):
             expected[f"pl/threshold/{name}"] = thresholds[c]
-    assert found.keys() == expected.keys()
-    assert f"pl/coverage/{toy.SPACE.classes[-1]}" not in found and f"pl/confidence/{toy.SPACE.classes[0]}" not in found
-    np.testing.assert_allclose([found[k] for k in expected], list(expected.values()), rtol=1e-6)
+    assert metrics.keys() == expected.keys()
+    assert (
+        f"pl/coverage/{toy.SPACE.classes[-1]}" not in metrics and f"pl/confidence/{toy.SPACE.classes[0]}" not in metrics
+    )
+    np.testing.assert_allclose([metrics[k] for k in expected], list(expected.values()), rtol=1e-6)
 
 
 def test_online_labels_report_their_quality_and_start_again() -> None:
     """ema_mix: coverage is the confident share of all steps since it was last read."""
-    chosen = toy.objective("ema_mix", {"threshold": 0.25})
+    objective: Any = toy.objective("ema_mix", {"threshold": 0.25})
     shares = []
     for step in (0, 1):
-        batch = batch_of(chosen, step=step)
-        assert batch.target is not None
-        size = (batch.target.images.shape[-2], batch.target.images.shape[-1])
-        with torch.random.fork_rng():
-            confidence = chosen._teach(batch.target.images, size).softmax(1).amax(1)  # type: ignore[attr-defined]
-            chosen.losses(batch)
-        shares.append(float((confidence >= 0.25).float().mean()))
-    found = chosen.scalars()
-    assert abs(found["pl/coverage"] - 100 * np.mean(shares)) < 1e-3 and 0 < found["pl/coverage"] <= 100
-    assert any(name.startswith("pl/confidence/") for name in found)
-    assert chosen.scalars() == {}
+        online = objective.teach(toy.batch(objective, step=step).target)
+        shares.append(float((online.confidence >= 0.25).float().mean()))
+    metrics = objective.scalars()
+    assert abs(metrics["pl/coverage"] - 100 * np.mean(shares)) < 1e-3 and 0 < metrics["pl/coverage"] <= 100
+    assert any(name.startswith("pl/confidence/") for name in metrics)
+    assert objective.scalars() == {}

@@ -1,18 +1,12 @@
-"""Stored soft labels: their size, their stated loss of agreement; hard labels over a threshold."""
+"""Stored soft labels: their size, their stated loss of agreement."""
 
 from __future__ import annotations
 
-import numpy as np
 import pytest
 import torch
 
 from benchmarks.soft_labels import agreement, soft_label, stored_bytes
-from udamlf.data.labels import IGNORE
-from udamlf.selection.soft_labels import (
-    confident_labels,
-    decode_soft_label,
-    encode_soft_label,
-)
+from udamlf.data.pseudo_labels import decode_soft_label, encode_soft_label
 
 GRID, CLASSES = (129, 257), 19
 
@@ -28,15 +22,9 @@ def test_compact_size_and_stated_agreement(seed: int) -> None:
     torch.testing.assert_close(decoded.sum(0), torch.ones(GRID))
 
 
-def test_full_mode_is_exact() -> None:
-    probabilities, weights = soft_label(CLASSES, (9, 17), 0)
-    assert agreement(probabilities, weights, None) == (1.0, 1.0, 0.0)
-    assert encode_soft_label(probabilities, None).dtype == np.float32
-
-
 @pytest.mark.parametrize("top", [1, 2, 7])
 def test_few_classes_and_certain_pixels(top: int) -> None:
-    """As many kept as there are classes loses only half precision; a certain pixel decodes to certainty."""
+    """As many stored as there are classes loses only half precision; a certain pixel decodes to certainty."""
     probabilities = torch.tensor([[1.0, 0.5], [0.0, 0.3], [0.0, 0.2]]).view(3, 1, 2)
     decoded = decode_soft_label(encode_soft_label(probabilities, top), 3)
     assert decoded[:, 0, 0].tolist() == [1.0, 0.0, 0.0]
@@ -44,13 +32,3 @@ def test_few_classes_and_certain_pixels(top: int) -> None:
     assert decoded.argmax(0).tolist() == [[0, 0]]
     if top >= 3:
         torch.testing.assert_close(decoded, probabilities, rtol=0, atol=1e-3)
-
-
-def test_threshold_is_exclusive_and_exact() -> None:
-    """A probability equal to the threshold is ignored; the exact comparison keeps what half precision drops."""
-    confidence = torch.tensor([0.5, 0.75, 0.9501, 0.99])
-    probabilities = torch.stack([confidence, 1 - confidence]).view(1, 2, 1, 4)
-    assert confident_labels(probabilities, 0.75).labels.tolist() == [[[IGNORE, IGNORE, 0, 0]]]
-    assert confident_labels(probabilities, 0.95).labels.tolist() == [[[IGNORE, IGNORE, 0, 0]]]
-    half = confident_labels(probabilities, 0.95, half_precision=True).labels
-    assert half.tolist() == [[[IGNORE, IGNORE, IGNORE, 0]]]

@@ -8,12 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from udamlf.config import Part, Round
-from udamlf.data.labels import IGNORE
-from udamlf.data.view import View
-from udamlf.errors import UserError
-from udamlf.pseudo_labels import PseudoLabels, publish
-from udamlf.stages.domains import Images, easy_and_hard, picked_source
+from udamlf.common.errors import UserError
+from udamlf.config.labels import IGNORE
+from udamlf.config.parts import Part
+from udamlf.config.schema import Round
+from udamlf.data.pseudo_labels import PseudoLabels, publish
+from udamlf.data.sample import Sample
+from udamlf.stages.images import Images, _part, picked_source
 
 COUNT = 40
 
@@ -24,7 +25,7 @@ def images(count: int = COUNT, name: str = "source_train") -> Images:
     def label(index: int) -> np.ndarray:
         return np.full((2, 3), index % 3, np.uint8)
 
-    return Images(name, count, lambda i: View(np.full((2, 3, 3), i, np.uint8), label(i)), label)
+    return Images(name, count, lambda i: Sample(np.full((2, 3, 3), i, np.uint8), label(i)), label)
 
 
 def described(**changes: object) -> Round:
@@ -33,7 +34,6 @@ def described(**changes: object) -> Round:
 
 def picks(round: int, seed: int = 3, **changes: object) -> list[int]:
     chosen = picked_source(images(), described(**changes), round, seed)
-    assert chosen is not None
     return [int(chosen.read(i).image[0, 0, 0]) for i in range(chosen.count)]
 
 
@@ -57,7 +57,7 @@ def test_random_picks_are_drawn_anew() -> None:
 def test_a_portion_of_one_is_the_whole_list_and_of_none_no_source() -> None:
     """1 keeps the list as it is, in its order; 0 leaves the source out, as IAST does."""
     assert picks(1) == list(range(COUNT)) and picks(1, source_portion=1.0) == list(range(COUNT))
-    assert picked_source(images(), described(source_portion=0.0), 1, 0) is None
+    assert picked_source(images(), described(source_portion=0.0), 1, 0).count == 0
 
 
 def test_less_than_one_image_is_an_error() -> None:
@@ -75,24 +75,18 @@ def ranking(folder: Path, easy: list[int], hard: list[int]) -> PseudoLabels:
     return PseudoLabels(folder)
 
 
-def test_the_easy_split_is_labelled_and_the_hard_one_is_the_target(tmp_path: Path) -> None:
-    """Both in the order of the ranking."""
-    easy, hard = easy_and_hard(images(5, "target_train"), ranking(tmp_path, [3, 0], [4, 1, 2]))
-    assert hard is not None
+def test_a_part_of_the_target_is_what_the_selector_published(tmp_path: Path) -> None:
+    """In the order of the ranking, with the labels; an empty part has no image."""
+    labels = ranking(tmp_path, [3, 0], [4, 1, 2])
+    easy, hard = (_part(images(5, "target_train"), labels, f"labels.{name}") for name in ("easy", "hard"))
     assert [int(easy.read(i).image[0, 0, 0]) for i in range(easy.count)] == [3, 0]
     assert [int(hard.read(i).image[0, 0, 0]) for i in range(hard.count)] == [4, 1, 2]
     assert easy.class_pixels(3).tolist() == [[6, 0, 0], [6, 0, 0]] and easy.label(1).max() != IGNORE
+    assert _part(images(2), ranking(tmp_path / "all", [1, 0], []), "labels.hard").count == 0
 
 
-def test_without_hard_images_there_is_no_target_and_without_easy_ones_no_training(tmp_path: Path) -> None:
-    """lambda 1 is self-training on every image; lambda 0, or one image, has nothing with a label."""
-    easy, hard = easy_and_hard(images(2), ranking(tmp_path / "all", [1, 0], []))
-    assert easy.count == 2 and hard is None
-    with pytest.raises(UserError, match="easy_share"):
-        easy_and_hard(images(1), ranking(tmp_path / "none", [], [0]))
-
-
-def test_the_splits_need_a_ranking() -> None:
-    """A selector that ranks nothing is a wrong configuration."""
-    with pytest.raises(UserError, match="entropy_ranking"):
-        easy_and_hard(images(2), None)
+def test_a_part_that_no_selector_publishes_is_a_mistake(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"labels.easy: the selector publishes nothing"):
+        _part(images(2), None, "labels.easy")
+    with pytest.raises(UserError, match=r"labels.middle: the selector publishes easy, hard"):
+        _part(images(2), ranking(tmp_path, [0], [1]), "labels.middle")

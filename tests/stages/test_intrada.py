@@ -12,16 +12,16 @@ import pytest
 import torch
 
 from tests.in_process import InProcess, run_step, small
-from udamlf.config import Config
-from udamlf.data.lists import ScenarioData
-from udamlf.errors import UserError
-from udamlf.evaluation.prediction import scores
+from udamlf.common.errors import UserError
+from udamlf.config.schema import Config
+from udamlf.data.pseudo_labels import PseudoLabels
+from udamlf.data.splits import ScenarioData
+from udamlf.evaluation.predict import scores
 from udamlf.models import checkpoint
 from udamlf.models.base import build
-from udamlf.plan import Step
-from udamlf.pseudo_labels import PseudoLabels
+from udamlf.runs.plan import Step, data_root
 from udamlf.selection.entropy_ranking import entropy_score
-from udamlf.stages.runner import Input
+from udamlf.stages.stage import Input
 
 HALF = "method.round.selector.easy_share=0.5"
 
@@ -40,7 +40,7 @@ def results(config: Config, chains: InProcess) -> dict[str, Input]:
 @pytest.fixture(scope="module")
 def predicted(config: Config, results: dict[str, Input]) -> dict[str, torch.Tensor]:
     """The warm-up's probabilities of each target image, at the labelling size."""
-    data = ScenarioData(config)
+    data = ScenarioData(config, data_root(config))
     dataset, protocol = data.dataset("target_train"), config.labelling(1)
     model = checkpoint.load(results["warmup"].path / "checkpoint", config.space)
     return {
@@ -73,7 +73,7 @@ def test_the_ranking_is_published_with_every_entropy(
 
 def test_both_ends_are_shown(results: dict[str, Input]) -> None:
     """A picture with one row of image, prediction and entropy for each of the four images."""
-    figure = cv2.imread(str(results["pseudo_label 1"].path / "figures" / "easiest_hardest.png"))
+    figure = cv2.imread(str(results["pseudo_label 1"].path / "figures" / "examples.png"))
     assert figure is not None and figure.shape[0] > 4 * 150 and len(np.unique(figure.reshape(-1, 3), axis=0)) > 100
 
 
@@ -123,8 +123,8 @@ def test_the_round_starts_where_it_is_told(start: str, chains: InProcess, tiny_w
 
 def test_the_round_reads_the_target_alone(results: dict[str, Input], chains: InProcess) -> None:
     """Both domains of the second training are lists of the target; the source is not opened."""
-    assert chains.notes[results["self_train 1"].run_id].lists == ["target_train", "target_train"]
-    assert "source_train" in chains.notes[results["warmup"].run_id].lists
+    assert chains.notes[results["self_train 1"].run_id].splits == ["target_train", "target_train"]
+    assert "source_train" in chains.notes[results["warmup"].run_id].splits
 
 
 def test_lambda_1_is_self_training_on_every_image(chains: InProcess, tiny_world: Path) -> None:
@@ -146,7 +146,7 @@ def test_lambda_0_publishes_a_ranking_and_refuses_to_train(
     labels, _ = run_step(config, Step("pseudo_label", 1), given, tmp_path / "labels")
     facts = json.loads((labels.path / "ranking" / "ranking.json").read_text())
     assert (facts["easy"], facts["hard"]) == (0, 4) and PseudoLabels(labels.path / "pseudo_labels").names == []
-    with pytest.raises(UserError, match="easy_share"):
+    with pytest.raises(UserError, match=r"labels.easy holds none"):
         inputs = {"start": results["warmup"], "labels": labels}
         run_step(config, Step("self_train", 1), inputs, tmp_path / "training")
     assert not list((tmp_path / "training" / "out").iterdir())

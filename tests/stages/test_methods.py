@@ -10,12 +10,13 @@ import pytest
 import torch
 
 from tests.in_process import InProcess, small
-from udamlf.config import Config
-from udamlf.data.labels import IGNORE
-from udamlf.data.lists import ScenarioData
+from udamlf.config.compose import available
+from udamlf.config.labels import IGNORE
+from udamlf.config.schema import Config
+from udamlf.data.pseudo_labels import PseudoLabels
+from udamlf.data.splits import ScenarioData
 from udamlf.models import checkpoint
-from udamlf.pseudo_labels import PseudoLabels
-from udamlf.resolve import available
+from udamlf.runs.plan import data_root
 
 
 def two_rounds(method: str, world: Path, *overrides: str, scenario: str = "gta2city") -> Config:
@@ -32,7 +33,7 @@ def test_a_method_runs_and_publishes_what_its_plan_says(method: str, chains: InP
     config = two_rounds(method, tiny_world)
     results = chains.run(config, evaluate=False)
     assert len(results) > config.method.rounds
-    names = {sample.name for sample in ScenarioData(config).samples("target_train")}
+    names = {sample.name for sample in ScenarioData(config, data_root(config)).samples("target_train")}
     for step, given in results.items():
         notes = chains.notes[given.run_id]
         assert all(np.isfinite(value) for _, metrics in notes.metrics for value in metrics.values())

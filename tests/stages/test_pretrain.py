@@ -9,11 +9,12 @@ import pytest
 import torch
 
 from tests.in_process import InProcess, run_step, small
-from udamlf.config import Config
-from udamlf.errors import UserError
+from udamlf.common.errors import UserError
+from udamlf.config.schema import Config
 from udamlf.models import checkpoint
 from udamlf.models.base import build
-from udamlf.plan import Step, lists_of, plan
+from udamlf.runs.plan import Step, plan
+from udamlf.stages.stage import stage
 
 
 def config_of(world: Path, *overrides: str) -> Config:
@@ -32,7 +33,7 @@ def test_the_plan_has_one_where_a_round_starts_anew(tiny_world: Path) -> None:
     second = next(s for s in steps if (s.stage, s.round) == ("self_train", 2))
     assert set(second.needs) == {"start", "labels", "pretrain"}
     assert second.needs["start"] == Step("self_train", 1) and not second.needs["pretrain"].needs
-    assert lists_of(config_of(tiny_world), "pretrain", 2) == ["source_train", "target_train"]
+    assert stage("pretrain").declare(config_of(tiny_world), 2).splits == {"source_train": False, "target_train": False}
     continued = plan(config_of(tiny_world, "method.round.2.start=last"))
     assert not [s for s in continued if s.stage == "pretrain"]
 
@@ -66,7 +67,7 @@ def test_it_opens_no_label(tiny_world: Path, tmp_path: Path) -> None:
         step = next(s for s in plan(config) if s.stage == "pretrain")
 
         given, notes = run_step(config, step, {}, tmp_path / f"run{len(states)}")
-        assert set(notes.lists) == {"source_train", "target_train"}
+        assert set(notes.splits) == {"source_train", "target_train"}
         states.append(weights(config, given.path))
     assert all(torch.equal(states[0][name], states[1][name]) for name in states[0])
 
@@ -74,10 +75,10 @@ def test_it_opens_no_label(tiny_world: Path, tmp_path: Path) -> None:
 def test_its_key_is_its_own(tiny_world: Path) -> None:
     """What the pre-training reads changes its part of the configuration and no other training's: the result reaches
     the round as an input."""
-    plain, other = config_of(tiny_world), config_of(tiny_world, "method.round.2.pretrain.objective.temperature=0.2")
+    plain, other = config_of(tiny_world), config_of(tiny_world, "method.round.2.pretrain.training.steps=9")
     changed = {
         str(step) for step in plan(plain)
-        if plain.stage_part(step.stage, step.round) != other.stage_part(step.stage, step.round)
+        if stage(step.stage).declare(plain, step.round).reads != stage(step.stage).declare(other, step.round).reads
     }  # fmt: skip
     assert changed == {"pretrain 2"}
     longer = config_of(tiny_world, "method.round.2.pretrain.training.steps=5")
@@ -86,7 +87,7 @@ def test_its_key_is_its_own(tiny_world: Path) -> None:
 
 def test_mistakes_are_found_before_anything_runs(tiny_world: Path) -> None:
     for wrong, message in (
-        ("method.round.2.pretrain.objective.temperatur=0.2", "temperature"),
+        ("method.round.2.pretrain.objective.temperatur=0.2", "unknown key .temperatur."),
         ("method.round.2.pretrain.objective.name=dense_contrst", "dense_contrast"),
         ("method.round.2.pretrain.training.stepps=5", "steps"),
         ("method.round.2.pretrain.training={batch.target: 0}", "target"),

@@ -10,16 +10,15 @@ import numpy as np
 import pytest
 import torch
 
-from tests.in_process import InProcess, Notes, files, run_step, small
+from tests.in_process import InProcess, Notes, files, job_of, run_step, small
 from tests.stages.test_methods import two_rounds
-from udamlf.config import Config
-from udamlf.data.lists import ScenarioData
-from udamlf.errors import UserError
+from udamlf.common.errors import UserError
+from udamlf.config.schema import Config
+from udamlf.data.pseudo_labels import PseudoLabels
+from udamlf.data.splits import ScenarioData
 from udamlf.models import checkpoint
-from udamlf.plan import Step, plan
-from udamlf.pseudo_labels import PseudoLabels
-from udamlf.stages import self_train
-from udamlf.stages.runner import Input, Job
+from udamlf.runs.plan import Step, data_root, plan
+from udamlf.stages.stage import Input, stage
 
 LABEL_FOLDER = Path("cityscapes/gtFine/train")
 
@@ -95,11 +94,11 @@ def test_a_killed_training_publishes_the_same_files(
         out.mkdir()
         work.mkdir(exist_ok=True)
         with pytest.raises(KeyboardInterrupt):
-            self_train.run(Job(config, 1, inputs, out, work, Stopping(), "killed"))  # type: ignore[arg-type]
+            stage("self_train").run(job_of(config, step, inputs, out, work, Stopping(), "killed"))
         assert files(out) == {}
         shutil.rmtree(out)
     out.mkdir()
-    self_train.run(Job(config, 1, inputs, out, work, Notes(), "killed"))  # type: ignore[arg-type]
+    stage("self_train").run(job_of(config, step, inputs, out, work, Notes(), "killed"))
     expected = files(undisturbed["self_train 1"].path)
     assert f"checkpoint/{generator}.safetensors" in expected
     assert files(out) == expected
@@ -145,7 +144,7 @@ def test_a_class_that_never_appears(chains: InProcess, tiny_world: Path) -> None
     """Classes without a pixel in the source labels, and classes that the network never predicts, are no threshold, no
     metric, no loss; precondition: the tiny world has both."""
     config = two_rounds("cbst", tiny_world)
-    frames = ScenarioData(config).frames("source_train", with_labels=True)
+    frames = ScenarioData(config, data_root(config)).frames("source_train", with_labels=True)
     in_source = {int(v) for i in range(len(frames)) for v in np.unique(frames.label(i))}
     assert set(range(config.space.num_classes)) - in_source
     labels = chains.run(config, evaluate=False)["pseudo_label 1"]
@@ -257,12 +256,12 @@ def test_evaluate_writes_predictions_in_the_official_format(
     results = chains.run(config, evaluate=False)
     inputs = {name: results[str(needed)] for name, needed in step.needs.items()}
     _, notes = run_step(config, step, inputs, tmp_path / "step", predictions=tmp_path / "masks")
-    samples = ScenarioData(config).samples("target_test")
+    samples = ScenarioData(config, data_root(config)).samples("target_test")
     assert sorted(p.name for p in (tmp_path / "masks").iterdir()) == sorted(s.image.name for s in samples)
-    dataset = ScenarioData(config).dataset("target_test")
+    dataset = ScenarioData(config, data_root(config)).dataset("target_test")
     total = np.zeros((config.space.num_classes, 2), np.int64)  # hits and union
     for sample in samples:
-        mask = dataset.train_ids(config.space)[dataset.read_raw(tmp_path / "masks" / sample.image.name)]
+        mask = dataset.train_ids(config.space)[dataset.labels.read(tmp_path / "masks" / sample.image.name)]
         truth = dataset.read_label(sample, config.space)
         valid = truth < config.space.num_classes
         for c in range(config.space.num_classes):

@@ -8,12 +8,13 @@ from pathlib import Path
 import pytest
 
 from tests.in_process import InProcess, run_step, small
-from udamlf.config import Config
-from udamlf.data.lists import SUBSET, chosen_images
-from udamlf.errors import UserError
-from udamlf.plan import lists_of, plan
-from udamlf.pseudo_labels import PseudoLabels
-from udamlf.stages.runner import check_inputs
+from udamlf.common.errors import UserError
+from udamlf.config.schema import Config
+from udamlf.data.pseudo_labels import PseudoLabels
+from udamlf.data.splits import SUBSET, subset_images
+from udamlf.runs.plan import plan
+from udamlf.runs.runner import _check_inputs
+from udamlf.stages.stage import stage
 
 TOP_K = 3
 
@@ -29,11 +30,11 @@ def test_every_round_needs_the_same_choice(tiny_world: Path) -> None:
     users = [s for s in steps if "subset" in s.needs]
     assert [str(s) for s in users] == ["pseudo_label 1", "self_train 1", "pseudo_label 2", "self_train 2"]
     assert {s.needs["subset"] for s in users} == {steps[1]}
-    assert lists_of(config_of(tiny_world), "target_subset", 1) == ["target_train"]
+    assert stage("target_subset").declare(config_of(tiny_world), 1).splits == {"target_train": False}
     assert not [s for s in plan(small("cbst", tiny_world)) if s.stage == "target_subset"]
 
 
-def test_only_the_chosen_images_are_labelled_and_read(chains: InProcess, tiny_world: Path) -> None:
+def test_only_the_subset_images_are_labelled_and_read(chains: InProcess, tiny_world: Path) -> None:
     """Three of the target's images, those of the highest published scores, in both rounds."""
     config = config_of(tiny_world)
     results = chains.run(config)
@@ -44,7 +45,7 @@ def test_only_the_chosen_images_are_labelled_and_read(chains: InProcess, tiny_wo
         labels = PseudoLabels(results[f"pseudo_label {number}"].path / "pseudo_labels")
         assert sorted(labels.names) == sorted(published["images"])
         key = results[f"self_train {number}"].run_id
-        assert set(chains.notes[key].lists) == {"source_train", "target_train"}
+        assert set(chains.notes[key].splits) == {"source_train", "target_train"}
     full = chains.run(small("cbst", tiny_world, rounds=2))
     assert len(PseudoLabels(full["pseudo_label 1"].path / "pseudo_labels").names) == len(ranked)
 
@@ -67,7 +68,7 @@ def test_it_is_part_of_the_key_of_its_stage_alone(tiny_world: Path) -> None:
     three, two = config_of(tiny_world), config_of(tiny_world, 2)
     changed = {
         str(step) for step in plan(three)
-        if three.stage_part(step.stage, step.round) != two.stage_part(step.stage, step.round)
+        if stage(step.stage).declare(three, step.round).reads != stage(step.stage).declare(two, step.round).reads
     }  # fmt: skip
     assert changed == {"target_subset"}
 
@@ -81,18 +82,18 @@ def test_mistakes_are_named(chains: InProcess, tiny_world: Path, tmp_path: Path)
         run_step(config, step, {"generator": warmup}, tmp_path / "run")
     assert not (tmp_path / "run" / "out" / SUBSET).exists()
     complete = {"generator": "a run"}
-    for stage, ids, message in (
-        ("pseudo_label", complete, "without subset_run"),
-        ("self_train", {"start": "a run", "subset": "a run"}, "without labels_run"),
-        ("target_subset", {}, "without generator_run"),
+    for name, ids, message in (
+        ("pseudo_label", complete, "without the input subset"),
+        ("self_train", {"start": "a run", "subset": "a run"}, "without the input labels"),
+        ("target_subset", {}, "without the input generator"),
         ("pretrain", {}, "no stage pretrain"),
     ):
         with pytest.raises(UserError, match=message):
-            check_inputs(config, stage, 1, ids)
-    check_inputs(config, "pseudo_label", 1, {**complete, "subset": "another"})
+            _check_inputs(config, name, 1, ids)
+    assert _check_inputs(config, "pseudo_label", 1, {**complete, "subset": "another"}) == 1
     with pytest.raises(UserError, match="no stage target_subset"):
-        check_inputs(small("cbst", tiny_world), "target_subset", 1, complete)
+        _check_inputs(small("cbst", tiny_world), "target_subset", 1, complete)
     with pytest.raises(UserError, match="top_k"):
         config_of(tiny_world, 0)
     with pytest.raises(UserError, match="no readable"):
-        chosen_images(tmp_path)
+        subset_images(tmp_path)

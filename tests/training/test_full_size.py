@@ -5,9 +5,10 @@ from __future__ import annotations
 
 import pytest
 
-from udamlf.config import Config
-from udamlf.resolve import available, resolve
-from udamlf.training.dry_step import dry_step
+from tests.training.test_measure import label_as
+from udamlf.config.compose import available, resolve
+from udamlf.config.schema import Config
+from udamlf.training.measure import measure_step
 
 
 def full_size(method: str) -> Config:
@@ -29,14 +30,14 @@ def full_size(method: str) -> Config:
 
 def distinct_trainings() -> dict[tuple[str, int], Config]:
     """(method, round) of every training that no earlier one of the list equals in network, objective and batch."""
-    found: dict[str, tuple[str, int, Config]] = {}
+    trainings: dict[str, tuple[str, int, Config]] = {}
     for method in available("methods"):
         config = full_size(method)
         for number in range(config.method.rounds + 1):
             objective = config.method.round_at(number).objective if number else config.method.warmup.objective
             same = f"{config.backbone(number)} {objective} {config.training(number).batch}"
-            found.setdefault(same, (method, number, config))
-    return {(method, number): config for method, number, config in found.values()}
+            trainings.setdefault(same, (method, number, config))
+    return {(method, number): config for method, number, config in trainings.values()}
 
 
 TRAININGS = distinct_trainings()
@@ -46,6 +47,6 @@ TRAININGS = distinct_trainings()
 @pytest.mark.parametrize(("method", "round"), TRAININGS)
 def test_a_step_with_the_published_network(method: str, round: int) -> None:
     config = TRAININGS[method, round]
-    found = dry_step(config, round, measure=True)
-    assert found.weight_bytes > 4 * 42_000_000
-    print(f"{method}, round {round}: {found}")
+    measured = measure_step(config, round, label=label_as(config, round))
+    assert measured.weight_bytes > 4 * 42_000_000
+    print(f"{method}, round {round}: {measured}")

@@ -6,15 +6,16 @@ from pathlib import Path
 
 import pytest
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from tests import toy
-from udamlf.config import BatchSize, OptimiserConfig
-from udamlf.data.batches import Batches
-from udamlf.errors import UserError
-from udamlf.methods import base, supervised
-from udamlf.methods.base import Batch, Losses
-from udamlf.training.loop import Trainer, micro_slices, to_domain
+from udamlf.common.errors import UserError
+from udamlf.config.schema import BatchSize, OptimiserConfig
+from udamlf.methods import supervised
+from udamlf.training import loop as loop_module
+from udamlf.training.loop import Trainer, micro_batches
+from udamlf.training.objective import OBJECTIVES, Batch, Losses
 
 
 def assert_same(one: dict[str, Tensor], other: dict[str, Tensor]) -> None:
@@ -34,7 +35,7 @@ def run_until(loop: Trainer, stop_after: int) -> None:
 # --- resume ----------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", base.names())
+@pytest.mark.parametrize("name", OBJECTIVES.names())
 def test_a_resumed_training_is_bit_identical(name: str, tmp_path: Path) -> None:
     """Stopped after 1, 3 and 5 of 6 steps, each time continued in new objects: every weight, buffer, teacher,
     discriminator and optimiser state equals the undisturbed training's."""
@@ -53,7 +54,9 @@ def test_dropout_is_a_function_of_the_step(tmp_path: Path) -> None:
     """A network with dropout resumes bit-identically, whatever was drawn from torch's generator in between."""
 
     def loop(path: Path | None) -> Trainer:
-        return toy.trainer(toy.objective("supervised", model=toy.network(dropout=0.5)), path)
+        model = toy.network()
+        model.register_forward_hook(lambda m, _, out: out._replace(logits=F.dropout(out.logits, training=m.training)))
+        return toy.trainer(toy.objective("supervised", model=model), path)
 
     whole = loop(None)
     whole.run()
@@ -85,11 +88,11 @@ def test_a_stop_is_asked_for_once_a_step(tmp_path: Path) -> None:
     assert again.state.step == 3
 
 
-def test_the_state_is_saved_on_time(tmp_path: Path) -> None:
+def test_the_state_is_saved_on_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """With the interval at 0 the file follows every step, so that a SIGKILL costs at most one interval."""
-    chosen = toy.objective("supervised")
+    monkeypatch.setattr(loop_module, "SAVE_EVERY_S", 0.0)
     path = tmp_path / "state.pt"
-    loop = Trainer(chosen, toy.streams(chosen), toy.SEED, "toy", path, save_every_s=0.0)
+    loop = toy.trainer(toy.objective("supervised"), path)
     seen = []
 
     def on_step(done: int) -> None:
@@ -101,14 +104,6 @@ def test_the_state_is_saved_on_time(tmp_path: Path) -> None:
 
 
 # --- gradients -------------------------------------------------------------------------------------------------------
-
-
-def batch_of(loop: Trainer, step: int = 0) -> Batch:
-    """The batch that ``loop`` reads at ``step``."""
-    host = Batches(loop.streams, 0, 1, 0).at(step)
-    whole = slice(None)
-    domains = {name: to_domain(domain, loop.model, loop.device, whole) for name, domain in host.items()}
-    return Batch(step, 0, loop.seed, domains["source"], domains["target"])
 
 
 def test_the_discriminator_learns_from_its_own_loss_only() -> None:
@@ -129,7 +124,7 @@ def test_the_network_learns_from_its_own_losses_only() -> None:
     budget = toy.training(steps=1, optimiser=OptimiserConfig(name="sgd", lr=0.1, momentum=0.0))
     loop = toy.trainer(toy.objective("adversarial", {"width": 4, "weight": 5.0}, budget))
     loop.model.train()
-    named = loop.objective.losses(batch_of(loop))
+    named = toy.losses(loop.objective, toy.batch(loop.objective))
     weights = loop.objective.weights
     total = torch.stack([weights.get(name, 1.0) * value for name, value in named["model"].items()]).sum()
     parameters = dict(loop.model.named_parameters())
@@ -158,9 +153,9 @@ def test_accumulated_micro_batches_are_the_whole_batch(name: str) -> None:
         )
         model = toy.network()
         model.stored_statistics = True
-        chosen = toy.objective(name, budget=budget, model=model)
-        streams = toy.streams(chosen, toy.frames("target"))
-        loop = Trainer(chosen, streams, toy.SEED, "toy", micro_batch=micro_batch, workers=0)
+        objective = toy.objective(name, budget=budget, model=model)
+        streams = toy.streams(objective, toy.frames("target"))
+        loop = Trainer(objective, streams, toy.SEED, "toy", micro_batch=micro_batch, workers=0)
         assert loop.micro_batches == count
         loop.run()
         weights.append(toy.tensors(loop))
@@ -175,8 +170,7 @@ def test_accumulated_micro_batches_are_the_whole_batch(name: str) -> None:
 )
 def test_a_batch_is_cut_into_equal_pieces(source: int, target: int, micro_batch: int | None, count: int) -> None:
     """No more than ``micro_batch`` images of a domain, as far as equal pieces allow (of 4 and 6: two)."""
-    assert BatchSize(source=source, target=target).micro_batches(micro_batch) == count
-    assert micro_slices(6, 3) == [slice(0, 2), slice(2, 4), slice(4, 6)]
+    assert micro_batches(BatchSize(source=source, target=target), micro_batch) == count
 
 
 def test_each_step_has_the_schedule_s_learning_rate() -> None:
@@ -227,10 +221,10 @@ def test_a_broken_step_is_named_and_the_last_good_state_is_kept(kind: type[Break
     with pytest.raises(UserError, match=r"not finite at step 3"):
         broken.run()
 
-    kept = toy.trainer(toy.objective("supervised"), tmp_path / "broken.pt")
-    assert kept.state.load(tmp_path / "broken.pt", torch.device("cpu"))
-    assert kept.state.step == 3
-    assert_same(toy.tensors(sound), toy.tensors(kept))
+    resumed = toy.trainer(toy.objective("supervised"), tmp_path / "broken.pt")
+    assert resumed.state.load(tmp_path / "broken.pt", torch.device("cpu"))
+    assert resumed.state.step == 3
+    assert_same(toy.tensors(sound), toy.tensors(resumed))
 
 
 def test_the_message_says_which_loss_and_which_images() -> None:

@@ -8,10 +8,9 @@ import pytest
 import torch
 from torch import nn
 
-from udamlf.config import OptimiserConfig
-from udamlf.errors import UserError
+from udamlf.common.errors import UserError
+from udamlf.config.schema import OptimiserConfig, Schedule
 from udamlf.training.optimisers import build_optimiser, set_learning_rates
-from udamlf.training.schedule import Schedule
 
 
 def parameter(*values: float) -> nn.Parameter:

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from udamlf.errors import UserError
+from udamlf.common.errors import UserError
 from udamlf.training.state import TrainState
 
 CPU = torch.device("cpu")
@@ -87,7 +87,7 @@ FULL_DISK = """
 import resource, signal, sys
 from pathlib import Path
 from tests.training.test_state import made
-from udamlf.errors import UserError
+from udamlf.common.errors import UserError
 state = made()
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (2000, resource.RLIM_INFINITY))

@@ -1,148 +1,136 @@
-"""Batches as a pure function of (seed, step): the position in the data is one integer.
-
-A ``Stream`` turns (step, item) into one prepared sample of a domain; ``Batches`` stacks the samples of a step and reads
-ahead in threads. The result does not depend on the number of threads.
-"""
+"""Batches as a pure function of (seed, step), whatever the number of threads: a position in the data is one integer."""
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from functools import lru_cache
+from itertools import islice
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from udamlf.config import Augmentation
-from udamlf.data.augment.geometry import Geometry
-from udamlf.data.augment.photometric import jitter
-from udamlf.data.crops import training_crop
-from udamlf.data.view import Cut, SampleHooks, View
-from udamlf.errors import UserError
-from udamlf.seeding import rng
+from udamlf.common.errors import UserError
+from udamlf.common.seeding import rng
+from udamlf.config.schema import Augmentation
+from udamlf.data.colour import jitter, random_brightness_contrast
+from udamlf.data.geometry import Geometry, cut_image, cut_label, draw_geometry
+from udamlf.data.sample import Cut, Domain, Sample
 
 MAX_CROP_ATTEMPTS = 10
+Place = Callable[[Geometry], Geometry]
 
 
-@dataclass
-class HostDomain:
-    """A domain's part of a batch on the host: uint8 images [N, H, W, 3], uint8 maps [N, H, W], arrays [N, ...]."""
+class Draw:
+    """A training sample of ``domain`` ("source" or "target") in the making, a function of its own generator ``rng``:
+    ``index`` is its frame's position in the split, which ``prepare`` may change, ``read`` gives the frame at any."""
 
-    images: Tensor
-    labels: Tensor
-    maps: dict[str, Tensor]
-    views: dict[str, Tensor]
-    index: list[int]
-    arrays: dict[str, Tensor] = field(default_factory=dict)
-    cuts: list[Cut] = field(default_factory=list)
+    def __init__(self, stream: Stream, index: int, rng: np.random.Generator) -> None:
+        self.domain, self.read, self.augmentation = stream.domain, stream.read, stream.augmentation
+        self.index, self.rng = index, rng
 
-
-class Stream:
-    """Endless, shuffled, augmented samples of one list.
-
-    Every pass over the list is a fresh permutation; sample ``g`` of the training (g = step * batch + item) is entry
-    ``g mod n`` of permutation ``g div n``.
-
-    Args:
-        domain: "source" or "target".
-        read: position -> whole frame with its label (or pseudo-label).
-        count: number of frames.
-        hooks: the objective's part in preparing a sample.
-    """
-
-    def __init__(
-        self,
-        domain: str,
-        read: Callable[[int], View],
-        count: int,
-        augmentation: Augmentation,
-        jitter_strength: float,
-        seed: int,
-        hooks: SampleHooks,
-    ) -> None:
-        self.domain, self.read, self.count = domain, read, count
-        self.augmentation, self.jitter_strength, self.seed, self.hooks = augmentation, jitter_strength, seed, hooks
-        self._permutation = lru_cache(maxsize=2)(self._shuffled)
-
-    def _shuffled(self, epoch: int) -> np.ndarray:
-        return rng(self.seed, self.domain, "order", epoch).permutation(self.count)
-
-    def sample(self, number: int) -> tuple[View, int]:
-        """Sample ``number`` of the training and its position in the list."""
-        draw = rng(self.seed, self.domain, "sample", number)
-        index = int(self._permutation(number // self.count)[number % self.count])
-        index, drawn = self.hooks.pick(self.domain, index, draw)
-        frame = self.hooks.before_geometry(self.domain, self.read(index), draw, self.read)
-
-        def place(geometry: Geometry) -> Geometry:
-            return self.hooks.place(self.domain, frame, geometry, draw)
-
+    def crop(
+        self, frame: Sample, place: Place = lambda box: box, accept: Callable[[Sample], bool] = lambda crop: True
+    ) -> Sample:
+        """A random crop of ``frame`` with the training's augmentation. ``place`` moves the box that was drawn (mining;
+        not a weak view's), its size kept; a crop that ``accept`` refuses is drawn again, ten times at the most."""
         for _ in range(MAX_CROP_ATTEMPTS):
-            view = training_crop(frame, self.augmentation, draw, place)
-            if self.hooks.accept(self.domain, view, drawn):
+            crop = self._crop(frame, place)
+            if accept(crop):
                 break
-        if self.jitter_strength > 0:
-            view.image = jitter(view.image, draw, self.jitter_strength)
-        return self.hooks.after_geometry(self.domain, view, draw), index
+        strength = getattr(self.augmentation, f"jitter_{self.domain}")
+        if strength > 0:
+            crop.image = jitter(crop.image, self.rng, strength)
+        return crop
+
+    def _crop(self, frame: Sample, place: Place) -> Sample:
+        frame_hw = (frame.image.shape[0], frame.image.shape[1])
+        geometry = draw_geometry(self.rng, frame_hw, self.augmentation)
+        if geometry.resized_hw is None:
+            geometry = place(geometry)
+        image, label = cut_image(frame.image, geometry), cut_label(frame.label, geometry)
+        if self.augmentation.brightness_contrast > 0:
+            image = random_brightness_contrast(image, self.rng, self.augmentation.brightness_contrast)
+        maps = {name: cut_label(values, geometry) for name, values in frame.maps.items()}
+        return Sample(image, label, maps, dict(frame.images), dict(frame.arrays), Cut(frame_hw, geometry))
+
+
+def plain(draw: Draw) -> Sample:
+    """A random crop of the drawn frame: how a sample is prepared where an objective says nothing else."""
+    return draw.crop(draw.read(draw.index))
+
+
+@lru_cache(maxsize=8)
+def _order(seed: int, domain: str, epoch: int, count: int) -> np.ndarray:
+    return rng(seed, domain, "order", epoch).permutation(count)
+
+
+@dataclass(frozen=True)
+class Stream:
+    """Endless, shuffled, augmented samples of a split of ``count`` frames: every pass is a fresh permutation; sample g
+    of the training (g = step * batch + item) is entry ``g mod count`` of permutation ``g div count``."""
+
+    domain: str
+    read: Callable[[int], Sample]  # position -> whole frame with its label or pseudo-label
+    count: int
+    augmentation: Augmentation
+    seed: int
+    prepare: Callable[[Draw], Sample] = plain  # the objective's way from a draw to a sample
+
+    def sample(self, number: int) -> tuple[Sample, int]:
+        """Sample ``number`` of the training and its position in the split."""
+        index = int(_order(self.seed, self.domain, number // self.count, self.count)[number % self.count])
+        draw = Draw(self, index, rng(self.seed, self.domain, "sample", number))
+        return self.prepare(draw), draw.index
 
 
 class Batches:
-    """Iterates over the host batches of steps ``start``, ``start + 1``, ...
-
-    Args:
-        streams: domain -> (stream, images per batch).
-        workers: threads; 0 prepares in the caller's thread. Two batches per thread are read ahead.
-    """
+    """Iterates over the host batches of steps ``start`` to ``stop`` - 1 of {domain: (stream, images per batch)}; each
+    of ``workers`` threads reads two batches ahead, 0 prepares in the caller's thread."""
 
     def __init__(self, streams: Mapping[str, tuple[Stream, int]], start: int, stop: int, workers: int) -> None:
         self.streams = {name: (stream, size) for name, (stream, size) in streams.items() if size > 0}
-        self.start, self.stop, self.workers = start, stop, workers
+        self.steps, self.workers = range(start, stop), workers
 
-    def at(self, step: int) -> dict[str, HostDomain]:
+    def at(self, step: int) -> dict[str, Domain]:
         """The batch of one step."""
         return {name: self._domain(stream, size, step) for name, (stream, size) in self.streams.items()}
 
     @staticmethod
-    def _domain(stream: Stream, size: int, step: int) -> HostDomain:
-        samples = [stream.sample(step * size + item) for item in range(size)]
-        views = [view for view, _ in samples]
-
-        def stack(arrays: list[np.ndarray]) -> Tensor:
-            sizes = sorted({array.shape[:2] for array in arrays})
-            if len(sizes) > 1:
-                found = f"{stream.domain} images of several sizes in one batch: {sizes[0]} and {sizes[-1]}"
-                raise UserError(found, "one size", "--set profile.frames_hw=[H,W], or a crop (augmentation.crop_hw)")
-            return torch.from_numpy(np.stack(arrays))
-
-        return HostDomain(
-            images=stack([v.image for v in views]),
-            labels=stack([v.label for v in views]),
-            maps={name: stack([v.maps[name] for v in views]) for name in views[0].maps},
-            views={name: stack([v.images[name] for v in views]) for name in views[0].images},
-            index=[index for _, index in samples],
-            arrays={name: stack([v.arrays[name] for v in views]) for name in views[0].arrays},
-            cuts=[v.cut for v in views if v.cut is not None],
+    def _domain(stream: Stream, size: int, step: int) -> Domain:
+        samples, index = zip(*(stream.sample(step * size + item) for item in range(size)), strict=True)
+        first = samples[0]
+        return Domain(
+            images=_stack([s.image for s in samples]),
+            labels=_stack([s.label for s in samples]),
+            maps={name: _stack([s.maps[name] for s in samples]) for name in first.maps},
+            views={name: _stack([s.images[name] for s in samples]) for name in first.images},
+            index=list(index),
+            arrays={name: _stack([s.arrays[name] for s in samples]) for name in first.arrays},
+            cuts=[s.cut for s in samples if s.cut is not None],
         )
 
-    def __iter__(self) -> Iterator[tuple[int, dict[str, HostDomain]]]:
-        steps = range(self.start, self.stop)
+    def __iter__(self) -> Iterator[tuple[int, dict[str, Domain]]]:
         if self.workers == 0:
-            yield from ((step, self.at(step)) for step in steps)
+            yield from ((step, self.at(step)) for step in self.steps)
             return
-        with ThreadPoolExecutor(self.workers, thread_name_prefix="batches") as pool:
-            ahead: deque[tuple[int, Future[dict[str, HostDomain]]]] = deque()
-            try:
-                for step in steps:
-                    ahead.append((step, pool.submit(self.at, step)))
-                    if len(ahead) > 2 * self.workers:
-                        ready, future = ahead.popleft()
-                        yield ready, future.result()
-                while ahead:
-                    ready, future = ahead.popleft()
-                    yield ready, future.result()
-            finally:
-                for _, future in ahead:
-                    future.cancel()
+        pool = ThreadPoolExecutor(self.workers, thread_name_prefix="batches")
+        coming = (pool.submit(self.at, step) for step in self.steps)
+        ahead = deque(islice(coming, 2 * self.workers))
+        try:
+            for step in self.steps:
+                ahead.extend(islice(coming, 1))
+                yield step, ahead.popleft().result()
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def _stack(arrays: Sequence[np.ndarray]) -> Tensor:
+    sizes = sorted({array.shape[:2] for array in arrays})
+    if len(sizes) > 1:
+        message = f"images of several sizes in one batch: {sizes[0]} and {sizes[-1]}"
+        raise UserError(message, "one size", "--set profile.frames_hw=[H,W], or a crop (augmentation.crop_hw)")
+    return torch.from_numpy(np.stack(arrays))

@@ -1,6 +1,4 @@
-"""Score a network on a labelled list: an integer confusion matrix, then IoU of every class and subset."""
-
-from __future__ import annotations
+"""Scores of networks and of pseudo-labels: an integer confusion matrix, then IoU or precision of every class."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -8,22 +6,52 @@ from typing import Any
 
 import numpy as np
 
-from udamlf.data.dataset import DataSet, Sample
-from udamlf.data.labels import LabelSpace
-from udamlf.errors import UserError
-from udamlf.evaluation.confusion import confusion_matrix, iou, miou
-from udamlf.evaluation.prediction import predict
-from udamlf.evaluation.protocol import EvalProtocol
+from udamlf.common.errors import UserError
+from udamlf.config.labels import IGNORE, LabelSpace
+from udamlf.config.schema import EvalProtocol
+from udamlf.data.dataset import DataSet, Frame
+from udamlf.data.geometry import resize_label
+from udamlf.data.pseudo_labels import PseudoLabels
+from udamlf.evaluation.predict import predict
 from udamlf.models.base import SegmentationModel
+
+
+def confusion_matrix(prediction: np.ndarray, label: np.ndarray, num_classes: int) -> np.ndarray:
+    """int64 [C, C], rows = label, columns = prediction: pixels of every pair, where neither is ``IGNORE``.
+
+    Both are uint8 of one shape, train ids or ``IGNORE`` (UserError if not). Matrices of images add up: a score is
+    computed from the sum over the whole set, never per image.
+    """
+    if prediction.shape != label.shape:
+        raise UserError(f"a prediction of shape {prediction.shape}", f"the shape of its label, {label.shape}")
+    # 256 x 256 cells (0.5 MB) take every uint8 pair, so that counting and checking are one pass over the pixels.
+    codes = np.left_shift(label, 8, dtype=np.uint16) | prediction
+    pairs = np.bincount(codes.ravel(), minlength=1 << 16).reshape(256, 256)
+    known = [*range(num_classes), IGNORE]
+    counts = pairs[np.ix_(known, known)].astype(np.int64)
+    if counts.sum() != codes.size:
+        used = np.flatnonzero(pairs.sum(0) + pairs.sum(1))
+        raise UserError(f"train ids {sorted(set(used.tolist()) - set(known))}", f"0..{num_classes - 1} or {IGNORE}")
+    return counts[:-1, :-1]
+
+
+def iou(confusion: np.ndarray) -> np.ndarray:
+    """Intersection over union of each class, float64 [C] in 0..1; nan for a class absent from labels and predictions,
+    0 for one that is only predicted."""
+    hits = np.diag(confusion).astype(np.float64)
+    union = confusion.sum(0) + confusion.sum(1) - np.diag(confusion)
+    return np.divide(hits, union, out=np.full(len(hits), np.nan), where=union > 0)
+
+
+def miou(per_class: np.ndarray) -> float:
+    """Mean of ``iou``, absent classes left out (cbst.md 7); nan if every class is absent."""
+    present = per_class[~np.isnan(per_class)]
+    return float(present.mean()) if present.size else float("nan")
 
 
 @dataclass(frozen=True)
 class Score:
-    """Result of one network on one list under one protocol.
-
-    Attributes:
-        confusion: int64 [C, C], rows = truth, columns = prediction.
-    """
+    """Result of one network on one split; ``confusion`` int64 [C, C], rows = truth, columns = prediction."""
 
     split: str
     images: int
@@ -41,17 +69,12 @@ class Score:
     def miou(self) -> dict[str, float | None]:
         """Mean IoU of each subset in percent, over the classes that occur."""
         per_class = iou(self.confusion)
-        return {name: _percent(miou(per_class, self.space.indices(name)).value) for name in self.space.subsets}
+        return {name: _percent(miou(per_class[self.space.indices(name)])) for name in self.space.subsets}
 
     def to_json(self) -> dict[str, Any]:
         """The published form of the result."""
-        return {
-            "split": self.split,
-            "images": self.images,
-            "protocol": self.protocol.model_dump(mode="json"),
-            "miou": self.miou,
-            "iou": self.iou,
-        }
+        protocol = self.protocol.model_dump(mode="json")
+        return {"split": self.split, "images": self.images, "protocol": protocol, "miou": self.miou, "iou": self.iou}
 
     def metrics(self) -> dict[str, float]:
         """``miou/<subset>`` and ``iou/<class>`` in percent, without the undefined ones."""
@@ -66,27 +89,38 @@ def _percent(value: float) -> float | None:
 def evaluate(
     model: SegmentationModel,
     dataset: DataSet,
-    samples: Sequence[Sample],
+    frames: Sequence[Frame],
     space: LabelSpace,
     split: str,
     protocol: EvalProtocol,
-    on_prediction: Callable[[Sample, np.ndarray, np.ndarray, np.ndarray], None] | None = None,
+    on_prediction: Callable[[Frame, np.ndarray, np.ndarray, np.ndarray], None] | None = None,
 ) -> Score:
-    """Score ``model`` on labelled samples at the labels' own resolution.
+    """Score ``model`` on labelled frames at the labels' own resolution. UserError: one has none or is not readable.
 
-    Args:
-        on_prediction: called with (sample, image uint8 [H,W,3], truth uint8 [H,W], prediction uint8 [H,W]).
-
-    Raises:
-        UserError: a sample has no label, or an image or label is not readable.
+    ``on_prediction`` gets every frame with image uint8 [H,W,3], truth uint8 [H,W] and prediction uint8 [H,W].
     """
     total = np.zeros((space.num_classes, space.num_classes), np.int64)
-    for sample in samples:
-        if sample.label is None:
-            raise UserError(f"{sample.image} has no label", "a labelled list", "another --split")
-        image, truth = dataset.read_image(sample), dataset.read_label(sample, space)
+    for frame in frames:
+        image, truth = dataset.read_image(frame), dataset.read_label(frame, space)
         prediction = predict(model, image[None], protocol, output_hw=(truth.shape[0], truth.shape[1]))[0]
         total += confusion_matrix(prediction, truth, space.num_classes)
         if on_prediction is not None:
-            on_prediction(sample, image, truth, prediction)
-    return Score(split, len(samples), protocol, space, total)
+            on_prediction(frame, image, truth, prediction)
+    return Score(split, len(frames), protocol, space, total)
+
+
+def audit(labels: PseudoLabels, dataset: DataSet, frames: Sequence[Frame], space: LabelSpace) -> dict[str, float]:
+    """Precision of published pseudo-labels by the target's true labels, which nobody reads who trains.
+
+    Returns ``pl/precision`` and ``pl/precision/<class>``: percent of the labelled pixels (with a known truth) whose
+    label is right; a class without labelled pixels has none.
+    """
+    total = np.zeros((space.num_classes, space.num_classes), np.int64)
+    for frame in frames:
+        if frame.label is not None and frame.name in labels:
+            truth = dataset.read_label(frame, space)
+            total += confusion_matrix(resize_label(labels.label(frame.name), truth.shape), truth, space.num_classes)
+    pixels, right = total.sum(0), np.diag(total)
+    counts = {f"pl/precision/{name}": (right[c], pixels[c]) for c, name in enumerate(space.classes)}
+    counts["pl/precision"] = (right.sum(), pixels.sum())
+    return {name: 100.0 * float(hits / count) for name, (hits, count) in counts.items() if count}

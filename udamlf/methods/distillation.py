@@ -1,50 +1,52 @@
 """ProDA's stages 2 and 3: a student from self-supervised weights learns hard labels and from the previous network.
 
-Zhang et al., CVPR 2021 (arXiv 2101.10979); proda.md, section 9. Labels, student and teacher meet on the strong view of
-the crop; the teacher is frozen and sees the same image, cutout included.
+Zhang et al., CVPR 2021 (arXiv 2101.10979); proda.md, section 9. Labels, student and the frozen teacher meet on the
+strong view of the crop, cutout included.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 import torch
-from pydantic import Field
+import torch.nn.functional as F
 from torch import Tensor
 
-from udamlf.config import Strict
-from udamlf.data.augment.randaugment import gather_maps
-from udamlf.data.labels import IGNORE
-from udamlf.errors import UserError
-from udamlf.losses.basic import cross_entropy, entropy
-from udamlf.losses.proda import distillation
-from udamlf.methods.base import Batch, Context, Losses
-from udamlf.methods.proda import StrongViewObjective, Term, ViewParams
+from udamlf.common.errors import UserError
+from udamlf.config.labels import IGNORE
+from udamlf.config.parts import Strict
+from udamlf.data.strong_view import gather_maps
+from udamlf.losses import cross_entropy, entropy
+from udamlf.methods.proda import StrongViewObjective, StrongViewParams
 from udamlf.models.base import Output
+from udamlf.training.objective import Batch, Context, Losses
+
+Form = Literal["corrected", "released"]
 
 
-class DistillationParams(ViewParams):
-    """Parameters of ``distillation``; the defaults are the published ones.
+def distillation(student_logits: Tensor, teacher_logits: Tensor, form: Form = "corrected") -> Tensor:
+    """Distillation between logits float [N, C, h, w], mean over all pixels and classes; the teacher gets no gradient.
 
-    Attributes:
-        target_weight: weight of the cross-entropy on the hard labels.
-        distillation: weight of the distillation, over all pixels.
-        form: "corrected" is the KL divergence; "released" the inner product that the published checkpoints were
-            trained with (proda.md, 13.6).
+    "corrected" is KL(teacher || student) / C. "released" takes the student's probability where its logarithm belongs, a
+    bug its authors confirmed; the published checkpoints were trained with it (proda.md, 13.6).
     """
+    log_teacher = F.log_softmax(teacher_logits.detach(), 1)
+    if form == "corrected":
+        return F.kl_div(F.log_softmax(student_logits, 1), log_teacher, reduction="none", log_target=True).mean()
+    return (log_teacher.exp() * (log_teacher - torch.softmax(student_logits, 1))).mean()
 
-    target_weight: float = Field(1.0, ge=0)
-    distillation: float = Field(1.0, ge=0)
-    form: Literal["corrected", "released"] = "corrected"
+
+class DistillationParams(StrongViewParams):
+    """Parameters of ``distillation``: ``form`` of the loss, and those of the strong view."""
+
+    form: Form = "corrected"
 
 
 class Objective(StrongViewObjective):
-    """Cross-entropy on source and hard target labels, and distillation from the previous network."""
+    """Cross-entropy on source and hard target labels, and distillation from the previous network; weights of 1."""
 
     Params: ClassVar[type[Strict]] = DistillationParams
 
-    def __init__(self, params: Any, context: Context) -> None:
+    def __init__(self, params: DistillationParams, context: Context) -> None:
         super().__init__(params, context)
         if context.teacher is None:
             raise UserError("objective distillation without a teacher", "a round after another training")
@@ -52,31 +54,22 @@ class Objective(StrongViewObjective):
 
     @property
     def weights(self) -> dict[str, float]:
-        p: DistillationParams = self.params
-        return {
-            "source_ce": p.source_weight,
-            "target_ce": p.target_weight,
-            "target_entropy": p.entropy,
-            "distillation": p.distillation,
-        }
+        return {"target_entropy": self.params.entropy}
 
-    def parts(self, batch: Batch) -> Iterator[Losses]:
+    def losses(self, batch: Batch) -> Iterator[Losses]:
         assert batch.target is not None
         strong, index = batch.target.views["strong"], batch.target.arrays["strong_index"]
         labels = gather_maps(self.labels_on_grid(batch.target.labels).unsqueeze(1), index, IGNORE).squeeze(1)
-        terms: list[Term] = [] if batch.source is None else [self.source_term(batch.source)]
-        terms.append((strong, lambda output: self._on_strong(output, labels, strong)))
-        yield from self.in_parts(terms)
+        yield from self.in_parts(batch.source, (strong, lambda output: self._on_strong(output, labels, strong)))
 
     def _on_strong(self, output: Output, labels: Tensor, strong: Tensor) -> dict[str, Tensor]:
         size = (labels.shape[-2], labels.shape[-1])
         logits = self.model.upsample(output.logits.float(), size)
         with torch.no_grad():
-            taught = self.model.upsample(self.teacher(strong).logits.float(), size)
-        named = {
-            "target_ce": cross_entropy(logits, labels, self.target_weights()),
-            "distillation": distillation(logits, taught, self.params.form),
-        }
+            targets = self.model.upsample(self.teacher(strong).logits.float(), size)
+        weights = self.tempered_class_weights(self.params.target_class_weights)
+        named = {"target_ce": cross_entropy(logits, labels, weights)}
+        named["distillation"] = distillation(logits, targets, self.params.form)
         if self.params.entropy:
             named["target_entropy"] = entropy(logits, labels == IGNORE)
         return named

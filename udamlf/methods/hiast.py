@@ -4,71 +4,70 @@ Zhu et al., "Hard-aware Instance Adaptive Self-training", TPAMI 2025 (arXiv 2302
 The student sees the strong view only; the teacher labels the ignored region softly from the weak view.
 """
 
-from __future__ import annotations
-
-from collections.abc import Callable
 from typing import ClassVar, Literal
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from pydantic import Field
 from torch import Tensor, nn
 
-from udamlf.config import Strict
-from udamlf.data.augment.copy_paste import Donors, copy_paste
-from udamlf.data.augment.strong import strong_view
-from udamlf.data.view import View
-from udamlf.losses.basic import cross_entropy, region_terms
-from udamlf.methods.base import BaseObjective, Batch, Context, Losses
+from udamlf.config.labels import IGNORE
+from udamlf.config.parts import Strict
+from udamlf.data.batches import Draw, plain
+from udamlf.data.colour import strong_colours
+from udamlf.data.mixing import Donors, copy_paste
+from udamlf.data.sample import Sample
+from udamlf.losses import class_scale, cross_entropy, masked_mean
 from udamlf.models.ema import ema_update, make_teacher
 from udamlf.selection.class_statistics import candidate_lists, hard_classes, sampling_probabilities
+from udamlf.training.objective import BaseObjective, Batch, Context, Losses
+
+KL, ENTROPY, CONSISTENCY = 0.1, 1.0, 0.5  # weights of the regularisers as released (hiast.md 5); IAST's entropy has 3
+
+
+def consistency(log_p: Tensor, targets: Tensor, mask: Tensor) -> Tensor:
+    """HIAST's consistency (hiast.md 5, L_cst): -(1/N) sum over ``mask`` bool [N, H, W] and classes of t_c log p_c, of
+    the teacher's probabilities t (no gradient) and the student's log-softmax float [N, C, H, W]. N is the number of
+    (pixel, class) pairs whose product is not exactly 0, so it has a factor of about 1/C against ``soft_cross_entropy``.
+    """
+    products = (targets.detach() * log_p).masked_fill(~mask.unsqueeze(1), 0.0)
+    return -products.sum() / products.detach().count_nonzero().clamp(min=1)
+
+
+def region_terms(logits: Tensor, labels: Tensor, targets: Tensor, per_class: bool = True) -> dict[str, Tensor]:
+    """The unweighted regularisers by name, from one log-softmax (iast.md 3, hiast.md 5): KL to uniform on the confident
+    region of labels int64 [N, H, W] with IGNORE, entropy and consistency with the teacher's probabilities ``targets``
+    float [N, C, H, W] on the ignored one. ``per_class``: each with an extra 1/C, as released; else N counts pixels.
+    """
+    log_p, confident = F.log_softmax(logits, 1), labels != IGNORE
+    scale = class_scale(logits, per_class)
+    return {
+        "target_kl": masked_mean(-log_p.mean(1), confident) * scale,
+        "target_entropy": masked_mean(-(log_p.exp() * log_p).sum(1), ~confident) * scale,
+        "target_consistency": consistency(log_p, targets, ~confident) * (1 if per_class else logits.shape[1]),
+    }
 
 
 class HiastParams(Strict):
-    """Parameters of ``hiast``; the defaults are the released ones.
+    """Parameters of ``hiast``; the defaults are the released ones."""
 
-    Attributes:
-        hard_classes: how many classes of lowest mean confidence are pasted; 0 pastes nothing.
-        max_donors: 1 is what the released code does; more is the rule its comments intend.
-        decay: of the EMA teacher, from the first step on.
-        entropy, kl, consistency: weights of the regularisers.
-        consistency_region: where the teacher's soft labels are followed.
-        regulariser_scale: ``per_class`` carries the released extra 1/C; ``per_pixel`` is the paper's formula.
-        source_weight: weight of a source cross-entropy in the same BatchNorm batch; 0 is the published method.
-        target_class_weights: power (0..1) of the class weights, taken from the source labels, in the target
-            cross-entropy; 0 is the published method.
-        strong: whether the student sees the strong view (else the weak one).
-    """
-
-    hard_classes: int = Field(14, ge=0)
-    max_donors: int = Field(1, ge=1)
-    decay: float = Field(0.999, ge=0, lt=1)
-    entropy: float = Field(1.0, ge=0)
-    kl: float = Field(0.1, ge=0)
-    consistency: float = Field(0.5, ge=0)
-    consistency_region: Literal["ignored", "confident", "all"] = "ignored"
-    regulariser_scale: Literal["per_class", "per_pixel"] = "per_class"
-    source_weight: float = Field(0.0, ge=0)
-    target_class_weights: float = Field(0.0, ge=0, le=1)
-    strong: bool = True
+    hard_classes: int = Field(14, ge=0)  # how many classes of lowest mean confidence are pasted
+    decay: float = Field(0.999, ge=0, lt=1)  # of the EMA teacher, from the first step on
+    regulariser_scale: Literal["per_class", "per_pixel"] = "per_class"  # with the released extra 1/C, or the paper's
+    source_weight: float = Field(0.0, ge=0)  # of a source cross-entropy in the same BatchNorm batch
+    target_class_weights: float = Field(0.0, ge=0, le=1)  # power of the source's class weights in the target's loss
 
 
-def donors(context: Context, hard: int) -> Donors | None:
-    """Donor statistics of the round's own pseudo-labels; None without any image that could donate.
-
-    A class without a kept pixel has no candidate and is never drawn (the released code fails on it).
-    """
-    extras = context.label_extras
-    if hard == 0 or "class_mean_confidence" not in extras:
+def donors(context: Context, number: int) -> Donors | None:
+    """Who donates the ``number`` hardest classes of the round's pseudo-labels; None where no statistics are published.
+    A class without a labelled pixel has no candidate and is never drawn (the released code fails on it)."""
+    mean = context.published.get("class_mean_confidence")
+    if mean is None:
         return None
-    mean = extras["class_mean_confidence"]
-    candidates = candidate_lists(extras["class_pixels"], extras["labelled_images"])
-    excluded = [c for c in range(len(mean)) if len(candidates[c]) == 0]
-    chosen = hard_classes(mean, hard, excluded).tolist()
-    if not chosen:
-        return None
-    probability = sampling_probabilities(mean, excluded, chosen)
-    return Donors(chosen, probability, {c: candidates[c].tolist() for c in chosen})
+    candidates = candidate_lists(context.published["class_pixels"], context.published["labelled_images"])
+    classes = hard_classes(mean, number, [c for c, images in enumerate(candidates) if not len(images)]).tolist()
+    return Donors(classes, sampling_probabilities(mean, classes), {c: candidates[c].tolist() for c in classes})
 
 
 class Objective(BaseObjective):
@@ -84,65 +83,43 @@ class Objective(BaseObjective):
 
     @property
     def weights(self) -> dict[str, float]:
-        p: HiastParams = self.params
-        return {
-            "source_ce": p.source_weight,
-            "target_kl": p.kl,
-            "target_entropy": p.entropy,
-            "target_consistency": p.consistency,
-        }
+        regularisers = {"target_kl": KL, "target_entropy": ENTROPY, "target_consistency": CONSISTENCY}
+        return {"source_ce": self.params.source_weight, **regularisers}
 
     def modules(self) -> dict[str, nn.Module]:
         return {"teacher": self.teacher}
 
-    def teacher_network(self) -> nn.Module:
-        return self.teacher
-
-    def before_geometry(self, domain: str, view: View, rng: np.random.Generator, read: Callable[[int], View]) -> View:
-        if domain != "target" or self.donors is None:
-            return view
+    def prepare(self, draw: Draw) -> Sample:
+        if draw.domain != "target":
+            return plain(draw)
 
         def donor(index: int) -> tuple[np.ndarray, np.ndarray]:
-            given = read(index)
-            return given.image, given.label
+            other = draw.read(index)
+            return other.image, other.label
 
-        pasted = copy_paste(view.image, view.label, self.donors, donor, rng, self.params.max_donors)
-        return View(pasted.image, pasted.label)
-
-    def after_geometry(self, domain: str, view: View, rng: np.random.Generator) -> View:
-        if domain == "target" and self.params.strong:
-            view.images["strong"] = strong_view(view.image, rng)
-        return view
-
-    @torch.no_grad()
-    def _teach(self, images: Tensor, labels: Tensor) -> Tensor:
-        self.teacher.eval()
-        logits, _ = self.at_loss_resolution(self.teacher(images).logits, labels)
-        return logits.softmax(1)
+        frame = draw.read(draw.index)
+        if self.donors is not None:
+            pasted = copy_paste(frame.image, frame.label, self.donors, donor, draw.rng)
+            frame = Sample(pasted.image, pasted.label)
+        crop = draw.crop(frame)
+        crop.images["strong"] = strong_colours(crop.image, draw.rng)
+        return crop
 
     def losses(self, batch: Batch) -> Losses:
         assert batch.target is not None
         p: HiastParams = self.params
-        target = batch.target
-        taught = self._teach(target.images, target.labels) if p.consistency else None
-        seen = target.views.get("strong", target.images)
-        named: dict[str, Tensor] = {}
+        target, strong, named = batch.target, batch.target.views["strong"], dict[str, Tensor]()
+        with torch.no_grad():
+            taught, _ = self.at_loss_resolution(self.teacher.eval()(target.images).logits, target.labels)
         if batch.source is None:
-            output = self.model(seen)
+            output = self.model(strong)
         else:
-            on_source, output = self.forward_together(batch.source.images, seen)
+            on_source, output = self.forward_together(batch.source.images, strong)
             source_logits, source_labels = self.at_loss_resolution(on_source.logits, batch.source.labels)
             named["source_ce"] = cross_entropy(source_logits, source_labels, self.context.class_weights)
         logits, labels = self.at_loss_resolution(output.logits, target.labels)
-        terms = region_terms(logits, labels, taught, p.consistency_region, p.regulariser_scale == "per_class")
-        weights = self.tempered_class_weights(p.target_class_weights)
-        named["target_ce"] = terms.cross_entropy if weights is None else cross_entropy(logits, labels, weights)
-        named |= {"target_kl": terms.kl_to_uniform, "target_entropy": terms.entropy}
-        if terms.consistency is not None:
-            # HIAST's N counts classes too: without the extra 1/C it is C times as large.
-            scale = 1 if p.regulariser_scale == "per_class" else logits.shape[1]
-            named["target_consistency"] = terms.consistency * scale
-        return {"model": named}
+        named["target_ce"] = cross_entropy(logits, labels, self.tempered_class_weights(p.target_class_weights))
+        return {"model": named | region_terms(logits, labels, taught.softmax(1), p.regulariser_scale == "per_class")}
 
     def after_step(self, step: int) -> None:
         ema_update(self.teacher, self.model, self.params.decay, "copy")

@@ -1,104 +1,110 @@
 """ProDA's stage 1: labels rectified by class prototypes, and the same structure in weak and strong views.
 
 Zhang et al., "Prototypical Pseudo Label Denoising and Target Structure Learning", CVPR 2021 (arXiv 2101.10979);
-proda.md, section 7. The soft labels of the round stay fixed; what changes is how much each class is believed, by the
+proda.md, section 7. The round's soft labels stay fixed; what changes is how much each class is believed, by the
 distance of the EMA teacher's features to prototypes that move along. Stages 2 and 3 are ``distillation``.
 """
 
-from __future__ import annotations
-
+import math
 from collections.abc import Callable, Iterator
-from dataclasses import replace
-from typing import Any, ClassVar, Literal, NamedTuple
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from pydantic import Field
 from torch import Tensor, nn
 
-from udamlf.config import Strict
-from udamlf.data.augment.geometry import Geometry
-from udamlf.data.augment.randaugment import draw_strong_view, gather_maps, strong_image, strong_index
-from udamlf.data.augment.weak_view import WeakView, geometry_maps, weak_features, weak_probabilities
-from udamlf.data.labels import IGNORE
-from udamlf.data.view import View
-from udamlf.errors import UserError
-from udamlf.losses.basic import cross_entropy, entropy, kl_to_uniform
-from udamlf.losses.proda import reverse_cross_entropy, structure_consistency
-from udamlf.methods.base import BaseObjective, Batch, Context, Domain, Losses
-from udamlf.models.base import Output, SegmentationModel
+from udamlf.common.errors import UserError
+from udamlf.config.labels import IGNORE
+from udamlf.config.parts import Strict
+from udamlf.data.batches import Draw
+from udamlf.data.maps import features_in_crops, probabilities_in_crops
+from udamlf.data.sample import Domain, Sample
+from udamlf.data.strong_view import draw_strong_view, gather_maps, strong_image, strong_index
+from udamlf.losses import cross_entropy, entropy, kl_to_uniform, masked_mean
+from udamlf.models.base import Output
 from udamlf.models.ema import ema_update, make_teacher
-from udamlf.prototypes import (
-    MIN_PIXELS,
-    ClassMeans,
-    class_means,
-    feature_distances,
-    move_prototypes,
-    prototype_weights,
-    rectified_labels,
-    rectify,
-)
+from udamlf.selection.soft import MIN_PIXELS, ClassMeans, class_means, fold
+from udamlf.training.objective import BaseObjective, Batch, Context, Losses
 
-UNSEEN_DISTANCE = 1e4
-"""Distance to the prototype of a class that was never predicted: no weight, and finite. (The released code measures the
-distance to the origin there.)"""
+STRUCTURE = 10.0  # weight of the structure consistency (proda.md 7.6)
+UNSEEN_DISTANCE = 1e4  # to the prototype of a class never predicted: no weight, and finite (released: to the origin)
 
-Term = tuple[Tensor, Callable[[Output], dict[str, Tensor]]]
+Term = tuple[Tensor, Callable[[Output], dict[str, Tensor]]]  # images, and the losses of what the network makes of them
 
 
-class ViewParams(Strict):
-    """Parameters that stage 1 and stages 2 and 3 share.
-
-    Attributes:
-        stride: the target's losses live on the crop's 1/stride grid; the source's at the profile's ``loss_stride``.
-        operations: random operations in the strong view; ``cutout`` is the side of its hole, a share of the height.
-        released_geometry: labels follow the strong view as in the released code, whose errors proda.md (3) measures.
-        source_weight: 0 leaves the source out.
-        joint_batch: all images of a step share one forward pass, and thus their BatchNorm statistics; the published
-            training normalises source, weak and strong views apart (and then needs less memory).
-        target_class_weights: power (0..1) of the class weights, taken from the source labels, in the target's
-            cross-entropy.
-        entropy: weight of the entropy (nats) of target pixels without label; 0 is the published method.
-    """
-
-    stride: int = Field(4, ge=1)
-    operations: int = Field(2, ge=0)
-    cutout: float = Field(1 / 3, ge=0, le=1)
-    released_geometry: bool = False
-    source_weight: float = Field(1.0, ge=0)
-    joint_batch: bool = False
-    target_class_weights: float = Field(0.0, ge=0, le=1)
-    entropy: float = Field(0.0, ge=0)
+def move_prototypes(vectors: Tensor, batch: ClassMeans, rate: float = 1e-4, min_pixels: int = MIN_PIXELS) -> Tensor:
+    """Vectors float [C,D] after a momentum step of weight ``rate`` for every (image, class) of the teacher's full
+    images, in turn (proda.md 6, moving prototypes). A mean whose components sum to exactly 0 is skipped."""
+    present = (batch.pixels >= min_pixels) & (batch.means.sum(2) != 0)
+    return fold(vectors, batch.means, rate * present.to(vectors.dtype))
 
 
-class ProdaParams(ViewParams):
-    """Parameters of ``proda``; the defaults are the published ones (GTA5).
+def feature_distances(features: Tensor, vectors: Tensor) -> Tensor:
+    """Euclidean distance float32 [N,C,h,w] of features [N,D,h,w] to prototypes [C,D]; gradient 0 at distance 0.
+    Computed about the mean prototype, which keeps the cancellation small in full float32 (TF32 is not enough)."""
+    with torch.autocast(features.device.type, enabled=False):
+        vectors = vectors.float()
+        centre = vectors.mean(0)
+        vectors = vectors - centre
+        points = (features.float() - centre.view(1, -1, 1, 1)).flatten(2)
+        squared = points.square().sum(1, keepdim=True) + vectors.square().sum(1).view(1, -1, 1)
+        squared = squared - 2 * (vectors @ points)
+        # 1e-12: below float32's resolution of a squared distance; keeps the root's gradient finite.
+        return squared.clamp(min=1e-12).sqrt().unflatten(2, features.shape[2:])
 
-    Attributes:
-        alpha, beta: weights of cross-entropy and reverse cross-entropy.
-        kl: weight of the KL to uniform; the command for SYNTHIA leaves it out.
-        structure: weight of the structure consistency.
-        decay: of the EMA teacher, from the first step on; its buffers are the student's.
-        teacher_mode: "train" is the released behaviour (statistics of the batch, dropout on), "eval" is not.
-        teacher_view: "full" (released) shows it the whole frame and cuts its features, "crop" the student's crop: a
-            third of the cost at the published sizes, but less context and fewer pixels for the prototypes. Where the
-            crop is the whole frame, "full" still spares the teacher the colour jitter.
-        distance_scale: multiplies the distances.
-        threshold: a rectified probability below it gives no label; 0 labels every pixel.
-        prototype_rate: weight of a new class mean in the moving prototypes; ``min_pixels`` for there to be one.
-    """
 
-    alpha: float = Field(0.1, ge=0)
-    beta: float = Field(1.0, ge=0)
-    kl: float = Field(0.1, ge=0)
-    structure: float = Field(10.0, ge=0)
-    decay: float = Field(0.999, ge=0, lt=1)
-    teacher_mode: Literal["train", "eval"] = "train"
-    teacher_view: Literal["full", "crop"] = "full"
-    distance_scale: float = Field(1.0, gt=0)
-    threshold: float = Field(0.0, ge=0, le=1)
-    prototype_rate: float = Field(1e-4, ge=0, le=1)
-    min_pixels: int = Field(MIN_PIXELS, ge=1)
+def prototype_weights(distances: Tensor, distance_scale: float = 1.0) -> Tensor:
+    """softmax over classes of -distance_scale x distance, [N,C,h,w] (proda.md 7.4). The scale MULTIPLIES, as in the
+    released code; the paper divides by a temperature. Both are 1."""
+    return torch.softmax(-distance_scale * distances, 1)
+
+
+def rectify(soft: Tensor, weights: Tensor) -> Tensor:
+    """Soft labels corrected by the prototypes: renormalised soft x weights, [N,C,h,w]; 0 where the product is 0."""
+    product = soft * weights
+    return product / product.sum(1, keepdim=True).clamp(min=torch.finfo(product.dtype).tiny)
+
+
+def rectified_labels(rectified: Tensor, threshold: float = 0.0) -> Tensor:
+    """Class with the highest rectified probability, int64 [N,h,w]; IGNORE where that probability < threshold."""
+    confidence, label = rectified.max(1)
+    return label.masked_fill(confidence < threshold, IGNORE)
+
+
+def reverse_cross_entropy(
+    logits: Tensor, labels: Tensor, probability_floor: float = 1e-7, label_floor: float = 1e-4, count_eps: float = 1e-6
+) -> Tensor:
+    """Mean of -sum_c q_c log g_c over the pixels with a label, q the clamped prediction, g the clamped one-hot label
+    (proda.md 7.5; symmetric cross-entropy learning, arXiv 1908.06112), 0..9.21: as log g is 0 for the label, it is
+    -log(label_floor) (sum_c q_c - q_label). ``count_eps`` is added to the number of pixels in the divisor."""
+    valid = labels != IGNORE
+    probabilities = F.softmax(logits, 1).clamp(min=probability_floor)
+    of_label = probabilities.gather(1, labels.masked_fill(~valid, 0).unsqueeze(1)).squeeze(1)
+    wrong = (probabilities.sum(1) - of_label).masked_fill(~valid, 0.0)
+    return -math.log(label_floor) * wrong.sum() / (valid.sum() + count_eps)
+
+
+def structure_consistency(
+    student_distances: Tensor, teacher_distances: Tensor, valid: Tensor, distance_scale: float = 1.0
+) -> Tensor:
+    """KL(teacher || student) of the softmax of -distance_scale x distances float [N, C, h, w] in the strong view, mean
+    over pixels AND classes, which the published weight 10 belongs to (proda.md 7.6); no gradient for the teacher.
+    ``valid`` bool [N, h, w] is False where the strong view shows nothing of the teacher's map."""
+    teacher = F.log_softmax(-distance_scale * teacher_distances.detach(), 1)
+    student = F.log_softmax(-distance_scale * student_distances, 1)
+    return masked_mean(F.kl_div(student, teacher, reduction="none", log_target=True).mean(1), valid)
+
+
+class StrongViewParams(Strict):
+    """Parameters that all stages share; the defaults are the published ones."""
+
+    stride: int = Field(4, ge=1)  # of the grid of the target's losses; the source's have the profile's loss_stride
+    released_geometry: bool = False  # labels follow the strong view with the released code's errors (proda.md 3)
+    joint_batch: bool = False  # one forward pass and BatchNorm batch for all views; apart they need less memory
+    target_class_weights: float = Field(0.0, ge=0, le=1)  # power of the source's class weights in the target's loss
+    entropy: float = Field(0.0, ge=0)  # weight of the entropy (nats) of target pixels without label
 
 
 class StrongViewObjective(BaseObjective):
@@ -106,14 +112,19 @@ class StrongViewObjective(BaseObjective):
 
     domains = ("target",)
 
-    def after_geometry(self, domain: str, view: View, rng: np.random.Generator) -> View:
-        if domain == "target":
-            p: ViewParams = self.params
-            hw = (view.image.shape[0], view.image.shape[1])
-            strong = draw_strong_view(rng, hw, p.operations, cutout_share=p.cutout)
-            view.images["strong"] = strong_image(view.image, strong)
-            view.arrays["strong_index"] = strong_index(strong, self.grid(hw), p.stride, p.released_geometry)
-        return view
+    def prepare(self, draw: Draw) -> Sample:
+        frame = draw.read(draw.index)
+        crop = draw.crop(frame)
+        if draw.domain == "target":
+            self.add_views(crop, frame, draw.rng)
+        return crop
+
+    def add_views(self, crop: Sample, frame: Sample, rng: np.random.Generator) -> None:
+        """Give a target crop of ``frame`` its further views: here the strong one."""
+        hw = (crop.image.shape[0], crop.image.shape[1])
+        view, p = draw_strong_view(rng, hw), self.params
+        crop.images["strong"] = strong_image(crop.image, view)
+        crop.arrays["strong_index"] = strong_index(view, self.grid(hw), p.stride, p.released_geometry)
 
     def grid(self, image_hw: tuple[int, ...]) -> tuple[int, int]:
         """Size of the target's losses for a crop [..., H, W]."""
@@ -126,31 +137,22 @@ class StrongViewObjective(BaseObjective):
         start = 0 if self.model.align_corners else stride // 2
         return labels[:, start::stride, start::stride][:, :height, :width]
 
-    def source_term(self, source: Domain) -> Term:
-        """Cross-entropy of the labelled images."""
+    def in_parts(self, source: Domain | None, *terms: Term) -> Iterator[Losses]:
+        """The source's cross-entropy and each term's losses, one after the other or all at once."""
 
-        def losses(output: Output) -> dict[str, Tensor]:
-            logits, labels = self.at_loss_resolution(output.logits, source.labels)
-            return {"source_ce": cross_entropy(logits, labels, self.context.class_weights)}
+        def on_source(output: Output) -> dict[str, Tensor]:
+            assert source is not None
+            pair = self.at_loss_resolution(output.logits, source.labels)
+            return {"source_ce": cross_entropy(*pair, self.context.class_weights)}
 
-        return source.images, losses
-
-    def target_weights(self) -> Tensor | None:
-        """Class weights of the target's cross-entropy."""
-        return self.tempered_class_weights(self.params.target_class_weights)
-
-    def in_parts(self, terms: list[Term]) -> Iterator[Losses]:
-        """Each term's images through the network and its losses, one after the other or all at once."""
+        if source is not None:
+            terms = ((source.images, on_source), *terms)
         if self.params.joint_batch:
             outputs = self.forward_together(*(images for images, _ in terms))
-            named = [losses(output) for (_, losses), output in zip(terms, outputs, strict=True)]
-            yield {"model": {name: value for part in named for name, value in part.items()}}
-            return
-        for images, losses in terms:
-            yield {"model": losses(self.model(images))}
-
-    def losses(self, batch: Batch) -> Losses:
-        return {"model": {name: value for part in self.parts(batch) for name, value in part["model"].items()}}
+            parts = [losses(output) for (_, losses), output in zip(terms, outputs, strict=True)]
+            yield {"model": {name: value for part in parts for name, value in part.items()}}
+        else:
+            yield from ({"model": losses(self.model(images))} for images, losses in terms)
 
 
 class MovingPrototypes(nn.Module):
@@ -167,26 +169,31 @@ class MovingPrototypes(nn.Module):
         unseen = (self.vectors == 0).all(1).view(1, -1, 1, 1)
         return feature_distances(features, self.vectors).masked_fill(unseen, UNSEEN_DISTANCE)
 
-    def move(self, means: ClassMeans, rate: float, min_pixels: int) -> None:
+    def move(self, means: ClassMeans, rate: float) -> None:
         """A momentum step per image and class; the first means of a class not seen before become its prototype."""
-        present = (means.pixels >= min_pixels).unsqueeze(2)
+        present = (means.pixels >= MIN_PIXELS).unsqueeze(2)
         first = (means.means * present).sum(0) / present.sum(0).clamp(min=1)
         unseen = (self.vectors == 0).all(1, keepdim=True)
-        self.vectors.copy_(torch.where(unseen, first, move_prototypes(self.vectors, means, rate, min_pixels)))
+        self.vectors.copy_(torch.where(unseen, first, move_prototypes(self.vectors, means, rate)))
 
 
-class Taught(NamedTuple):
-    """The teacher's part in a step, on the grid of the weak view.
+class TeacherTargets(NamedTuple):
+    """The teacher's part in a step, on the grid of the weak view."""
 
-    Attributes:
-        distances: float32 [N, C, h, w] to the prototypes.
-        labels: int64 [N, h, w] rectified labels with IGNORE.
-        inside: bool [N, h, w], where the crop shows the frame and no padding.
-    """
+    distances: Tensor  # float32 [N, C, h, w] to the prototypes
+    labels: Tensor  # int64 [N, h, w] rectified, with IGNORE
+    inside: Tensor  # bool [N, h, w], where the crop shows the frame and no padding
 
-    distances: Tensor
-    labels: Tensor
-    inside: Tensor
+
+class ProdaParams(StrongViewParams):
+    """Parameters of ``proda``; the defaults are the published ones (GTA5)."""
+
+    alpha: float = Field(0.1, ge=0)  # weight of the cross-entropy; ``beta`` that of the reverse one
+    beta: float = Field(1.0, ge=0)
+    kl: float = Field(0.1, ge=0)  # weight of the KL to uniform
+    decay: float = Field(0.999, ge=0, lt=1)  # of the EMA teacher, from the first step on
+    threshold: float = Field(0.0, ge=0, le=1)  # a rectified probability below it gives no label
+    prototype_rate: float = Field(1e-4, ge=0, le=1)  # weight of a new class mean in the moving prototypes
 
 
 class Objective(StrongViewObjective):
@@ -194,132 +201,88 @@ class Objective(StrongViewObjective):
 
     Params: ClassVar[type[Strict]] = ProdaParams
 
-    def __init__(self, params: Any, context: Context) -> None:
+    def __init__(self, params: ProdaParams, context: Context) -> None:
         super().__init__(params, context)
-        if "prototypes" not in context.label_extras:
-            raise UserError("objective proda without prototypes", "a round with `selector: {name: soft}`")
-        vectors = torch.from_numpy(np.array(context.label_extras["prototypes"]))
-        self.prototypes = MovingPrototypes(vectors).to(context.device)
+        vectors = context.published.get("prototypes")
+        if vectors is None:
+            raise UserError("proda without prototypes and soft labels", "a round with `selector: {name: soft}`")
+        self.prototypes = MovingPrototypes(torch.from_numpy(np.array(vectors))).to(context.device)
         self.teacher = make_teacher(context.model)
-        self.frozen: SegmentationModel | None = None
-        self.means: list[ClassMeans] = []
+        self.means: list[ClassMeans] = []  # of the micro-batches since the last step
 
     @property
     def weights(self) -> dict[str, float]:
         p: ProdaParams = self.params
-        return {
-            "source_ce": p.source_weight,
-            "target_ce": p.alpha,
-            "target_rce": p.beta,
-            "target_kl": p.kl,
-            "target_entropy": p.entropy,
-            "structure": p.structure,
-        }
+        target = {"target_ce": p.alpha, "target_rce": p.beta, "target_kl": p.kl, "target_entropy": p.entropy}
+        return {**target, "structure": STRUCTURE}
 
     def modules(self) -> dict[str, nn.Module]:
         return {"teacher": self.teacher, "prototypes": self.prototypes}
 
-    def teacher_network(self) -> nn.Module:
-        return self.teacher
+    def add_views(self, crop: Sample, frame: Sample, rng: np.random.Generator) -> None:
+        super().add_views(crop, frame, rng)
+        crop.images["full"] = frame.image  # the teacher sees the whole frame, and no colour jitter
 
-    def before_geometry(self, domain: str, view: View, rng: np.random.Generator, read: Callable[[int], View]) -> View:
-        if domain == "target" and self.params.teacher_view == "full":
-            return replace(view, images={**view.images, "full": view.image})
-        return view
-
-    def parts(self, batch: Batch) -> Iterator[Losses]:
+    def losses(self, batch: Batch) -> Iterator[Losses]:
         assert batch.target is not None
-        p, target = self.params, batch.target
-        taught = self.teach(target)
-        terms: list[Term] = [] if batch.source is None else [self.source_term(batch.source)]
-        terms.append((target.images, lambda output: self._denoised(output, taught)))
-        if p.structure:
-            terms.append((target.views["strong"], lambda output: self._structure(output, taught, target)))
-        yield from self.in_parts(terms)
-
-    # --- the teacher ----------------------------------------------------------------------------------------------
+        target, targets = batch.target, self.teach(batch.target)
+        weak = (target.images, lambda output: self._denoised(output, targets))
+        strong = (target.views["strong"], lambda output: self._structure(output, targets, target))
+        yield from self.in_parts(batch.source, weak, strong)
 
     @torch.no_grad()
-    def teach(self, target: Domain) -> Taught:
+    def teach(self, target: Domain) -> TeacherTargets:
         """Distances and rectified labels of a step; the class means are kept for the prototypes' next move."""
-        p: ProdaParams = self.params
-        images = target.views["full"] if p.teacher_view == "full" else target.images
-        output = self.teacher.train(p.teacher_mode == "train")(images)
+        images = target.views["full"]
+        output = self.teacher.train()(images)  # as released: the batch's statistics, dropout on
         if output.features is None:
             raise UserError("objective proda needs features, and this network returns none", "another backbone")
-        features, logits = output.features.float(), output.logits.float()
-        classes = self.model.upsample(logits, self.grid(images.shape)).argmax(1)
-        inside = self.labels_on_grid(target.labels) != IGNORE
-        if p.teacher_view == "crop":
-            classes = classes.masked_fill(~inside, IGNORE)
-        align = self.model.align_corners
+        features = output.features.float()
+        classes = self.model.upsample(output.logits.float(), self.grid(images.shape)).argmax(1)
         with torch.autocast(images.device.type, enabled=False):  # its products would round what prototypes are made of
-            self.means.append(class_means(features, classes, self.context.space.num_classes, align))
-        distances = self.prototypes.distances(self._in_weak_view(features, target, weak_features))
-        rectified = rectify(self.soft_labels(target), prototype_weights(distances, p.distance_scale))
-        labels = rectified_labels(rectified, p.threshold).masked_fill(~inside, IGNORE)
-        return Taught(distances, labels, inside)
+            means = class_means(features, classes, self.context.space.num_classes, self.model.align_corners)
+        self.means.append(means)
+        distances = self.prototypes.distances(self._in_crops(features, target, features_in_crops))
+        rectified = rectify(self.soft_labels(target), prototype_weights(distances))
+        inside = self.labels_on_grid(target.labels) != IGNORE
+        labels = rectified_labels(rectified, self.params.threshold).masked_fill(~inside, IGNORE)
+        return TeacherTargets(distances, labels, inside)
 
     def soft_labels(self, target: Domain) -> Tensor:
-        """The round's soft labels on the grid of the weak view, float32 [N, C, h, w]: stored, or recomputed by the
-        network that labelled the round."""
-        if "soft" in target.arrays:
-            return self._cut(target.arrays["soft"], target, weak_probabilities)
-        if self.frozen is None:
-            if self.context.teacher is None:
-                raise UserError("no soft labels, and no network to recompute them", "a round after another training")
-            self.frozen = self.context.teacher().to(self.context.device).eval()
-        images = target.views.get("full", target.images)
-        probabilities = self.frozen(images).logits.float().softmax(1)
-        return self._in_weak_view(probabilities, target, weak_probabilities)
+        """The round's soft labels on the grid of the weak view, float32 [N, C, h, w]."""
+        return self._in_crops(target.arrays["soft"], target, probabilities_in_crops)
 
-    def _in_weak_view(self, maps: Tensor, target: Domain, released: Callable[..., Tensor]) -> Tensor:
-        """Maps [N, K, h, w] of the images that the teacher saw on the grid of the weak crops, in full precision."""
-        with torch.autocast(maps.device.type, enabled=False):
-            if self.params.teacher_view == "full":
-                return self._cut(maps, target, released)
-            return self.model.upsample(maps, self.grid(target.images.shape))
-
-    def _cut(self, maps: Tensor, target: Domain, released: Callable[..., Tensor]) -> Tensor:
-        """Maps [N, K, h, w] of whole frames on the grid of the crops; ``released`` cuts ProDA's own weak views."""
+    def _in_crops(self, maps: Tensor, target: Domain, move: Callable[..., Tensor]) -> Tensor:
+        """Maps [N, K, h, w] of whole frames on the grid of the crops, moved in full precision."""
         frame_hw, geometries = target.cuts[0].frame_hw, [cut.geometry for cut in target.cuts]
-        weak = [geometry for geometry in geometries if isinstance(geometry, WeakView)]
-        if weak:
-            return released(maps, frame_hw, weak, self.params.stride)
-        boxes = [geometry for geometry in geometries if isinstance(geometry, Geometry)]
-        return geometry_maps(maps, frame_hw, boxes, self.grid(target.images.shape), self.model.align_corners)
+        with torch.autocast(maps.device.type, enabled=False):
+            return move(maps, frame_hw, geometries, self.params.stride, self.model.align_corners)
 
-    # --- the student ----------------------------------------------------------------------------------------------
-
-    def _denoised(self, output: Output, taught: Taught) -> dict[str, Tensor]:
-        """Losses of the weak view on the rectified labels."""
-        p: ProdaParams = self.params
-        labels = taught.labels
+    def _denoised(self, output: Output, targets: TeacherTargets) -> dict[str, Tensor]:
+        """Losses of the student's weak view on the rectified labels."""
+        labels = targets.labels
         logits = self.model.upsample(output.logits.float(), (labels.shape[-2], labels.shape[-1]))
-        named = {
-            "target_ce": cross_entropy(logits, labels, self.target_weights()),
-            "target_rce": reverse_cross_entropy(logits, labels),
-        }
-        if p.kl:
-            named["target_kl"] = kl_to_uniform(logits, taught.inside)
-        if p.entropy:
-            named["target_entropy"] = entropy(logits, taught.inside & (labels == IGNORE))
+        weights = self.tempered_class_weights(self.params.target_class_weights)
+        named = {"target_ce": cross_entropy(logits, labels, weights)}
+        named["target_rce"] = reverse_cross_entropy(logits, labels)
+        if self.params.kl:
+            named["target_kl"] = kl_to_uniform(logits, targets.inside)
+        if self.params.entropy:
+            named["target_entropy"] = entropy(logits, targets.inside & (labels == IGNORE))
         return named
 
-    def _structure(self, output: Output, taught: Taught, target: Domain) -> dict[str, Tensor]:
+    def _structure(self, output: Output, targets: TeacherTargets, target: Domain) -> dict[str, Tensor]:
         """Consistency of the strong view's distances with the teacher's of the weak one."""
         assert output.features is not None
         index = target.arrays["strong_index"]
         features = self.model.upsample(output.features.float(), (index.shape[-2], index.shape[-1]))
-        distances = gather_maps(taught.distances, index, 0.0)
-        inside = gather_maps(taught.inside.unsqueeze(1), index, False).squeeze(1)
-        student = self.prototypes.distances(features)
-        return {"structure": structure_consistency(student, distances, inside, self.params.distance_scale)}
+        distances = gather_maps(targets.distances, index, 0.0)
+        inside = gather_maps(targets.inside.unsqueeze(1), index, False).squeeze(1)
+        return {"structure": structure_consistency(self.prototypes.distances(features), distances, inside)}
 
     @torch.no_grad()
     def after_step(self, step: int) -> None:
-        p: ProdaParams = self.params
         means = ClassMeans(*(torch.cat(values) for values in zip(*self.means, strict=True)))
         self.means.clear()
-        self.prototypes.move(means, p.prototype_rate, p.min_pixels)
-        ema_update(self.teacher, self.model, p.decay, "copy")
+        self.prototypes.move(means, self.params.prototype_rate)
+        ema_update(self.teacher, self.model, self.params.decay, "copy")

@@ -1,9 +1,7 @@
 """Cross-entropy on labelled images: the source-only warm-up, the `control` baseline and the `oracle`."""
 
-from __future__ import annotations
-
-from udamlf.losses.basic import cross_entropy
-from udamlf.methods.base import BaseObjective, Batch, Losses
+from udamlf.losses import cross_entropy
+from udamlf.training.objective import BaseObjective, Batch, Losses
 
 
 class Objective(BaseObjective):

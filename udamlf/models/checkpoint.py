@@ -1,97 +1,66 @@
-"""Checkpoints: safetensors weights and a JSON description, whole or absent.
-
-A folder holds ``model.safetensors`` (the last weights), ``meta.json`` and, where the objective provides them,
-``middle.safetensors`` and ``teacher.safetensors``. No code runs from any of these files.
-"""
-
-from __future__ import annotations
+"""Checkpoint folders: ``model.safetensors`` (the last weights), ``meta.json`` and, where the objective provides them,
+``middle.safetensors`` and ``teacher.safetensors``. Each file is whole or absent, and no code runs from any of them."""
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Literal
 
-import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from safetensors.torch import save as to_safetensors
-from torch import nn
+from torch import Tensor
 
-from udamlf.config import Part
-from udamlf.data.labels import LabelSpace
-from udamlf.errors import UserError
-from udamlf.files import atomic_file, digest_file, write_json
+from udamlf.common.errors import UserError
+from udamlf.common.files import atomic_file, digest_file, write_json
+from udamlf.config.labels import LabelSpace
+from udamlf.config.parts import Part, Strict, validated
 from udamlf.models.base import SegmentationModel, build
+from udamlf.models.weight_files import load_into
 
-VERSION = 1
 META = "meta.json"
 FILES = {"last": "model.safetensors", "middle": "middle.safetensors", "teacher": "teacher.safetensors"}
 
 
-def save(folder: Path, weights: dict[str, dict[str, torch.Tensor]], backbone: Part, space: LabelSpace) -> None:
-    """Write a checkpoint folder; ``meta.json`` with the digests last.
+class Meta(Strict):
+    """Content of ``meta.json``; ``files`` holds the SHA-256 of the weights of each variant (a key of ``FILES``)."""
 
-    Args:
-        weights: variant ("last", "middle", "teacher") -> state dict.
-    """
+    version: Literal[1] = 1
+    backbone: Part
+    label_space: str
+    classes: list[str]
+    files: dict[str, str]
+
+
+def save(folder: Path, weights: dict[str, dict[str, Tensor]], backbone: Part, space: LabelSpace) -> None:
+    """Write a checkpoint folder from variant -> state dict; ``meta.json`` with the digests last."""
     for variant, state in weights.items():
+        tensors = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in state.items()}
         with atomic_file(folder / FILES[variant]) as temporary:
-            tensors = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in state.items()}
             temporary.write_bytes(to_safetensors(tensors))  # an OSError on a full disk, which save_file hides
-    meta = {
-        "version": VERSION,
-        "backbone": backbone.model_dump(),
-        "label_space": space.name,
-        "classes": list(space.classes),
-        "files": {variant: digest_file(folder / FILES[variant]) for variant in weights},
-    }
-    write_json(folder / META, meta)
+    files = {variant: digest_file(folder / FILES[variant]) for variant in weights}
+    meta = Meta(backbone=backbone, label_space=space.name, classes=list(space.classes), files=files)
+    write_json(folder / META, meta.model_dump())
 
 
-def _meta(folder: Path) -> dict[str, Any]:
-    path = folder / META
+def read_state(folder: Path, space: LabelSpace, variant: str = "last") -> tuple[Part, dict[str, Tensor]]:
+    """Backbone and weights of a checkpoint folder. UserError: missing or damaged, or no such label space or variant."""
     try:
-        meta: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        version = meta["version"]
-        if version == VERSION and all(meta[key] for key in ("backbone", "label_space", "classes", "files")):
-            return meta
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        tree = json.loads((folder / META).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
         raise UserError(f"no readable checkpoint in {folder} ({error!r})", f"{META} written by udamlf") from error
-    raise UserError(f"the checkpoint in {folder} has version {version}", f"version {VERSION}", "train it again")
-
-
-def read_state(folder: Path, space: LabelSpace, variant: str = "last") -> tuple[Part, dict[str, torch.Tensor]]:
-    """Backbone description and weights of a checkpoint folder.
-
-    Raises:
-        UserError: missing, damaged, or of another label space, or without the variant.
-    """
-    meta = _meta(folder)
-    if meta["label_space"] != space.name or meta["classes"] != list(space.classes):
-        message = f"the checkpoint in {folder} is of label space {meta['label_space']}: {', '.join(meta['classes'])}"
+    meta: Meta = validated(Meta, tree, f"the checkpoint in {folder}")
+    if meta.label_space != space.name or meta.classes != list(space.classes):
+        message = f"the checkpoint in {folder} is of label space {meta.label_space}: {', '.join(meta.classes)}"
         raise UserError(message, f"{space.name}: {', '.join(space.classes)}", "a run of the same scenario")
-    if variant not in meta["files"]:
-        raise UserError(f"{folder} has no {variant!r} weights", f"one of: {', '.join(meta['files'])}")
+    if variant not in meta.files:
+        raise UserError(f"{folder} has no {variant!r} weights", f"one of: {', '.join(meta.files)}")
     path = folder / FILES[variant]
-    if not path.is_file() or digest_file(path) != meta["files"][variant]:
+    if not path.is_file() or digest_file(path) != meta.files[variant]:
         raise UserError(f"{path} is missing or damaged", "the file its meta.json describes", "train it again")
     try:
-        return Part(**meta["backbone"]), load_file(path)
+        return meta.backbone, load_file(path)
     except SafetensorError as error:
         raise UserError(f"{path} is not safetensors: {error}", "a checkpoint written by udamlf") from error
-
-
-def load_into(model: nn.Module, state: dict[str, torch.Tensor], where: str) -> None:
-    """Copy weights into a network of exactly the same tensors.
-
-    Raises:
-        UserError: tensors are missing, unknown or of another shape; the first of them is named.
-    """
-    own = model.state_dict()
-    wrong = sorted(set(own) ^ set(state)) or [n for n in own if own[n].shape != state[n].shape]
-    if wrong:
-        message = f"{where}: {len(wrong)} tensors do not fit this network, the first is {wrong[0]}"
-        raise UserError(message, "a checkpoint of the same backbone and options")
-    model.load_state_dict(state)
 
 
 def load(folder: Path, space: LabelSpace, variant: str = "last") -> SegmentationModel:

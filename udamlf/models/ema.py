@@ -1,7 +1,5 @@
 """Teachers that are an exponential moving average (EMA) of a student."""
 
-from __future__ import annotations
-
 import copy
 from typing import Literal, TypeVar
 
@@ -23,17 +21,11 @@ def ramped_decay(step: int, cap: float) -> float:
 
 @torch.no_grad()
 def ema_update(teacher: nn.Module, student: nn.Module, decay: float, buffers: Literal["copy", "keep"] = "copy") -> None:
-    """In place: every teacher parameter becomes ``decay * teacher + (1 - decay) * student``.
+    """In place: every teacher parameter becomes ``decay * teacher + (1 - decay) * student``; both on one device.
 
-    Args:
-        teacher, student: modules of the same structure, on the same device.
-        decay: in [0, 1].
-        buffers: ``copy`` takes the student's buffers, BatchNorm statistics among them (HIAST, hiast.md 5; ProDA,
-            proda.md 7); ``keep`` leaves the teacher's own (DAFormer).
+    Buffers (BatchNorm): ``copy`` takes the student's (hiast.md 5, proda.md 7), ``keep`` leaves them alone (DAFormer).
     """
-    pairs = zip(teacher.parameters(), student.parameters(), strict=True)
-    parameters, targets = map(list, zip(*pairs, strict=True))
-    torch._foreach_lerp_(parameters, targets, 1 - decay)
-    if buffers == "copy":
+    torch._foreach_lerp_(list(teacher.parameters()), list(student.parameters()), 1 - decay)
+    if buffers == "copy" and any(True for _ in teacher.buffers()):
         for mine, theirs in zip(teacher.buffers(), student.buffers(), strict=True):
             mine.copy_(theirs)

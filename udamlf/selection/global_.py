@@ -1,17 +1,12 @@
 """ST: plain self-training with one confidence threshold for all classes (``kc_policy=global`` of CBST; cbst.md, 1).
 
-The threshold is the k-th largest top-1 confidence of the whole list, k = floor(n * portion); dividing by it does not
-change the argmax, so the label is the predicted class where the confidence reaches the threshold.
+Dividing by it does not change the argmax, so the label is the predicted class where the confidence reaches it.
 """
 
-from __future__ import annotations
-
-from typing import ClassVar
-
-from udamlf.selection.class_balanced import ClassBalanced
+from udamlf.selection import class_balanced
 
 
-class GlobalThreshold(ClassBalanced):
+class Selector(class_balanced.Selector):
     """Parameters as in ``class_balanced``."""
 
-    pooled: ClassVar[bool] = True
+    pooled = True

@@ -1,38 +1,101 @@
 """IAST's instance-adaptive selector (Mei et al., ECCV 2020), also used by HIAST (iast.md, section 2, steps a-f).
 
-Two images are pooled per step. Per class the running threshold theta moves towards psi, the (1 - alpha * theta**gamma)
-quantile of the step's confidences joined by theta itself; these images are then labelled with the new theta. The
-published numbers depend on its arithmetic, which is kept: half-precision confidences, psi and its product with
-1 - beta in float32, everything else in float64, theta >= 1 put back to 0.999.
-
-Half-precision confidences have 15,361 codes, so a histogram replaces the sort and gives the same bits.
+Per class the running threshold theta moves towards psi, the (1 - alpha * theta**gamma) quantile of a step's confidences
+joined by theta itself. Half-precision confidences have 15,361 codes: a histogram gives the bits of a sort.
 """
 
-from __future__ import annotations
-
-from collections.abc import Mapping, Sequence
-from functools import reduce
-from typing import ClassVar, Literal, NamedTuple
+from collections.abc import Sequence
+from typing import Annotated
 
 import numpy as np
 import torch
-from pydantic import Field
 from torch import Tensor
 
-from udamlf.config import Strict, per_round
-from udamlf.data.labels import LabelSpace
-from udamlf.errors import UserError
-from udamlf.seeding import rng
-from udamlf.selection.base import Selector, State, keep_above, top1
-from udamlf.selection.class_statistics import ClassStatistics
-from udamlf.selection.histogram import FLOAT16, Code, kth_largest, quantiles_with_extra
+from udamlf.common.seeding import rng
+from udamlf.config.labels import IGNORE, LabelSpace
+from udamlf.config.parts import Strict
+from udamlf.config.schema import OneOrMore, Rate, Share, per_round
+from udamlf.selection.base import BaseSelector, Publication, keep_above, top1
 
+# The released constants: momentum of theta, its value at the start of a round, and where it is put back from 1 on.
+BETA, INITIAL, CAP = 0.9, 0.9, 0.999
 # Codes of [0, 2): a power of two makes the index of a (class, code) pair a shift, and 1 + rounding has its own bins.
 _CODE_BITS = 14
-_CODE = Code(bins=1 << _CODE_BITS)
+_VALUES = np.append(np.arange(1 << _CODE_BITS).astype(np.uint16).view(np.float16).astype(np.float64), np.inf)
 
 
-OrderStatistic = Literal["quantile", "top_k"]
+Top1 = tuple[np.ndarray, np.ndarray]  # of an image: confidences float32 (0 <= q < 2) and classes uint8, [H, W] each
+
+
+def confidence_counts(images: Sequence[Top1], num_classes: int) -> np.ndarray:
+    """Counts int64 [C, 16384] of the half-precision codes of the confidences of each class."""
+    counts = torch.zeros(num_classes << _CODE_BITS, dtype=torch.int64)
+    for confidence, label in images:
+        codes = torch.from_numpy(confidence).reshape(-1).half().view(torch.int16)
+        # 32-bit indices halve the traffic; bincount takes them as they are.
+        index = torch.from_numpy(label).reshape(-1).to(torch.int32).bitwise_left_shift_(_CODE_BITS).add_(codes)
+        counts += torch.bincount(index, minlength=len(counts))
+    return counts.view(num_classes, -1).numpy()
+
+
+def selection_quantiles(counts: np.ndarray, thresholds: np.ndarray, alpha: float, gamma: float) -> np.ndarray:
+    """psi float32 [C]: the (1 - alpha * theta**gamma) quantile of each class's confidences and its theta, by linear
+    interpolation as in ``numpy.quantile``; from ``confidence_counts`` and theta float64 [C]."""
+    cumulative = counts.cumsum(1)
+    position = cumulative[:, -1] * (1 - alpha * thresholds**gamma)
+    lower = np.floor(position).astype(np.int64)
+
+    def confidences(ranks: np.ndarray) -> np.ndarray:
+        """Each class's confidence of that rank, 0 the smallest; 0 before the first one, infinite after the last."""
+        return _VALUES[[np.searchsorted(row, rank, "right") for row, rank in zip(cumulative, ranks, strict=True)]]
+
+    def members(ranks: np.ndarray) -> np.ndarray:
+        """The same with theta among the confidences."""
+        return np.clip(thresholds, confidences(ranks - 1), confidences(ranks))
+
+    a, b = members(lower), members(np.minimum(lower + 1, cumulative[:, -1]))
+    weight = position - lower
+    # Two forms, as NumPy has it: the result then never leaves [a, b], and is the same to the last bit.
+    return np.where(weight >= 0.5, b - (b - a) * (1 - weight), a + (b - a) * weight).astype(np.float32)
+
+
+def step(
+    theta: np.ndarray, images: Sequence[Top1], alpha: float, gamma: float, beta: float = BETA, cap: float = CAP
+) -> tuple[np.ndarray, np.ndarray]:
+    """theta float64 [C] moved by the images of one step, and the psi float32 [C] it moved towards. The published
+    numbers depend on this arithmetic."""
+    psi = selection_quantiles(confidence_counts(images, len(theta)), theta, alpha, gamma)
+    # The product is float32 on purpose: float32(1 - 0.9) > 0.1 lets a saturated class reach 1 and be reset.
+    moved = beta * theta + (np.float32(1 - beta) * psi).astype(np.float64)
+    return np.where(moved >= 1, cap, moved), psi
+
+
+class ClassStatistics:
+    """What HIAST gathers while labelling (hiast.md 2): ``mean`` float64 [C], the moving mean confidence of labelled
+    pixels (released momentum: 0.99; 0 = never seen), and the labelled pixels of each class in each image."""
+
+    def __init__(self, num_classes: int, momentum: float = 0.99) -> None:
+        self.momentum, self.mean = momentum, np.zeros(num_classes)
+        self._pixels: dict[int, np.ndarray] = {}  # by image
+
+    def add(self, indices: Sequence[int], confidences: Sequence[np.ndarray], labels: Sequence[np.ndarray]) -> None:
+        """Take in one step: confidences float32 [H, W] and final labels uint8 [H, W] of the images ``indices``."""
+        classes = len(self.mean)
+        sums, pixels = np.zeros(classes), np.zeros(classes, np.int64)
+        for index, confidence, label in zip(indices, confidences, labels, strict=True):
+            self._pixels[index] = np.bincount(label.ravel(), minlength=IGNORE + 1)[:classes]
+            sums += np.bincount(label.ravel(), confidence.ravel(), minlength=IGNORE + 1)[:classes]
+            pixels += self._pixels[index]
+        seen = pixels > 0
+        step_mean = sums[seen] / pixels[seen]
+        moved = self.momentum * self.mean[seen] + (1 - self.momentum) * step_mean
+        self.mean[seen] = np.where(self.mean[seen] == 0, step_mean, moved)
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """``class_mean_confidence`` [C], ``labelled_images`` int64 [n] and ``class_pixels`` int64 [n, C], published."""
+        images = np.array(list(self._pixels), np.int64)
+        pixels = np.array(list(self._pixels.values()), np.int64).reshape(-1, len(self.mean))
+        return {"class_mean_confidence": self.mean.copy(), "labelled_images": images, "class_pixels": pixels}
 
 
 class InstanceAdaptiveParams(Strict):
@@ -40,136 +103,43 @@ class InstanceAdaptiveParams(Strict):
 
     Attributes:
         alpha: largest share of a class's pixels selected in a step; a number, or a list per round.
-        beta: momentum of the threshold.
         gamma: how much less is selected of a class with a low threshold.
-        initial: threshold of every class at the start of a round.
-        cap: what a threshold that reached 1 is set to.
-        order_statistic: what theta moves towards: ``quantile`` interpolates and counts the old theta among the
-            confidences (released), ``top_k`` is the element at alpha * theta**gamma of the sorted confidences (paper).
-        strict: keep confidences above the threshold only (paper), instead of at or above it (released).
-        batch: images pooled per step.
-        statistics: also gather the class statistics HIAST's copy-paste needs (published as extras).
-        mean_momentum: momentum of HIAST's class mean confidence.
+        statistics: also publish the class statistics HIAST's copy-paste needs.
     """
 
-    alpha: float | tuple[float, ...] = 0.2
-    beta: float = Field(0.9, ge=0, le=1)
-    gamma: float = Field(8.0, ge=0)
-    initial: float = Field(0.9, gt=0, lt=1)
-    cap: float = Field(0.999, gt=0, lt=1)
-    order_statistic: OrderStatistic = "quantile"
-    strict: bool = False
-    batch: int = Field(2, ge=1)
+    alpha: Share | Annotated[tuple[Share, ...], OneOrMore] = 0.2
+    gamma: Rate = 8.0
     statistics: bool = False
-    mean_momentum: float = Field(0.99, ge=0, le=1)
 
 
-class Step(NamedTuple):
-    """Result of one step: thresholds float64 [C] after it, and the quantiles psi float32 [C] they moved towards."""
+class Selector(BaseSelector):
+    """Labels the images of a step with the theta that they have moved. Sequential: the order of the images is part of
+    the result, a permutation drawn from the seed."""
 
-    thresholds: np.ndarray
-    quantiles: np.ndarray
-
-
-def confidence_counts(confidences: Sequence[np.ndarray], labels: Sequence[np.ndarray], num_classes: int) -> np.ndarray:
-    """Counts int64 [C, 16384] of the half-precision codes of the confidences (float32, 0 <= q < 2) of each class."""
-    counted = []
-    for confidence, label in zip(confidences, labels, strict=True):
-        codes = torch.from_numpy(confidence).reshape(-1).half().view(torch.int16)
-        # 32-bit indices halve the traffic; bincount takes them as they are.
-        index = torch.from_numpy(label).reshape(-1).to(torch.int32).bitwise_left_shift_(_CODE_BITS).add_(codes)
-        counted.append(torch.bincount(index, minlength=num_classes << _CODE_BITS))
-    return reduce(torch.Tensor.add_, counted).view(num_classes, -1).numpy()
-
-
-def selection_quantiles(
-    counts: np.ndarray, thresholds: np.ndarray, alpha: float, gamma: float, rule: OrderStatistic = "quantile"
-) -> np.ndarray:
-    """psi float32 [C]: the (1 - alpha * theta**gamma) quantile of each class's confidences and its theta.
-
-    Args:
-        counts: int64 [C, bins] of half-precision codes.
-        thresholds: theta, float64 [C].
-        rule: "top_k" takes the confidence at that share of the descending list; a class without any keeps its theta.
-    """
-    if rule == "top_k":
-        totals = counts.sum(1)
-        ranks = np.minimum(np.floor(totals * alpha * thresholds**gamma).astype(np.int64) + 1, totals)
-        found = kth_largest(counts, FLOAT16, ranks)
-        return np.where(totals > 0, found, thresholds).astype(np.float32)
-    return quantiles_with_extra(counts, FLOAT16, 1 - alpha * thresholds**gamma, thresholds).astype(np.float32)
-
-
-def step(
-    thresholds: np.ndarray,
-    confidences: Sequence[np.ndarray],
-    labels: Sequence[np.ndarray],
-    alpha: float = 0.2,
-    beta: float = 0.9,
-    gamma: float = 8.0,
-    cap: float = 0.999,
-    rule: OrderStatistic = "quantile",
-) -> Step:
-    """Move the thresholds by the images of one step.
-
-    Args:
-        thresholds: theta float64 [C] before the step.
-        confidences: float32 [H, W] of each image.
-        labels: uint8 [H, W] predicted classes of each image.
-    """
-    counts = confidence_counts(confidences, labels, len(thresholds))
-    quantiles = selection_quantiles(counts, thresholds, alpha, gamma, rule)
-    # The product is float32 on purpose: float32(1 - 0.9) > 0.1 lets a saturated class reach 1 and be reset.
-    moved = beta * thresholds + (np.float32(1 - beta) * quantiles).astype(np.float64)
-    return Step(np.where(moved >= 1, cap, moved), quantiles)
-
-
-class InstanceAdaptive(Selector):
-    """Sequential: the order of the images is part of the result, a permutation drawn from the seed."""
-
-    Params: ClassVar[type[Strict]] = InstanceAdaptiveParams
+    Params = InstanceAdaptiveParams
     params: InstanceAdaptiveParams
+    group = 2
 
     def __init__(self, params: InstanceAdaptiveParams, space: LabelSpace, round: int) -> None:
         super().__init__(params, space, round)
-        self.group = params.batch
-        self.alpha = float(per_round(params.alpha, round))
-        if not 0 <= self.alpha <= 1:
-            raise UserError(f"instance_adaptive: alpha {self.alpha}", "a share in 0..1")
-        self.theta = np.full(space.num_classes, params.initial)
-        self.statistics = ClassStatistics(space.num_classes, params.mean_momentum) if params.statistics else None
+        self.alpha: float = per_round(params.alpha, round)
+        self.theta = np.full(space.num_classes, INITIAL)
+        self.statistics = ClassStatistics(space.num_classes)
 
     def order(self, count: int, seed: int) -> list[int]:
         return rng(seed, "selection order", self.round).permutation(count).tolist()
 
     def assign(self, scores: Sequence[Tensor], indices: Sequence[int]) -> list[np.ndarray]:
-        best = [top1(s) for s in scores]
-        return self.assign_top1([q.cpu().numpy() for q, _ in best], [y.cpu().numpy() for _, y in best], indices)
-
-    def assign_top1(
-        self, confidences: Sequence[np.ndarray], labels: Sequence[np.ndarray], indices: Sequence[int]
-    ) -> list[np.ndarray]:
-        """``assign`` from the confidence float32 [H, W] and the class uint8 [H, W] of each image of a step."""
-        p = self.params
-        moved = step(self.theta, confidences, labels, self.alpha, p.beta, p.gamma, p.cap, p.order_statistic)
-        self.theta = moved.thresholds
-        # A float32 confidence is above theta where it is at least the next float64.
-        required = np.nextafter(self.theta, np.inf) if p.strict else self.theta
-        kept = [keep_above(q, y, required) for q, y in zip(confidences, labels, strict=True)]
-        if self.statistics is not None:
-            self.statistics.add(indices, confidences, kept)
-        return kept
+        images = [(confidence.cpu().numpy(), label.cpu().numpy()) for confidence, label in map(top1, scores)]
+        self.theta, _ = step(self.theta, images, self.alpha, self.params.gamma)
+        labels = [keep_above(confidence, label, self.theta) for confidence, label in images]
+        if self.params.statistics:
+            self.statistics.add(indices, [confidence for confidence, _ in images], labels)
+        return labels
 
     def thresholds(self) -> np.ndarray:
         return self.theta.copy()
 
-    def state(self) -> State:
-        return {"theta": self.theta, **(self.statistics.state() if self.statistics else {})}
-
-    def restore(self, state: Mapping[str, np.ndarray]) -> None:
-        self.theta = np.array(state["theta"])
-        if self.statistics is not None:
-            self.statistics.restore(state)
-
-    def extras(self) -> State:
-        return {**super().extras(), **(self.statistics.state() if self.statistics else {})}
+    def publish(self) -> Publication:
+        statistics = self.statistics.arrays() if self.params.statistics else {}
+        return Publication({"thresholds": self.thresholds(), **statistics})

@@ -1,91 +1,104 @@
 """ProDA's first round: argmax labels, soft labels and the initial prototypes, from one pass (proda.md, 5 and 6).
 
-The network's own output is what counts: its softmax at its stride is the soft label, its features are averaged.
+The network's own output is what counts: its softmax at its stride is the soft label. Prototypes are running means of
+its features, folded image by image, so that one pass over the data is enough.
 """
 
-from __future__ import annotations
-
-from collections.abc import Sequence
-from typing import Any, ClassVar, Literal
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from pydantic import Field
 from torch import Tensor
 
-from udamlf.config import Strict
-from udamlf.data.labels import LabelSpace
-from udamlf.errors import UserError
+from udamlf.common.errors import UserError
+from udamlf.config.labels import LabelSpace
+from udamlf.data.maps import resize_matrix
+from udamlf.data.pseudo_labels import encode_soft_label
 from udamlf.models.base import Output
-from udamlf.prototypes import (
-    COUNT_CAP,
-    MIN_PIXELS,
-    Prototypes,
-    assigned_classes,
-    class_means,
-    empty_prototypes,
-    update_prototypes,
-)
-from udamlf.selection.base import Selector, State, top1
-from udamlf.selection.soft_labels import encode_soft_label
+from udamlf.selection.base import BaseSelector, Publication
+
+MIN_PIXELS = 10  # a class with fewer pixels in an image gives no vector for it
+COUNT_CAP = 3000  # beyond this count the mean becomes an exponential average of rate 1/3001
 
 
-class SoftParams(Strict):
-    """Parameters of ``soft``.
+class ClassMeans(NamedTuple):
+    """Mean feature float32 [N,C,D] of every class in every image, 0 without pixels; int64 [N,C] pixels behind each."""
 
-    Attributes:
-        storage: ``compact`` keeps the ``top`` most probable classes of a pixel (0.4 MB a Cityscapes frame), ``full``
-            every probability in float32 (2.5 MB), ``none`` nothing: the training recomputes them in each step.
-        top: classes kept by ``compact``.
-        min_pixels: a class with fewer pixels in an image gives no vector for it.
-        count_cap: beyond this many vectors the mean becomes an exponential average.
-        weighting: a prototype is the mean over images of image means (released) or over all ``pixel``s (paper).
+    means: Tensor
+    pixels: Tensor
+
+
+class Prototypes(NamedTuple):
+    """Running means float [C,D], 0 for a class never seen, and float [C] images folded in, at most the cap."""
+
+    vectors: Tensor
+    counts: Tensor
+
+
+def class_means(features: Tensor, classes: Tensor, num_classes: int, align_corners: bool = True) -> ClassMeans:
+    """Mean feature of every class in every image, from features float [N,D,h,w] and classes int [N,H,W], of which
+    anything outside 0..C-1 counts for nothing (proda.md 6).
+
+    Where sizes differ the features are taken as upsampled (bilinear, with ``align_corners``): the transpose of that
+    resize is applied to the masks, which gives the same sums without the upsampled features (537 MB at ProDA's size).
     """
+    features = features.float()
+    masks = classes.unsqueeze(1) == torch.arange(num_classes, device=classes.device).view(1, -1, 1, 1)
+    pixels = masks.sum((2, 3))
+    weights = masks.to(features.dtype)
+    if weights.shape[2:] != features.shape[2:]:
+        rows = resize_matrix(features.shape[2], weights.shape[2], features, align_corners)
+        columns = resize_matrix(features.shape[3], weights.shape[3], features, align_corners)
+        weights = rows.T @ weights @ columns
+    sums = weights.flatten(2) @ features.flatten(2).transpose(1, 2)
+    return ClassMeans(sums / pixels.clamp(min=1).unsqueeze(2), pixels)
 
-    storage: Literal["compact", "full", "none"] = "compact"
-    top: int = Field(4, ge=1)
-    min_pixels: int = Field(MIN_PIXELS, ge=1)
-    count_cap: int = Field(COUNT_CAP, ge=1)
-    weighting: Literal["image", "pixel"] = "image"
+
+def fold(vectors: Tensor, means: Tensor, rates: Tensor) -> Tensor:
+    """v <- (1-r) v + r mean over the images in turn, as one weighted sum; means [N,C,D], rates [N,C] -> [C,D]."""
+    decay = 1 - rates
+    after = torch.cat([decay[1:].flip(0).cumprod(0).flip(0), torch.ones_like(decay[:1])])
+    folded = torch.einsum("nc,ncd->cd", rates * after, means.to(vectors.dtype))
+    return decay.prod(0).unsqueeze(1) * vectors + folded
 
 
-class Soft(Selector):
-    """Labels each image by itself; publishes ``prototypes`` float32 [C, D] and ``prototype_counts`` [C]."""
+def update_prototypes(
+    prototypes: Prototypes, batch: ClassMeans, min_pixels: int = MIN_PIXELS, count_cap: int = COUNT_CAP
+) -> Prototypes:
+    """Fold a batch into the running means, image after image: eta <- (n eta + v) / (n + 1), n <- min(n + 1, count_cap)
+    (proda.md 6, initial prototypes; the released mean of image means)."""
+    weight = (batch.pixels >= min_pixels).to(prototypes.counts.dtype)
+    total = prototypes.counts + weight.cumsum(0)
+    before = (total - weight).clamp(max=count_cap)
+    rates = weight / (before + weight).clamp(min=1)
+    return Prototypes(fold(prototypes.vectors, batch.means, rates), total[-1].clamp(max=count_cap))
 
-    Params: ClassVar[type[Strict]] = SoftParams
-    params: SoftParams
-    observes_network: ClassVar[bool] = True
+
+class Selector(BaseSelector):
+    """No parameters. Labels each image by itself; publishes ``prototypes`` float32 [C, D] and ``prototype_counts``."""
+
+    observes_network = True
+    stores_soft = True
 
     def __init__(self, params: Any, space: LabelSpace, round: int) -> None:
         super().__init__(params, space, round)
-        self.stores_soft = self.params.storage != "none"
-        self.prototypes: Prototypes | None = None
+        counts = torch.zeros(space.num_classes, dtype=torch.float64)  # the order of images leaves no trace in float32
+        self.prototypes = Prototypes(counts[:, None], counts)  # as wide as the features, once there are any
         self._soft: dict[int, np.ndarray] = {}
 
     def observe_network(self, output: Output, index: int) -> None:
         if output.features is None:
             raise UserError("selector soft needs features, and this network returns none", "another backbone")
-        p, count = self.params, self.space.num_classes
-        logits, features = output.logits.float(), output.features
-        if self.prototypes is None:
-            # On the CPU, where every device's sums can be added up in float64.
-            self.prototypes = empty_prototypes(count, features.shape[1])
-        means = class_means(features, assigned_classes(logits), count)
-        means = means._replace(means=means.means.cpu(), pixels=means.pixels.cpu())
-        self.prototypes = update_prototypes(self.prototypes, means, p.min_pixels, p.count_cap, p.weighting)
-        if self.stores_soft:
-            top = p.top if p.storage == "compact" else None
-            self._soft[index] = encode_soft_label(torch.softmax(logits[0], 0), top)
-
-    def assign(self, scores: Sequence[Tensor], indices: Sequence[int]) -> list[np.ndarray]:
-        return [top1(s)[1].cpu().numpy() for s in scores]
+        logits = output.logits.float()
+        means = class_means(output.features, logits.argmax(1), self.space.num_classes)
+        # On the CPU, where every device's sums can be added up in float64.
+        on_cpu = ClassMeans(means.means.cpu(), means.pixels.cpu())
+        self.prototypes = update_prototypes(self.prototypes, on_cpu)
+        self._soft[index] = encode_soft_label(torch.softmax(logits[0], 0))
 
     def soft_label(self, index: int) -> np.ndarray:
         return self._soft.pop(index)
 
-    def extras(self) -> State:
-        found = super().extras()
-        if self.prototypes is not None:
-            found["prototypes"] = self.prototypes.vectors.float().numpy()
-            found["prototype_counts"] = self.prototypes.counts.numpy()
-        return found
+    def publish(self) -> Publication:
+        vectors, counts = self.prototypes.vectors.float().numpy(), self.prototypes.counts.numpy()
+        return Publication({"thresholds": self.thresholds(), "prototypes": vectors, "prototype_counts": counts})

@@ -1,151 +1,105 @@
-"""CBST-SP's spatial prior: where in the frame each class occurs, counted over source labels (cbst.md, 4.4).
+"""CBST-SP: CBST on scores weighted by where in the frame each class occurs in the source labels (cbst.md, 4.4).
 
-Counts are taken on a coarse grid (1/8 of the frame: 19 x 128 x 256 for Cityscapes), smoothed there, and every class
-plane is normalised to sum to 1 over the frame. Only the shape of a plane matters, as thresholds scale with it.
+The source's labels are counted on a coarse grid (1/8 of the frame: 19 x 128 x 256 for Cityscapes), smoothed there, and
+every class plane is normalised to sum to 1 over the frame. Only the shape of a plane matters: thresholds scale with it.
 """
 
 from __future__ import annotations
 
-import importlib
-from pathlib import Path
+import os
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 import cv2
 import numpy as np
 import torch
 from torch import Tensor
 
-from udamlf.errors import UserError
-from udamlf.files import atomic_file
+from udamlf.selection import class_balanced
+from udamlf.selection.histogram import Code
 
 Size = tuple[int, int]
+CELL = 8  # pixels of a label map, in height and width, per cell of the grid
 # The paper smooths with a 70 x 70 kernel at a width of 2048 and does not state sigma; 70/6 puts the edge at 3 sigma.
 SIGMA_OF_WIDTH = 70 / 6 / 2048
 
 
-class PriorCounts:
-    """Class counts over label maps of any size, on one grid; counts of shards add up.
+class Selector(class_balanced.Selector):
+    """Parameters as in ``class_balanced``."""
 
-    Attributes:
-        counts: int64 [C, h, w].
-    """
+    reads_source = True
+    # 19 classes: 60 MB; a prior that sums to 1 over a frame makes scores of 1e-6 and below.
+    code = Code(mantissa_bits=13, low_exponent=-40, high_exponent=8)
+    prior: np.ndarray  # float32 [C, h, w], of any size; made by ``prepare``
+    _fitted: FittedPrior | None = None  # at the size of the latest score maps
 
-    def __init__(self, num_classes: int, grid_hw: Size) -> None:
-        self.counts = np.zeros((num_classes, *grid_hw), np.int64)
+    def prepare(self, source_labels: Sequence[np.ndarray]) -> None:
+        classes, (height, width) = self.space.num_classes, source_labels[0].shape
+        grid_hw = (max(height // CELL, 1), max(width // CELL, 1))
+        workers = len(os.sched_getaffinity(0))
 
-    def add(self, label: np.ndarray) -> None:
-        """Count a label map uint8 [H, W] of train ids; ids outside the classes are not counted."""
-        classes, h, w = self.counts.shape
-        rows = np.arange(label.shape[0]) * h // label.shape[0]
-        columns = np.arange(label.shape[1]) * w // label.shape[1]
-        cell = rows[:, None] * w + columns
-        valid = label < classes
-        index = label[valid].astype(np.int64) * (h * w) + cell[valid]
-        self.counts += np.bincount(index, minlength=self.counts.size).reshape(self.counts.shape)
+        def count(first: int) -> np.ndarray:
+            counts = np.zeros((classes, *grid_hw), np.int64)
+            for index in range(first, len(source_labels), workers):
+                counts += class_counts(source_labels[index], classes, grid_hw)
+            return counts
 
-    def merge(self, other: PriorCounts) -> None:
-        """Add the counts of another shard."""
-        self.counts += other.counts
+        with ThreadPoolExecutor(workers) as pool:
+            self.prior = density(sum(pool.map(count, range(workers)), np.zeros((), np.int64)))
 
-    def prior(self, sigma_of_width: float = SIGMA_OF_WIDTH) -> np.ndarray:
-        """The smoothed prior on the grid, float32 [C, h, w], each plane summing to 1; a class never seen is all 0."""
-        return normalised(smoothed(self.counts.astype(np.float64), sigma_of_width * self.counts.shape[2]))
+    def weighted(self, scores: Tensor) -> Iterator[tuple[slice, Tensor]]:
+        """Scores float32 [C, H, W] times the prior, in bands: rows, and the band."""
+        size_hw = (scores.shape[1], scores.shape[2])
+        if self._fitted is None or self._fitted.size_hw != size_hw:
+            self._fitted = FittedPrior(self.prior, size_hw, scores.device)
+        for rows, band in super().weighted(scores):
+            yield rows, band * self._fitted.rows(rows)
+
+    def observe_top1(self, confidence: Tensor, label: Tensor) -> None:
+        predicted = confidence > 0  # where the source shows no class at all, no class is predicted
+        super().observe_top1(confidence[predicted], label[predicted])
 
 
-def smoothed(planes: np.ndarray, sigma: float) -> np.ndarray:
-    """Gaussian smoothing of float64 [C, h, w], ``sigma`` in grid cells, cut at 3 sigma, borders mirrored."""
+def class_counts(label: np.ndarray, num_classes: int, grid_hw: Size) -> np.ndarray:
+    """Pixels of each class in each cell of a grid, int64 [C, h, w], of a label map uint8 [H, W] of train ids."""
+    (h, w), (height, width) = grid_hw, label.shape
+    cell = (np.arange(height) * h // height)[:, None] * w + np.arange(width) * w // width
+    valid = label < num_classes
+    index = label[valid].astype(np.int64) * (h * w) + cell[valid]
+    return np.bincount(index, minlength=num_classes * h * w).reshape(num_classes, h, w)
+
+
+def density(counts: np.ndarray) -> np.ndarray:
+    """Counts [C, h, w] smoothed by a Gaussian (cut at 3 sigma, borders mirrored), float32 [C, h, w]: each plane sums
+    to 1, that of a class never seen is all 0."""
+    sigma = SIGMA_OF_WIDTH * counts.shape[2]
     side = 2 * max(round(3 * sigma), 1) + 1
-    blurred = (cv2.GaussianBlur(p, (side, side), sigma, borderType=cv2.BORDER_REFLECT) for p in planes)
-    return np.stack(list(blurred))
-
-
-def normalised(planes: np.ndarray) -> np.ndarray:
-    """Each plane divided by its sum, float32; a plane of zeros stays."""
-    sums = planes.sum(axis=(1, 2), keepdims=True, dtype=np.float64)
-    return np.divide(planes, sums, out=np.zeros(planes.shape), where=sums > 0).astype(np.float32)
+    planes = counts.astype(np.float64)
+    blurred = np.stack([cv2.GaussianBlur(p, (side, side), sigma, borderType=cv2.BORDER_REFLECT) for p in planes])
+    sums = blurred.sum(axis=(1, 2), keepdims=True)
+    return (blurred / np.where(sums > 0, sums, 1)).astype(np.float32)
 
 
 class FittedPrior:
-    """A prior at another size: bilinear, normalised again. It is made a band of rows at a time, as 19 whole planes of
-    2048x1024 are 159 MB; a prior that has the size already is taken as it is.
-
-    Args:
-        prior: float32 [C, h, w].
-        size_hw: of the score maps.
-    """
+    """A prior float32 [C, h, w] at the size of score maps: bilinear, normalised again unless it has that size already;
+    made a band of rows at a time, as 19 whole planes of 2048x1024 are 159 MB."""
 
     def __init__(self, prior: np.ndarray, size_hw: Size, device: torch.device | None = None) -> None:
-        height, width = size_hw
-        self.size_hw = (height, width)
-        wide = prior
-        if prior.shape[2] != width:
-            rows = prior.shape[1]
-            wide = np.stack([cv2.resize(p, (width, rows), interpolation=cv2.INTER_LINEAR) for p in prior])
+        (height, width), count = size_hw, prior.shape[1]
+        wide = np.stack([cv2.resize(p, (width, count), interpolation=cv2.INTER_LINEAR) for p in prior])
         # Rows between two coarse ones are their mean, weighted by nearness; centres of pixels lie at i + 1/2.
-        position = ((np.arange(height) + 0.5) * prior.shape[1] / height - 0.5).clip(0, prior.shape[1] - 1)
-        self._upper = np.minimum(position.astype(np.int64), prior.shape[1] - 1)
-        self._lower = np.minimum(self._upper + 1, prior.shape[1] - 1)
-        self._nearness = (position - self._upper).astype(np.float32)
-        if prior.shape[1:] != self.size_hw:
+        position = ((np.arange(height) + 0.5) * count / height - 0.5).clip(0, count - 1)
+        upper = position.astype(np.int64)
+        lower = np.minimum(upper + 1, count - 1)
+        nearness = (position - upper).astype(np.float32)
+        if prior.shape[1:] != size_hw:
             sums = wide.sum(2, dtype=np.float64)
-            total = (sums[:, self._upper] * (1 - self._nearness) + sums[:, self._lower] * self._nearness).sum(1)
+            total = (sums[:, upper] * (1 - nearness) + sums[:, lower] * nearness).sum(1)
             wide = wide / np.where(total > 0, total, 1)[:, None, None]
-        self._wide = torch.from_numpy(np.ascontiguousarray(wide, np.float32)).to(device)
+        self.size_hw = size_hw
+        tensors = (wide.astype(np.float32), upper, lower, nearness[:, None])
+        self._wide, self._upper, self._lower, self._nearness = (torch.from_numpy(t).to(device) for t in tensors)
 
-    def rows(self, start: int, stop: int) -> Tensor:
-        """Rows ``start`` to ``stop`` of every plane, float32 [C, stop - start, W]."""
-        where = self._wide.device
-        upper, lower = (torch.from_numpy(index[start:stop]).to(where) for index in (self._upper, self._lower))
-        nearness = torch.from_numpy(self._nearness[start:stop]).to(where)[:, None]
-        return torch.lerp(self._wide[:, upper], self._wide[:, lower], nearness)
-
-
-def save_prior(path: Path, prior: np.ndarray) -> None:
-    """Write a prior float32 [C, h, w] as .npy, atomically."""
-    with atomic_file(path) as temporary, open(temporary, "wb") as handle:
-        np.save(handle, prior.astype(np.float32), allow_pickle=False)
-
-
-def _read_mat(path: Path) -> np.ndarray:
-    try:
-        reader = importlib.import_module("scipy.io")
-    except ImportError as error:
-        raise UserError(
-            f"{path}: reading a .mat file needs SciPy", "a .npy file, or SciPy", "pip install scipy"
-        ) from error
-    contents = reader.loadmat(path)
-    if "prior_array" not in contents:
-        names = [name for name in contents if not name.startswith("__")]
-        raise UserError(f"{path} holds {', '.join(names) or 'nothing'}", "an array named prior_array")
-    return contents["prior_array"]
-
-
-def check_prior_file(path: Path) -> Path:
-    """``path`` itself, if it may be a prior.
-
-    Raises:
-        UserError: there is no such file, or its suffix is neither .npy nor .mat.
-    """
-    if path.suffix not in (".npy", ".mat"):
-        raise UserError(f"spatial prior {path}", "a .npy or .mat file")
-    if not path.is_file():
-        raise UserError(f"no spatial prior {path}", "a .npy file or a .mat file with an array prior_array")
-    return path
-
-
-def load_prior(path: Path, num_classes: int) -> np.ndarray:
-    """A prior from .npy, or from the ``prior_array`` of a .mat file (needs SciPy), float32 [C, h, w].
-
-    Raises:
-        UserError: unreadable, or not a finite, non-negative array of ``num_classes`` planes.
-    """
-    path = check_prior_file(Path(path))
-    try:
-        prior = _read_mat(path) if path.suffix == ".mat" else np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError, NotImplementedError) as error:
-        raise UserError(f"cannot read the spatial prior {path}: {error}", "a whole .npy or .mat file") from error
-    if prior.ndim != 3 or len(prior) != num_classes:
-        raise UserError(f"{path} holds an array of shape {prior.shape}", f"[{num_classes}, height, width]")
-    prior = np.ascontiguousarray(prior, np.float32)
-    if not np.isfinite(prior).all() or (prior < 0).any():
-        raise UserError(f"{path} holds negative or non-finite values", "a spatial density per class")
-    return prior
+    def rows(self, rows: slice) -> Tensor:
+        """A band of every plane, float32 [C, rows, W]."""
+        return torch.lerp(self._wide[:, self._upper[rows]], self._wide[:, self._lower[rows]], self._nearness[rows])

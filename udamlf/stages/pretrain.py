@@ -1,15 +1,47 @@
 """Self-supervised pre-training of a round's network on the images of both domains; no label is read."""
 
-from __future__ import annotations
+from collections.abc import Iterable
 
-from udamlf.stages.runner import Job
-from udamlf.stages.train import initial_network, train
+from udamlf.config.parts import Part
+from udamlf.config.schema import SOURCE, TARGET, Config
+from udamlf.models.base import NETWORKS
+from udamlf.stages.images import unlabelled_images
+from udamlf.stages.stage import BaseStage, Declaration, Job
+from udamlf.stages.train import initial_network, train, training_reads
+from udamlf.training.objective import OBJECTIVES, check_batch
 
 
-def run(job: Job) -> None:
-    """Train the round's pre-training objective from the backbone's initial weights; publishes ``checkpoint/``."""
-    config = job.config
-    described = config.method.round_at(job.round).pretrain
-    assert described is not None
-    model = initial_network(config, job.round)
-    train(job, described.objective, model, pretraining=True)
+def pretraining_objective(config: Config, round: int) -> Part | None:
+    """The objective of the round's pre-training; none where the round continues a training."""
+    settings = config.method.round_at(round)
+    return settings.pretrain.objective if settings.pretrain and settings.start == "initial" else None
+
+
+class Stage(BaseStage):
+    """Trains the round's pre-training objective from the backbone's initial weights; publishes ``checkpoint/``."""
+
+    needs_inputs = False
+
+    def rounds(self, config: Config) -> Iterable[int]:
+        return [number for number in range(1, config.method.rounds + 1) if pretraining_objective(config, number)]
+
+    def declare(self, config: Config, round: int) -> Declaration:
+        objective = pretraining_objective(config, round)
+        assert objective is not None
+        reads = training_reads(config, round, config.pretraining(round))
+        return Declaration(
+            inputs={},
+            reads={**reads, "objective": objective.model_dump()},
+            splits={SOURCE: False, TARGET: False},
+            parts=[(OBJECTIVES, objective), (NETWORKS, config.backbone(round))],
+        )
+
+    def check(self, config: Config, round: int) -> None:
+        super().check(config, round)
+        check_batch(self.declare(config, round).parts[0][1], config.pretraining(round))
+
+    def run(self, job: Job) -> None:
+        config, number = job.config, job.round
+        objective, network = self.declare(config, number).parts[0][1], initial_network(config, number)
+        domains = {"source": unlabelled_images(job.data, SOURCE), "target": unlabelled_images(job.data)}
+        train(job, config.pretraining(number), objective, network, domains)

@@ -1,68 +1,142 @@
 """Label the target: the previous network's probabilities go through the selector, label maps are published.
 
 Every image is one forward pass of its own, so that the labels do not depend on a batch size. No probability map is
-kept: a selector that needs the whole list first (CBST) sees it in a first pass, which several processes may share
-(``--shard i/n``).
+kept: a selector that needs the whole split first (CBST) sees it in a first pass.
 """
 
-from __future__ import annotations
-
+import csv
+import io
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
-from functools import lru_cache
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from udamlf.config import Part
-from udamlf.data.dataset import DataSet, Sample
-from udamlf.data.lists import ScenarioData
-from udamlf.evaluation.prediction import label_scores
-from udamlf.evaluation.protocol import EvalProtocol
+from udamlf.common.files import write_json, write_text
+from udamlf.config.parts import Part
+from udamlf.config.schema import SOURCE, TARGET, Config
+from udamlf.data.pseudo_labels import publish
+from udamlf.data.splits import ScenarioData
+from udamlf.evaluation.predict import label_scores
 from udamlf.models import checkpoint
 from udamlf.models.base import Output, SegmentationModel
-from udamlf.pseudo_labels import publish
-from udamlf.selection import base as selection
-from udamlf.selection.entropy_ranking import EntropyRanking
+from udamlf.report.figures import examples_figure
+from udamlf.selection.base import SELECTORS, BaseSelector, Table, build, label_images, top1
 from udamlf.selection.quality import Quality
-from udamlf.stages import shards
-from udamlf.stages.ranking import publish_ranking
-from udamlf.stages.runner import Input, Job
-from udamlf.stages.source_prior import LIST as PRIOR_LIST
-from udamlf.stages.source_prior import source_prior
+from udamlf.stages.stage import BaseStage, Declaration, Input, Job, previous_training, subset_input
 from udamlf.stages.train import device, reestimate
 
 
-class Labeller:
-    """Probabilities of one target image after another; the last ``keep`` of them stay at hand.
+class Stage(BaseStage):
+    """Labels ``target_train`` with the network of the input "generator"; publishes ``pseudo_labels/``, and what tables
+    and examples the selector has."""
+
+    def rounds(self, config: Config) -> Iterable[int]:
+        return [n for n in range(1, config.method.rounds + 1) if config.method.round_at(n).selector]
+
+    def declare(self, config: Config, round: int) -> Declaration:
+        selector = selector_part(config, round)
+        return Declaration(
+            inputs={"generator": previous_training(round), **subset_input(config)},
+            reads={**labelling_reads(config, round), "selector": selector.model_dump()},
+            splits={TARGET: False} | ({SOURCE: True} if SELECTORS.find(selector.name).reads_source else {}),
+            parts=[(SELECTORS, selector)],
+        )
+
+    def check(self, config: Config, round: int) -> None:
+        super().check(config, round)
+        build(selector_part(config, round), config.space, round)
+        config.labelling(round)
+
+    def run(self, job: Job) -> None:
+        config, data = job.config, job.data
+        job.log_split(TARGET, "target")
+        selector = build(selector_part(config, job.round), config.space, job.round)
+        if selector.reads_source:
+            job.log_split(SOURCE, "prior")
+            selector.prepare(SourceLabels(data))
+        labeller = Labeller(job, selector)
+        job.log.log_metrics(labeller.publish()["quality"], job.round)
+        publication = selector.publish()
+        if publication.table is not None:
+            _publish_table(job, publication.table, [frame.name for frame in labeller.frames])
+        if publication.examples:
+            pictures = [labeller.picture(title, index) for title, index in publication.examples]
+            examples_figure(pictures, config.space, data.kind, job.out / "figures" / "examples.png")
+
+
+def selector_part(config: Config, round: int) -> Part:
+    """The round's selector."""
+    selector = config.method.round_at(round).selector
+    assert selector is not None
+    return selector
+
+
+def labelling_reads(config: Config, round: int) -> dict[str, Any]:
+    """What of the configuration decides the probabilities of the target images."""
+    settings = config.method.round_at(round)
+    return {
+        "space": config.scenario.label_space,
+        "seed": config.seed,
+        "round": round,
+        "generator": settings.generator,
+        "backbone": config.backbone(round).model_dump(),
+        "frames": config.frames if "labelling" in settings.reestimate_bn else None,
+        "labelling": config.labelling(round).model_dump(),
+    }
+
+
+def labelling_network(job: Job, training: Input) -> SegmentationModel:
+    """The network that labels the target for the job's round, on its device.
 
     Args:
-        selector: tells how many images it pools, and sees the network's own output if it wants to.
+        training: the previous one.
     """
+    config = job.config
+    settings = config.method.round_at(job.round)
+    # The first round is labelled by the warm-up, which has no middle and no teacher.
+    variant = settings.generator if job.round > 1 else "last"
+    model = checkpoint.load(training.path / "checkpoint", config.space, variant)
+    model.to(device(), memory_format=torch.channels_last)  # type: ignore[call-overload]
+    if "labelling" in settings.reestimate_bn:
+        reestimate(model, job.data.frames(TARGET, with_labels=False))
+    return model
 
-    def __init__(
-        self,
-        model: SegmentationModel,
-        protocol: EvalProtocol,
-        dataset: DataSet,
-        samples: list[Sample],
-        selector: selection.Selector,
-    ) -> None:
-        self.model, self.protocol, self.selector = model, protocol, selector
-        self.dataset, self.samples = dataset, samples
+
+class SourceLabels(Sequence[np.ndarray]):
+    """Label maps uint8 [H, W] of the source, each read when it is asked for."""
+
+    def __init__(self, data: ScenarioData) -> None:
+        self.dataset, self.frames, self.space = data.dataset(SOURCE), data.samples(SOURCE, True), data.config.space
+
+    def __len__(self) -> int:
+        return len(self.frames)
+
+    def __getitem__(self, index: Any) -> Any:
+        return self.dataset.read_label(self.frames[index], self.space)
+
+
+class Labeller:
+    """Labels one target image after another; the scores of the images that the selector pools stay at hand."""
+
+    def __init__(self, job: Job, selector: BaseSelector) -> None:
+        self.job, self.selector = job, selector
+        self.dataset, self.frames = job.data.dataset(TARGET), job.data.samples(TARGET)
+        self.protocol = job.config.labelling(job.round)
+        self.model = labelling_network(job, job.inputs["generator"])
         self.recent: OrderedDict[int, Tensor] = OrderedDict()
         self.outputs: list[Output] = []
         if selector.observes_network:
-            model.register_forward_hook(lambda module, images, output: self.outputs.append(output))
+            self.model.register_forward_hook(lambda module, images, output: self.outputs.append(output))
 
     def image(self, index: int) -> np.ndarray:
         """uint8 RGB [H, W, 3] of its own size."""
-        return self.dataset.read_image(self.samples[index])
+        return self.dataset.read_image(self.frames[index])
 
-    def probabilities(self, index: int) -> Tensor:
-        """float32 [C, H, W] at the labelling size."""
+    def scores(self, index: int) -> Tensor:
+        """Probabilities float32 [C, H, W] at the labelling size."""
         self.recent[index] = label_scores(self.model, self.image(index), self.protocol)
         while len(self.recent) > self.selector.group:
             self.recent.popitem(last=False)
@@ -72,91 +146,45 @@ class Labeller:
             self.outputs.clear()
         return self.recent[index]
 
+    def picture(self, title: str, index: int) -> tuple[str, np.ndarray, np.ndarray]:
+        """Title with the image's name, the image, and its probabilities float32 [C, H, W]."""
+        return f"{title}  {self.frames[index].name}", self.image(index), self.scores(index).cpu().numpy()
 
-def run(job: Job) -> None:
-    """Label ``target_train`` with the input "generator"; publishes ``pseudo_labels/``.
+    def publish(self) -> dict[str, Any]:
+        """Write ``pseudo_labels/``; returns its manifest."""
+        job, config, names = self.job, self.job.config, [frame.name for frame in self.frames]
+        quality, order = Quality(config.space.num_classes, device()), list[int]()
 
-    With the option "shard" it only observes that shard and publishes ``shard/``; with inputs "shard1", "shard2", ... it
-    goes on from what these have seen.
-    """
-    config = job.config
-    described = config.method.round_at(job.round)
-    assert described.selector is not None
-    name = described.selector.name
-    data = job.data
-    samples, dataset = data.samples("target_train"), data.dataset("target_train")
-    job.run.log_dataset("target_train", data.digest("target_train"), "target", len(samples))
-    new = _selectors(described.selector, data, job)
-    given = {key: value.path for key, value in job.inputs.items() if key.startswith("shard")}
-    selector = shards.merged(given, new, len(samples)) if given else new()
-    network = labelling_network(job, job.inputs["generator"])
-    labeller = Labeller(network, config.labelling(job.round), dataset, samples, selector)
-    if "shard" in job.options:
-        shards.check_mergeable(name, selector)
-        shards.observe_shard(job.out, job.options["shard"], selector, len(samples), labeller.probabilities)
-        return
-    quality = Quality(config.space.num_classes, device())
-    order: list[int] = []
+        def labels() -> Iterator[tuple[str, np.ndarray]]:
+            for index, label in label_images(self.selector, len(names), config.seed, self.scores):
+                quality.add(*top1(self.recent.pop(index)), torch.from_numpy(label).to(device()))
+                order.append(index)
+                yield names[index], label
 
-    def labels() -> Iterator[tuple[str, np.ndarray]]:
-        images = selection.label_images(selector, len(samples), config.seed, labeller.probabilities, bool(given))
-        for index, label in images:
-            quality.add(*selection.top1(labeller.recent.pop(index)), torch.from_numpy(label).to(device()))
-            order.append(index)
-            yield samples[index].name, label
+        def finish() -> tuple[dict[str, Any], Mapping[str, np.ndarray]]:
+            facts = {
+                "label_space": config.scenario.label_space,
+                "selector": selector_part(config, job.round).model_dump(),
+                "round": job.round,
+                "order": [names[index] for index in order],
+                "protocol": self.protocol.model_dump(),
+                "quality": quality.metrics(config.space, self.selector.thresholds()),
+            }
+            return facts, self.selector.publish().arrays
 
-    def finish() -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-        description = {
-            "label_space": config.scenario.label_space,
-            "selector": described.selector.model_dump() if described.selector else None,
-            "round": job.round,
-            "order": [samples[index].name for index in order],
-            "protocol": config.labelling(job.round).model_dump(),
-            "quality": quality.metrics(config.space, selector.thresholds()),
-        }
-        return description, selector.extras()
+        def soft(name: str) -> np.ndarray:
+            assert names[order[-1]] == name
+            return self.selector.soft_label(order[-1])
 
-    def soft(name: str) -> np.ndarray:
-        assert samples[order[-1]].name == name
-        return selector.soft_label(order[-1])
-
-    manifest = publish(job.out / "pseudo_labels", labels(), finish, soft if selector.stores_soft else None)
-    job.run.log_metrics(manifest["quality"], job.round)
-    if isinstance(selector, EntropyRanking):
-        names = [sample.name for sample in samples]
-        publish_ranking(job.out, selector, names, labeller.image, labeller.probabilities, config.space, data.kind)
+        return publish(job.out / "pseudo_labels", labels(), finish, soft if self.selector.stores_soft else None)
 
 
-def labelling_network(job: Job, given: Input) -> SegmentationModel:
-    """The network that labels the target for the job's round, on its device.
-
-    Args:
-        given: the previous training.
-    """
-    config = job.config
-    described = config.method.round_at(job.round)
-    # The first round is labelled by the warm-up, which has no middle and no teacher.
-    variant = described.generator if job.round > 1 else "last"
-    model = checkpoint.load(given.path / "checkpoint", config.space, variant)
-    model.to(device(), memory_format=torch.channels_last)  # type: ignore[call-overload]
-    if "labelling" in described.reestimate_bn:
-        reestimate(model, job.data.frames("target_train", with_labels=False))
-    return model
-
-
-def _selectors(part: Part, data: ScenarioData, job: Job) -> Callable[[], selection.Selector]:
-    """Builds fresh selectors of a round; a spatial prior from the source labels is computed once."""
-
-    @lru_cache(maxsize=1)
-    def prior() -> np.ndarray:
-        samples = data.samples(PRIOR_LIST, True)
-        job.run.log_dataset(PRIOR_LIST, data.digest(PRIOR_LIST), "prior", len(samples))
-        return source_prior(data)
-
-    def new() -> selection.Selector:
-        selector = selection.build(part.name, part.params, job.config.space, job.round)
-        if selector.needs_source_prior:
-            selector.set_prior(prior())
-        return selector
-
-    return new
+def _publish_table(job: Job, table: Table, names: Sequence[str]) -> None:
+    """Write ``<name>/<name>.json`` and ``.csv``, images by name instead of position."""
+    rows = [{**row, "image": names[row["image"]]} for row in table.rows]
+    write_json(job.out / table.name / f"{table.name}.json", {**table.summary, table.name: rows})
+    text = io.StringIO()
+    writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    write_text(job.out / table.name / f"{table.name}.csv", text.getvalue())

@@ -1,34 +1,64 @@
 """One training of a round: from the previous checkpoint, with the round's pseudo-labels if the method has any."""
 
-from __future__ import annotations
+from collections.abc import Iterable
 
+from udamlf.config.schema import OF_LABELS, TARGET, Config
+from udamlf.data.pseudo_labels import PseudoLabels
 from udamlf.models import checkpoint
-from udamlf.models.base import SegmentationModel
-from udamlf.pseudo_labels import PseudoLabels
+from udamlf.models.base import NETWORKS, SegmentationModel
+from udamlf.stages.images import round_domains
+from udamlf.stages.pretrain import pretraining_objective
 from udamlf.stages.pseudo_label import labelling_network
-from udamlf.stages.runner import Job
-from udamlf.stages.train import initial_network, train
+from udamlf.stages.stage import BaseStage, Declaration, Job, Need, check_weights, previous_training, subset_input
+from udamlf.stages.train import initial_network, train, training_reads
+from udamlf.training.objective import OBJECTIVES, check_batch
 
 
-def run(job: Job) -> None:
-    """Train the round's objective from the input "start" (or "pretrain") with the labels of the input "labels";
+class Stage(BaseStage):
+    """Trains the round's objective from the input "start" (or "pretrain") with the labels of the input "labels";
     publishes ``checkpoint/``."""
-    config = job.config
-    described = config.method.round_at(job.round)
-    start = job.inputs["start"].path / "checkpoint"
 
-    def teacher() -> SegmentationModel:
-        """The network that labelled the round, labels or none."""
-        return labelling_network(job, job.inputs["start"])
+    def rounds(self, config: Config) -> Iterable[int]:
+        return range(1, config.method.rounds + 1)
 
-    pretrained = job.inputs.get("pretrain")
-    given = start if described.start == "last" else pretrained.path / "checkpoint" if pretrained else None
-    if given is not None:
-        saved, state = checkpoint.read_state(given, config.space)
-        model = initial_network(config, job.round, pretrained=False)
-        checkpoint.load_into(model, state, f"{given} ({saved.name})")
-    else:
-        model = initial_network(config, job.round)
-    published = job.inputs.get("labels")
-    labels = PseudoLabels(published.path / "pseudo_labels", config.scenario.label_space) if published else None
-    train(job, described.objective, model, labels=labels, teacher=teacher, reestimate_bn=described.reestimate_bn)
+    def declare(self, config: Config, round: int) -> Declaration:
+        settings = config.method.round_at(round)
+        inputs = {"start": previous_training(round), **subset_input(config)}
+        inputs |= {"labels": Need("pseudo_label", round)} if settings.selector else {}
+        inputs |= {"pretrain": Need("pretrain", round)} if pretraining_objective(config, round) else {}
+        read_elsewhere = {"selector", "training", "model", "pretrain", "labelling"}
+        reads = {"round settings": settings.model_dump(exclude=read_elsewhere)}
+        return Declaration(
+            inputs=inputs,
+            reads={**training_reads(config, round, config.training(round)), **reads,
+                   "keeps_middle": config.keeps_middle(round)},
+            splits={TARGET: False} | ({} if settings.source.startswith(OF_LABELS) else {settings.source: True}),
+            parts=[(OBJECTIVES, settings.objective), (NETWORKS, config.backbone(round))],
+        )  # fmt: skip
+
+    def check(self, config: Config, round: int) -> None:
+        super().check(config, round)
+        settings = config.method.round_at(round)
+        check_batch(settings.objective, config.training(round))
+        if settings.start == "initial" and not settings.pretrain:
+            check_weights(config.backbone(round), f"method.round.{round}.model")
+
+    def run(self, job: Job) -> None:
+        config, space = job.config, job.config.space
+        settings, start = config.method.round_at(job.round), job.inputs["start"]
+        weights_of = job.inputs.get("pretrain") or (start if settings.start == "last" else None)
+        model = initial_network(config, job.round, pretrained=weights_of is None)
+        if weights_of is not None:
+            folder = weights_of.path / "checkpoint"
+            saved, state = checkpoint.read_state(folder, space)
+            checkpoint.load_into(model, state, f"{folder} ({saved.name})")
+        labels_of = job.inputs.get("labels")
+        labels = PseudoLabels(labels_of.path / "pseudo_labels", space.name) if labels_of else None
+
+        def teacher() -> SegmentationModel:
+            """The network that labelled the round, labels or none."""
+            return labelling_network(job, start)
+
+        domains = round_domains(config, job.data, job.round, labels)
+        training = config.training(job.round)
+        train(job, training, settings.objective, model, domains, labels, teacher, settings.reestimate_bn)

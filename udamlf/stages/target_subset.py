@@ -1,28 +1,57 @@
 """Choose, once, the target images that every round uses: those of the highest class-balanced score (cbst.md 3)."""
 
-from __future__ import annotations
+from collections.abc import Iterable, Sequence
 
-from udamlf.data.lists import SUBSET
-from udamlf.evaluation.prediction import label_scores
-from udamlf.files import write_json
-from udamlf.selection.class_balanced_score import class_balanced_score, highest
-from udamlf.stages.pseudo_label import labelling_network
-from udamlf.stages.runner import Job
+import numpy as np
+import torch
+from torch import Tensor
+
+from udamlf.common.files import write_json
+from udamlf.config.schema import TARGET, Config
+from udamlf.data.splits import SUBSET, check_subset
+from udamlf.evaluation.predict import label_scores
+from udamlf.stages.pseudo_label import labelling_network, labelling_reads
+from udamlf.stages.stage import BaseStage, Declaration, Job, Need
 
 
-def run(job: Job) -> None:
-    """Score ``target_train`` with the input "generator"; publishes ``target_subset.json``: every image's score, and the
-    chosen ones."""
-    config, data = job.config, job.data
-    subset, protocol = config.method.target_subset, config.labelling(job.round)
-    assert subset is not None
-    samples, dataset = data.samples("target_train"), data.dataset("target_train")
-    subset.check(len(samples))
-    job.run.log_dataset("target_train", data.digest("target_train"), "target", len(samples))
-    network = labelling_network(job, job.inputs["generator"])
-    found_scores: dict[str, float] = {}
-    for sample in samples:
-        probabilities = label_scores(network, dataset.read_image(sample), protocol)
-        found_scores[sample.name] = class_balanced_score(probabilities)
-    chosen = [samples[index].name for index in highest(list(found_scores.values()), subset.top_k)]
-    write_json(job.out / SUBSET, {**subset.model_dump(), "images": chosen, "scores": found_scores})
+def class_balanced_score(probabilities: Tensor) -> float:
+    """Mean, over the classes predicted anywhere, of the mean confidence of the pixels predicted as the class, from
+    probabilities float32 [C, H, W]: 1/C to 1. By it the authors once chose 505 images of Cityscapes (cbst.md 3)."""
+    confidence, label = probabilities.flatten(1).max(0)
+    sums, counts = torch.bincount(label, confidence.double()), torch.bincount(label)
+    present = counts > 0
+    return float((sums[present] / counts[present]).mean())
+
+
+def highest(scores: Sequence[float], top_k: int) -> list[int]:
+    """Positions of the ``top_k`` highest scores, ascending; of equal scores the first ones."""
+    return sorted(np.argsort(-np.asarray(scores), kind="stable")[:top_k].tolist())
+
+
+class Stage(BaseStage):
+    """Scores ``target_train`` with the input "generator"; publishes ``target_subset.json``: every image's score and the
+    subset."""
+
+    once = True
+
+    def rounds(self, config: Config) -> Iterable[int]:
+        return (1,) if config.method.target_subset and config.method.rounds else ()
+
+    def declare(self, config: Config, round: int) -> Declaration:
+        subset = config.method.target_subset
+        assert subset is not None
+        reads = {**labelling_reads(config, round), "subset": subset.model_dump()}
+        return Declaration({"generator": Need("warmup", 0)}, reads, {TARGET: False}, [])
+
+    def run(self, job: Job) -> None:
+        subset, protocol = job.config.method.target_subset, job.config.labelling(job.round)
+        assert subset is not None
+        frames, dataset = job.data.samples(TARGET), job.data.dataset(TARGET)
+        check_subset(subset.top_k, len(frames))
+        job.log_split(TARGET, "target")
+        network = labelling_network(job, job.inputs["generator"])
+        scores: dict[str, float] = {}
+        for frame in frames:
+            scores[frame.name] = class_balanced_score(label_scores(network, dataset.read_image(frame), protocol))
+        images = [frames[index].name for index in highest(list(scores.values()), subset.top_k)]
+        write_json(job.out / SUBSET, {**subset.model_dump(), "images": images, "scores": scores})

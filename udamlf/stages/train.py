@@ -1,28 +1,46 @@
-"""What warmup and self_train share: data streams, network, objective, loop, checkpoint."""
-
-from __future__ import annotations
+"""What the trainings share: network, objective, loop, checkpoint; and what of the configuration they read."""
 
 from collections.abc import Callable, Iterator
-from functools import partial
+from contextlib import contextmanager
+from functools import lru_cache, partial
+from typing import Any
 
 import numpy as np
 import torch
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from udamlf.config import Config, Part
+from udamlf.common.seeding import torch_seed
+from udamlf.config.parts import Part
+from udamlf.config.schema import TARGET, Config, Training
 from udamlf.data.batches import Stream
 from udamlf.data.frames import FrameStore
-from udamlf.methods.base import BaseObjective, Context, build, counts_source_pixels
+from udamlf.data.pseudo_labels import PseudoLabels
 from udamlf.models import checkpoint
 from udamlf.models.base import SegmentationModel, freeze_batchnorm, reestimate_batchnorm
 from udamlf.models.base import build as build_network
-from udamlf.pseudo_labels import PseudoLabels
-from udamlf.seeding import torch_seed
-from udamlf.stages.domains import Images, pretraining_images, training_images
-from udamlf.stages.progress import Progress
-from udamlf.stages.runner import Job
+from udamlf.stages.images import Domains
+from udamlf.stages.stage import Job
 from udamlf.training.loop import Trainer, reproducible
+from udamlf.training.objective import BaseObjective, Context, build
 
 BN_BATCH = 8
+
+
+def training_reads(config: Config, round: int, training: Training) -> dict[str, Any]:
+    """What every training reads of the configuration."""
+    profile = config.profile
+    return {
+        "space": config.scenario.label_space,
+        "seed": config.seed,
+        "round": round,
+        "training": training.model_dump(),
+        "backbone": config.backbone(round).model_dump(),
+        "frames": config.frames,
+        "precision": profile.precision,
+        "micro_batch": profile.micro_batch,
+        "deterministic": profile.deterministic,
+    }
 
 
 def device() -> torch.device:
@@ -36,20 +54,14 @@ def initial_network(config: Config, round: int, pretrained: bool = True) -> Segm
     return build_network(part.name, config.space.num_classes, seed=config.seed, pretrained=pretrained, **part.params)
 
 
-def training_seed(job: Job) -> int:
+def training_seed(config: Config, round: int) -> int:
     """Every training draws its own batches: a round that continues another must not see the same order again."""
-    return torch_seed(job.config.seed, "round", job.round)
+    return torch_seed(config.seed, "round", round)
 
 
 def sqrt_median_frequency(pixels: np.ndarray) -> np.ndarray:
-    """Class weights sqrt(median frequency / frequency), within 0.3..4; a class that never occurs weighs 1.
-
-    Args:
-        pixels: int64 [images, C].
-
-    Returns:
-        float32 [C].
-    """
+    """Class weights sqrt(median frequency / frequency) within 0.3..4, float32 [C], of pixels int64 [images, C]; a class
+    that never occurs weighs 1."""
     frequency = pixels.sum(0) / max(pixels.sum(), 1)
     present = frequency > 0
     weights = np.ones(len(frequency), np.float32)
@@ -59,8 +71,8 @@ def sqrt_median_frequency(pixels: np.ndarray) -> np.ndarray:
 
 
 def reestimate(model: SegmentationModel, frames: FrameStore) -> None:
-    """BatchNorm statistics from the target images (AdaBN) in list order, in batches of 8; a shorter last batch is left
-    out unless it is the only one."""
+    """BatchNorm statistics from the target images (AdaBN) in order, in batches of 8; a shorter last batch is left out
+    unless it is the only one."""
     count = max(len(frames) // BN_BATCH, 1) * BN_BATCH
     where = next(model.parameters()).device
 
@@ -74,92 +86,74 @@ def reestimate(model: SegmentationModel, frames: FrameStore) -> None:
 
 def train(
     job: Job,
+    training: Training,
     objective: Part,
     model: SegmentationModel,
-    labelled: str | None = "source_train",
+    domains: Domains,
     labels: PseudoLabels | None = None,
     teacher: Callable[[], SegmentationModel] | None = None,
     reestimate_bn: tuple[str, ...] = (),
-    pretraining: bool = False,
 ) -> None:
-    """Train ``model`` as the job's configuration says and publish the checkpoint under ``job.out``.
+    """Train ``model`` and publish the checkpoint under ``job.out``.
 
     Args:
-        objective: what to minimise.
-        labelled: list of the labelled images; a round with ``labelled: easy_target`` takes the easy split instead.
-        labels: pseudo-labels of ``target_train``.
-        teacher: builds the frozen network that labelled the round.
+        labels: pseudo-labels of the target; ``teacher`` builds the frozen network that made them.
         reestimate_bn: "before" and / or "after".
-        pretraining: with that budget, and without any label.
     """
-    config = job.config
-    training = config.pretraining(job.round) if pretraining else config.training(job.round)
-    data = job.data
+    config, round = job.config, job.round
     model = model.to(device(), memory_format=torch.channels_last)  # type: ignore[call-overload]
     freeze_batchnorm(model, training.freeze_bn_affine, training.freeze_bn_statistics)
+    for name, images in domains.items():
+        job.log_split(images.split, name, images.count)
 
-    batch = training.batch
-    asked = labelled if batch.source else None
-    with_target = bool(batch.target or {"before", "after"} & set(reestimate_bn))
-    source: Images | None
-    target: Images | None
-    if pretraining:
-        (source, target), frames = pretraining_images(config, data), None
-    else:
-        source, target, frames = training_images(config, data, job.round, asked, labels, with_target)
-    weighted = training.class_weights != "none"
-    counts = source is not None and (weighted or counts_source_pixels(objective))
-    pixels = source.class_pixels(config.space.num_classes) if source is not None and counts else None
-    weights = sqrt_median_frequency(pixels) if pixels is not None and weighted else None
-    has_weights = config.backbone(job.round).params.get("weights")
+    @lru_cache(maxsize=1)
+    def class_pixels() -> np.ndarray:
+        return domains["source"].class_pixels(config.space.num_classes)
+
+    weighted = training.class_weights != "none" and "source" in domains
+    weights = torch.from_numpy(sqrt_median_frequency(class_pixels())).to(device()) if weighted else None
     context = Context(
         model=model,
         space=config.space,
         training=training,
-        round=job.round,
-        seed=training_seed(job),
+        round=round,
+        seed=training_seed(config, round),
         device=device(),
-        class_weights=None if weights is None else torch.from_numpy(weights).to(device()),
-        source_class_pixels=pixels,
-        label_extras=labels.extras if labels else {},
+        class_weights=weights,
+        source_class_pixels=class_pixels if "source" in domains else None,
+        published=labels.extras if labels else {},
         teacher=teacher,
-        initial=partial(initial_network, config, job.round) if has_weights else None,
+        initial=partial(initial_network, config, round) if config.backbone(round).params.get("weights") else None,
     )
-    domains = {name: images for name, images in (("source", source), ("target", target)) if images is not None}
-    for name, images in domains.items():
-        job.run.log_dataset(images.list_name, data.digest(images.list_name), name, images.count)
-
+    around = {"before", "after"} & set(reestimate_bn)
+    frames = job.data.frames(TARGET, with_labels=False) if around else None
     if frames is not None and "before" in reestimate_bn:
         reestimate(model, frames)
-    kept = _run(job, build(objective, context), domains)
+    states = _run(job, build(objective, context), domains)
     if frames is not None and "after" in reestimate_bn:
         reestimate(model, frames)
-    kept["last"] = model.state_dict()
-    checkpoint.save(job.out / "checkpoint", kept, config.backbone(job.round), config.space)
+    states["last"] = model.state_dict()
+    checkpoint.save(job.out / "checkpoint", states, config.backbone(round), config.space)
 
 
-def _run(job: Job, objective: BaseObjective, domains: dict[str, Images]) -> dict[str, dict[str, torch.Tensor]]:
+def _run(job: Job, objective: BaseObjective, domains: Domains) -> dict[str, dict[str, torch.Tensor]]:
     """Run the loop; returns the weights to publish beside the last ones."""
-    config = job.config
-    seed, augmentation = training_seed(job), objective.context.training.augmentation
-    jitter = {"source": augmentation.jitter_source, "target": augmentation.jitter_target}
+    config, profile, context = job.config, job.config.profile, objective.context
     streams = {
-        name: Stream(name, images.read, images.count, augmentation, jitter[name], seed, objective)
+        name: Stream(name, images.read, images.count, context.training.augmentation, context.seed, objective.prepare)
         for name, images in domains.items()
     }
     trainer = Trainer(
         objective,
         streams,
-        seed=seed,
+        seed=context.seed,
         key=job.key,
         state_path=job.work / "state.pt",
-        precision=config.profile.precision,
-        micro_batch=config.profile.micro_batch,
-        workers=config.profile.workers,
+        precision=profile.precision,
+        micro_batch=profile.micro_batch,
+        workers=profile.workers,
     )
-    kept: dict[str, dict[str, torch.Tensor]] = {}
-    middle = job.work / "middle"
-    half = max(trainer.steps // 2, 1)
+    middle, half = job.work / "middle", max(trainer.steps // 2, 1)
     keeps_middle = config.keeps_middle(job.round)
 
     def on_step(done: int) -> None:
@@ -168,11 +162,29 @@ def _run(job: Job, objective: BaseObjective, domains: dict[str, Images]) -> dict
             checkpoint.save(middle, {"middle": objective.model.state_dict()}, config.backbone(job.round), config.space)
 
     if trainer.steps:
-        with reproducible(config.profile.deterministic), Progress(job, trainer.steps) as progress:
-            trainer.run(progress.update, on_step, job.run.should_stop)
+        with reproducible(profile.deterministic), _progress(job, trainer.steps) as update:
+            trainer.run(update, on_step, job.log.should_stop)
+    states: dict[str, dict[str, torch.Tensor]] = {}
     if (middle / checkpoint.META).is_file():
-        kept["middle"] = checkpoint.read_state(middle, config.space, "middle")[1]
-    teacher = objective.teacher_network()
+        states["middle"] = checkpoint.read_state(middle, config.space, "middle")[1]
+    teacher = objective.modules().get("teacher")
     if teacher is not None:
-        kept["teacher"] = teacher.state_dict()
-    return kept
+        states["teacher"] = teacher.state_dict()
+    return states
+
+
+@contextmanager
+def _progress(job: Job, steps: int) -> Iterator[Callable[[dict[str, float], int], None]]:
+    """A bar in a terminal, and metrics in the run's log always; the function takes the metrics of the steps so far."""
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
+        label = f"{job.config.method.name} round {job.round}" if job.round else "warm-up"
+        task = bar.add_task(label, total=steps)
+
+        def update(metrics: dict[str, float], step: int) -> None:
+            numbers = " ".join(f"{k.removeprefix('train/')} {v:.3g}" for k, v in metrics.items() if "train/" in k)
+            bar.update(task, completed=step, description=f"{label}: {numbers}")
+            job.log.log_metrics(metrics, step)
+
+        yield update

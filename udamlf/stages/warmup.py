@@ -1,13 +1,40 @@
 """Warm-up: from the backbone's initial weights to a network that can label the target."""
 
-from __future__ import annotations
+from collections.abc import Iterable
 
-from udamlf.stages.runner import Job
-from udamlf.stages.train import initial_network, train
+from udamlf.config.schema import TARGET, Config
+from udamlf.models.base import NETWORKS
+from udamlf.stages.images import labelled_images, unlabelled_images
+from udamlf.stages.stage import BaseStage, Declaration, Job, check_weights
+from udamlf.stages.train import initial_network, train, training_reads
+from udamlf.training.objective import OBJECTIVES, check_batch
 
 
-def run(job: Job) -> None:
-    """Train the method's warm-up objective; publishes ``checkpoint/``."""
-    config = job.config
-    model = initial_network(config, 0)
-    train(job, config.method.warmup.objective, model, labelled=config.method.warmup.labelled)
+class Stage(BaseStage):
+    """Trains the method's warm-up objective; publishes ``checkpoint/``."""
+
+    once = True
+    needs_inputs = False
+
+    def rounds(self, config: Config) -> Iterable[int]:
+        return (0,)
+
+    def declare(self, config: Config, round: int) -> Declaration:
+        warmup = config.method.warmup
+        return Declaration(
+            inputs={},
+            reads={**training_reads(config, 0, config.training(0)), "warmup": warmup.model_dump()},
+            splits={TARGET: False, warmup.source: True},
+            parts=[(OBJECTIVES, warmup.objective), (NETWORKS, config.backbone(0))],
+        )
+
+    def check(self, config: Config, round: int) -> None:
+        super().check(config, round)
+        check_batch(config.method.warmup.objective, config.training(0))
+        check_weights(config.backbone(0), "profile.model")
+
+    def run(self, job: Job) -> None:
+        config, warmup, training = job.config, job.config.method.warmup, job.config.training(0)
+        domains = {"source": labelled_images(job.data, warmup.source)}
+        domains |= {"target": unlabelled_images(job.data)} if training.batch.target else {}
+        train(job, training, warmup.objective, initial_network(config, 0), domains)

@@ -1,54 +1,58 @@
 """The only training loop: batch, losses, gradients, steps, EMA, non-finite guard, state."""
 
-from __future__ import annotations
-
 import math
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+from torch.nn.utils import get_total_norm
+from torch.optim import Optimizer
 
-from udamlf.config import OptimiserConfig
-from udamlf.data.batches import Batches, HostDomain, Stream
-from udamlf.errors import UserError
-from udamlf.methods.base import BaseObjective, Batch, Domain, Losses
+from udamlf.common.errors import UserError
+from udamlf.common.seeding import torch_seed
+from udamlf.config.schema import BatchSize
+from udamlf.data.batches import Batches, Stream
+from udamlf.data.sample import Domain
 from udamlf.models.base import SegmentationModel
-from udamlf.seeding import torch_seed
+from udamlf.training.objective import BaseObjective, Batch, Losses
 from udamlf.training.optimisers import build_optimiser, set_learning_rates
 from udamlf.training.state import TrainState
 
-LOG_EVERY_STEPS = 20
+LOG_EVERY_STEPS, SAVE_EVERY_S = 20, 120.0
 
 
-def to_domain(host: HostDomain, model: SegmentationModel, device: torch.device, part: slice) -> Domain:
+def to_domain(host: Domain, model: SegmentationModel, device: torch.device, part: slice) -> Domain:
     """Move a slice of a host batch to the device and normalise its images."""
 
-    def images(tensor: Tensor) -> Tensor:
-        return model.normalise(tensor[part].to(device, non_blocking=True)).contiguous(memory_format=torch.channels_last)
+    def moved(tensor: Tensor) -> Tensor:
+        return tensor[part].to(device, non_blocking=True)
 
-    def maps(tensor: Tensor) -> Tensor:
-        return tensor[part].to(device, non_blocking=True).long()
+    def images(tensor: Tensor) -> Tensor:
+        return model.normalise(moved(tensor)).contiguous(memory_format=torch.channels_last)
 
     return Domain(
         images=images(host.images),
-        labels=maps(host.labels),
-        maps={name: maps(value) for name, value in host.maps.items()},
+        labels=moved(host.labels).long(),
+        maps={name: moved(value).long() for name, value in host.maps.items()},
         views={name: images(value) for name, value in host.views.items()},
         index=host.index[part],
-        arrays={name: value[part].to(device, non_blocking=True) for name, value in host.arrays.items()},
+        arrays={name: moved(value) for name, value in host.arrays.items()},
         cuts=host.cuts[part],
     )
 
 
-def micro_slices(size: int, count: int) -> list[slice]:
-    """Cut a batch into ``count`` equal parts, which divides it."""
-    assert size % count == 0
-    return [slice(i * size // count, (i + 1) * size // count) for i in range(count)]
+def micro_batches(batch: BatchSize, most: int | None) -> int:
+    """Equal pieces that pass through the network one after another: as many as it takes for no domain to have more
+    than ``most`` images in one (None: any number), or as the batch can be cut into."""
+    common, largest = math.gcd(batch.source, batch.target), max(batch.source, batch.target)
+    if most is None or not common:
+        return 1
+    cuts = [count for count in range(1, common + 1) if common % count == 0]
+    return next((count for count in cuts if largest // count <= most), common)
 
 
 @contextmanager
@@ -63,12 +67,10 @@ def reproducible(enabled: bool) -> Iterator[None]:
 
 
 class Trainer:
-    """Runs an objective for a number of steps.
+    """Runs an objective for the steps of its training budget, which has the batch sizes too.
 
     Args:
-        objective: what to minimise.
-        streams: domain -> sample stream; the batch sizes come from the objective's training budget.
-        seed: of the run.
+        streams: domain -> sample stream.
         key: identifies the training; a state file of another one is refused.
         state_path: where the state is kept; None = nowhere.
         precision: "float32" or "bfloat16" (autocast).
@@ -86,23 +88,17 @@ class Trainer:
         precision: str = "float32",
         micro_batch: int | None = None,
         workers: int = 1,
-        save_every_s: float = 120.0,
     ) -> None:
         self.objective, self.seed, self.workers = objective, seed, workers
-        self.training = objective.context.training
-        self.model, self.device = objective.model, objective.context.device
+        self.model, self.device, self.training = objective.model, objective.context.device, objective.context.training
         assert isinstance(self.training.steps, int)
         self.steps: int = self.training.steps
-        batch = self.training.batch
-        self.streams = {name: (stream, getattr(batch, name)) for name, stream in streams.items()}
-        self.precision = precision
-        self.micro_batches = batch.micro_batches(micro_batch)
-        self.state_path, self.save_every_s = state_path, save_every_s
-        configurations: dict[str, tuple[Sequence[Mapping[str, Any]], OptimiserConfig]] = {
-            "model": (self.model.parameter_groups(), self.training.optimiser),
-            **objective.optimisers(),
-        }
-        self.optimisers = {name: build_optimiser(groups, config) for name, (groups, config) in configurations.items()}
+        self.streams = {name: (stream, getattr(self.training.batch, name)) for name, stream in streams.items()}
+        self.state_path, self.precision = state_path, precision
+        self.micro_batches = micro_batches(self.training.batch, micro_batch)
+        self.optimisers = {"model": build_optimiser(self.model.parameter_groups(), self.training.optimiser)}
+        for name, (groups, config) in objective.optimisers().items():
+            self.optimisers[name] = build_optimiser(groups, config)
         self.state = TrainState({"model": self.model, **objective.modules()}, self.optimisers, key)
         self._sums: dict[str, Tensor | float] = defaultdict(float)
         self._summed_steps = 0
@@ -115,20 +111,15 @@ class Trainer:
     ) -> None:
         """Train to the end, from the saved state if there is one.
 
-        Args:
-            on_metrics: called every 20 steps with mean losses, learning rate and images per second.
-            on_step: called after each step with the number of finished steps.
-            should_stop: asked between steps; when true the state is saved and ``KeyboardInterrupt`` is raised.
-
-        Raises:
-            UserError: a loss or a gradient is not finite; the state of the last good step is saved.
+        ``on_metrics`` gets mean losses, learning rate and images per second every 20 steps; ``on_step`` the number of
+        finished steps after each. When ``should_stop`` says so between steps, the state is saved and
+        ``KeyboardInterrupt`` raised. UserError: a loss or a gradient is not finite; the last good state is saved.
         """
         if self.state_path is not None:
             self.state.load(self.state_path, self.device)
         self.model.train()
         saved = logged = time.monotonic()
-        first = self.state.step
-        for step, host in Batches(self.streams, first, self.steps, self.workers):
+        for step, host in Batches(self.streams, self.state.step, self.steps, self.workers):
             self._guarded_step(step, host)
             self.state.step = step + 1
             on_step(step + 1)
@@ -137,115 +128,85 @@ class Trainer:
                 on_metrics(self._metrics(now - logged), step + 1)
                 logged = now
             stop = should_stop()
-            if self.state_path is not None and (now - saved > self.save_every_s or stop):
-                self.state.save(self.state_path)
+            if stop or now - saved > SAVE_EVERY_S:
+                self._save()
                 saved = now
             if stop:
                 raise KeyboardInterrupt
 
-    def _guarded_step(self, step: int, host: dict[str, HostDomain]) -> None:
+    def _save(self) -> None:
+        if self.state_path is not None:
+            self.state.save(self.state_path)
+
+    def _guarded_step(self, step: int, host: dict[str, Domain]) -> None:
         """One step; when it fails, everything is as it was before it, and saved."""
         buffers = [buffer for module in self.state.modules.values() for buffer in module.buffers()]
         before = [buffer.clone() for buffer in buffers]  # a forward pass moves BatchNorm statistics before it fails
         try:
-            self._step(step, host)
+            self.take_step(step, host)
         except UserError:
             for buffer, value in zip(buffers, before, strict=True):
                 buffer.copy_(value)
-            if self.state_path is not None:
-                self.state.save(self.state_path)
+            self._save()
             raise
 
-    def _step(self, step: int, host: dict[str, HostDomain]) -> None:
-        self._set_learning_rates(step)
+    def take_step(self, step: int, host: dict[str, Domain]) -> None:
+        """Step ``step`` on a host batch: gradients of every micro-batch, then all optimisers, then ``after_step``."""
+        for optimiser in self.optimisers.values():
+            set_learning_rates(optimiser, self.training.schedule, step, self.steps)
         # Dropout draws from torch's global generator: seeding it by step makes it a function of (seed, step).
         torch.manual_seed(torch_seed(self.seed, "step", step))
-        count = self.micro_batches
-        parameters = {
-            name: [p for group in optimiser.param_groups for p in group["params"]]
-            for name, optimiser in self.optimisers.items()
-        }
-        slices = {name: micro_slices(len(domain.index), count) for name, domain in host.items()}
-        for micro in range(count):
-            domains = {
-                name: to_domain(domain, self.model, self.device, slices[name][micro]) for name, domain in host.items()
-            }
+        for micro in range(self.micro_batches):
+            domains = {}
+            for name, domain in host.items():
+                size = len(domain.index) // self.micro_batches
+                domains[name] = to_domain(domain, self.model, self.device, slice(micro * size, (micro + 1) * size))
             batch = Batch(step, micro, self.seed, domains.get("source"), domains.get("target"))
-            parts = self.objective.parts(batch)
-            while True:
-                with self._autocast():
-                    losses = next(parts, None)
-                if losses is None:
-                    break
-                self._backward(losses, parameters, count, step, batch)
-        for owned in parameters.values():  # all of them before any network moves
-            self._check_gradients(owned, step)
+            for losses in self._losses(batch):
+                self._backward(losses, batch)
+        for optimiser in self.optimisers.values():  # all of them before any network moves
+            # A discriminator has no gradient in a step without target images.
+            gradients = [p.grad for p in _parameters(optimiser) if p.grad is not None]
+            if not bool(torch.isfinite(get_total_norm(gradients))):
+                raise UserError(f"a gradient is not finite at step {step}", "finite gradients", "a lower learning rate")
         for optimiser in self.optimisers.values():
             optimiser.step()
             optimiser.zero_grad(set_to_none=True)
         self.objective.after_step(step)
         self._summed_steps += 1
 
-    def _autocast(self) -> torch.autocast | nullcontext[None]:
-        if self.precision == "float32":
-            return nullcontext()
-        return torch.autocast(self.device.type, torch.bfloat16)
+    def _losses(self, batch: Batch) -> Iterator[Losses]:
+        """The objective's losses in the parts it gives them in, each computed when it is asked for."""
+        autocast = torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision == "bfloat16")
+        losses = autocast(self.objective.losses)(batch)
+        parts = iter([losses]) if isinstance(losses, dict) else losses
+        return iter(autocast(lambda: next(parts, None)), None)
 
-    def _backward(
-        self,
-        losses: Losses,
-        parameters: dict[str, list[torch.nn.Parameter]],
-        count: int,
-        step: int,
-        batch: Batch,
-    ) -> None:
+    def _backward(self, losses: Losses, batch: Batch) -> None:
         """Each optimiser receives the gradient of its own losses only (the generator's loss passes through D)."""
-        weights = self.objective.weights
-        totals = {}
+        weights, count, totals = self.objective.weights, self.micro_batches, {}
         for name, named in losses.items():
             for loss_name, value in named.items():
                 self._sums[f"train/{loss_name}"] += value.detach() / count
-            total = sum((weights.get(n, 1.0) * value for n, value in named.items()), start=torch.zeros(()))
-            totals[name] = total / count
-        self._check_losses(totals, losses, step, batch)
-        if len(totals) == 1:
-            totals["model"].backward()
-            return
-        for position, (name, total) in enumerate(totals.items()):
-            keep = position + 1 < len(totals)
-            gradients = torch.autograd.grad(total, parameters[name], retain_graph=keep, allow_unused=True)
-            for parameter, gradient in zip(parameters[name], gradients, strict=True):
-                if gradient is not None:
-                    parameter.grad = gradient if parameter.grad is None else parameter.grad + gradient
-
-    def _check_losses(self, totals: dict[str, Tensor], losses: Losses, step: int, batch: Batch) -> None:
+            totals[name] = sum((weights.get(n, 1.0) * value for n, value in named.items()), torch.zeros(())) / count
         if not all(bool(torch.isfinite(total)) for total in totals.values()):
             values = {n: float(v.detach()) for named in losses.values() for n, v in named.items()}
             places = {d: getattr(batch, d).index for d in ("source", "target") if getattr(batch, d) is not None}
-            raise UserError(
-                f"a loss is not finite at step {step}: {values}, list positions {places}",
-                "finite losses",
-                "a lower --set profile.round.optimiser.lr, or profile.precision=float32",
-            )
-
-    def _check_gradients(self, parameters: list[torch.nn.Parameter], step: int) -> None:
-        # A discriminator has no gradient in a step without target images.
-        gradients = [p.grad for p in parameters if p.grad is not None]
-        norms = list(torch._foreach_norm(gradients)) if gradients else []
-        if norms and not bool(torch.isfinite(torch.stack(norms).sum())):
-            raise UserError(f"a gradient is not finite at step {step}", "finite gradients", "a lower learning rate")
-
-    def _set_learning_rates(self, step: int) -> None:
-        for optimiser in self.optimisers.values():
-            set_learning_rates(optimiser, self.training.schedule, step, self.steps)
+            problem = f"a loss is not finite at step {batch.step}: {values}, split positions {places}"
+            hint = "a lower --set profile.round.optimiser.lr, or profile.precision=float32"
+            raise UserError(problem, "finite losses", hint)
+        for position, (name, total) in enumerate(totals.items()):
+            total.backward(inputs=_parameters(self.optimisers[name]), retain_graph=position + 1 < len(totals))
 
     def _metrics(self, seconds: float) -> dict[str, float]:
-        steps = max(self._summed_steps, 1)
+        steps = self._summed_steps
         metrics = {name: float(value) / steps for name, value in self._sums.items()}
-        images = sum(size for _, size in self.streams.values()) * steps
         metrics["train/lr"] = self.optimisers["model"].param_groups[0]["lr"]
-        metrics["train/images_per_s"] = images / max(seconds, 1e-9)
+        metrics["train/images_per_s"] = steps * sum(size for _, size in self.streams.values()) / max(seconds, 1e-9)
         metrics.update(self.objective.scalars())
-        self._sums.clear()
-        self._summed_steps = 0
+        self._sums, self._summed_steps = defaultdict(float), 0
         return {name: value for name, value in metrics.items() if math.isfinite(value)}
+
+
+def _parameters(optimiser: Optimizer) -> list[nn.Parameter]:
+    return [p for group in optimiser.param_groups for p in group["params"]]

@@ -1,103 +1,77 @@
-"""Optimisers from a network's parameter groups, and SGD that steps a parameter more than once."""
+"""Optimisers from a network's parameter groups, SGD that steps a parameter more than once, and the learning rate as a
+pure function of the step: nothing to save, nothing to restore."""
 
-from __future__ import annotations
-
-from collections.abc import Callable, Mapping, Sequence
+import math
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
-from torch import Tensor
 from torch.optim import SGD, Adam, AdamW, Optimizer
 
-from udamlf.config import OptimiserConfig
-from udamlf.errors import UserError
-from udamlf.training.schedule import Schedule
+from udamlf.common.errors import UserError
+from udamlf.config.schema import OptimiserConfig, Schedule
+
+WARMUP_FROM = 1e-6  # factor of a linear warm-up at step 0
 
 
 class VisitedSGD(Optimizer):
-    """SGD whose groups are visited ``visits`` times per step with one gradient (advent.md 5.1).
+    """SGD that visits a group of ``build_optimiser`` ``visits`` times per step with one gradient (advent.md 5.1).
 
     The released AdvEnt, CRST and IntraDA list a backbone tensor up to four times in one optimiser. Each visit decays
     the momentum, adds the weight decay and moves the parameter. PyTorch 0.4 added the decay into the gradient itself,
-    so that it grows over the visits.
-
-    Args:
-        accumulate_decay: that behaviour; False adds the decay afresh at each visit.
+    so that it grows over the visits: ``accumulate_decay``; without, each visit adds it afresh.
     """
 
-    def __init__(
-        self,
-        groups: Sequence[dict[str, Any]],
-        lr: float,
-        momentum: float = 0.0,
-        weight_decay: float = 0.0,
-        accumulate_decay: bool = True,
-    ) -> None:
-        defaults = {"lr": lr, "momentum": momentum, "weight_decay": weight_decay, "visits": 1}
+    def __init__(self, groups: list[dict[str, Any]], momentum: float, accumulate_decay: bool) -> None:
         self.accumulate_decay = accumulate_decay
-        super().__init__(list(groups), defaults)
+        super().__init__(groups, {"momentum": momentum})
 
     @torch.no_grad()
-    def step(self, closure: Callable[[], float] | None = None) -> float | None:  # type: ignore[override]
+    def step(self, closure: None = None) -> None:  # type: ignore[override]
         """One step; the gradients are left as they are."""
-        loss = None
-        if closure is not None:
-            with torch.enable_grad():
-                loss = closure()
         for group in self.param_groups:
-            pairs = [(p, p.grad) for p in group["params"] if p.grad is not None]
-            if pairs:
-                self._visit([p for p, _ in pairs], [gradient for _, gradient in pairs], group)
-        return loss
-
-    def _visit(self, parameters: list[Tensor], gradients: list[Tensor], group: dict[str, Any]) -> None:
-        for p in parameters:
-            if "momentum_buffer" not in self.state[p]:
-                self.state[p]["momentum_buffer"] = torch.zeros_like(p)
-        buffers = [self.state[p]["momentum_buffer"] for p in parameters]
-        decayed = gradients
-        for _ in range(group["visits"]):
-            start = decayed if self.accumulate_decay else gradients
-            decayed = list(torch._foreach_add(start, parameters, alpha=group["weight_decay"]))
-            torch._foreach_mul_(buffers, group["momentum"])
-            torch._foreach_add_(buffers, decayed)
-            torch._foreach_add_(parameters, buffers, alpha=-group["lr"])
+            parameters = [p for p in group["params"] if p.grad is not None]
+            if not parameters:
+                continue
+            for p in parameters:
+                if "momentum_buffer" not in self.state[p]:
+                    self.state[p]["momentum_buffer"] = torch.zeros_like(p)
+            buffers = [self.state[p]["momentum_buffer"] for p in parameters]
+            gradients = decayed = [p.grad for p in parameters]
+            for _ in range(group["visits"]):
+                start = decayed if self.accumulate_decay else gradients
+                decayed = list(torch._foreach_add(start, parameters, alpha=group["weight_decay"]))
+                torch._foreach_mul_(buffers, group["momentum"])
+                torch._foreach_add_(buffers, decayed)
+                torch._foreach_add_(parameters, buffers, alpha=-group["lr"])
 
 
 def build_optimiser(groups: Sequence[Mapping[str, Any]], config: OptimiserConfig) -> Optimizer:
     """Optimiser of ``groups``: dicts with ``params`` and optionally ``lr_scale``, ``decay_scale`` and ``visits``.
 
     ``sgd`` has momentum and no dampening; ``adam`` adds the weight decay to the gradient (coupled L2, as IAST and
-    HIAST); ``adamw`` decouples it. Every group keeps ``base_lr`` and ``lr_scale`` for ``set_learning_rates``.
-
-    Args:
-        config: ``lr`` must be this round's number. ``visits``: "once" ignores the groups' ``visits``; "simple"
-            multiplies their learning rate by it; "exact" and "exact_fresh_decay" are ``VisitedSGD``.
-
-    Raises:
-        UserError: visits are asked of another optimiser than sgd.
+    HIAST); ``adamw`` decouples it. ``config.visits``: "once" ignores the groups' visits; for sgd alone (UserError),
+    "simple" multiplies their learning rate by them, "exact" and "exact_fresh_decay" are ``VisitedSGD``.
     """
     assert isinstance(config.lr, (int, float))
     if config.visits != "once" and config.name != "sgd":
         raise UserError(f"visits: {config.visits} with the optimiser {config.name!r}", "name: sgd")
-    prepared = [_group(group, config) for group in groups]
-    if config.visits in ("exact", "exact_fresh_decay"):
-        return VisitedSGD(prepared, config.lr, config.momentum, config.weight_decay, config.visits == "exact")
+    prepared = [_group(group, config, config.lr) for group in groups]
+    if config.visits.startswith("exact"):
+        return VisitedSGD(prepared, config.momentum, accumulate_decay=config.visits == "exact")
     if config.name == "sgd":
-        return SGD(prepared, config.lr, config.momentum, weight_decay=config.weight_decay)
-    kind = Adam if config.name == "adam" else AdamW
-    return kind(prepared, config.lr, config.betas, weight_decay=config.weight_decay)
+        return SGD(prepared, config.lr, config.momentum)
+    return (Adam if config.name == "adam" else AdamW)(prepared, config.lr, config.betas)
 
 
-def _group(group: Mapping[str, Any], config: OptimiserConfig) -> dict[str, Any]:
-    lr_scale, visits = group.get("lr_scale", 1.0), group.get("visits", 1)
-    if config.visits == "simple":
-        lr_scale *= visits
+def _group(group: Mapping[str, Any], config: OptimiserConfig, lr: float) -> dict[str, Any]:
+    visits = group.get("visits", 1)
+    lr_scale = group.get("lr_scale", 1.0) * (visits if config.visits == "simple" else 1)
     return {
         **group,
-        "base_lr": config.lr,
+        "base_lr": lr,
         "lr_scale": lr_scale,
-        "lr": config.lr * lr_scale,
+        "lr": lr * lr_scale,
         "weight_decay": config.weight_decay * group.get("decay_scale", 1.0),
         "visits": visits if config.visits.startswith("exact") else 1,
     }
@@ -106,4 +80,23 @@ def _group(group: Mapping[str, Any], config: OptimiserConfig) -> dict[str, Any]:
 def set_learning_rates(optimiser: Optimizer, schedule: Schedule, step: int, total_steps: int) -> None:
     """Give every group of a ``build_optimiser`` optimiser its learning rate for ``step`` (0, 1, ...)."""
     for group in optimiser.param_groups:
-        group["lr"] = group["base_lr"] * schedule.factor(step, total_steps, group["lr_scale"])
+        group["lr"] = group["base_lr"] * lr_factor(schedule, step, total_steps, group["lr_scale"])
+
+
+def lr_factor(schedule: Schedule, step: int, total_steps: int, lr_scale: float = 1.0) -> float:
+    """Learning rate of a parameter group in step 0, 1, ... of ``total_steps``, in units of the base learning rate.
+
+    ``lr_scale``, the group's multiple of the base rate, is an argument, and not a factor outside, because the floor of
+    a cosine is one absolute rate for all groups (adversarial-warmup.md 4).
+    """
+    floor, shape, warmup = 0.0, 1.0, 1.0
+    length = max(1, round(schedule.period * total_steps))
+    if schedule.kind == "poly":
+        shape = max(0.0, 1.0 - step / length) ** schedule.power
+    elif schedule.kind == "cosine":
+        # A restart runs one step at the floor, the next one continues at 1, never at 0 (adversarial-warmup.md 4).
+        position = length if step > 0 and step % length == 0 else step % length
+        floor, shape = schedule.floor, (1.0 + math.cos(math.pi * position / length)) / 2.0
+    if step < schedule.warmup_steps:
+        warmup = 1.0 - (1.0 - step / schedule.warmup_steps) * (1.0 - WARMUP_FROM)
+    return (floor + (lr_scale - floor) * shape) * warmup

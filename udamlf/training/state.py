@@ -1,10 +1,7 @@
 """TrainState: everything a killed training needs to go on as if nothing had happened.
 
 Batches, augmentation and dropout are functions of (seed, step), so no generator state is part of it: weights, every
-optimiser, the modules an objective keeps (teacher, discriminator, prototypes) and the step are all there is.
-"""
-
-from __future__ import annotations
+optimiser, the modules an objective keeps (teacher, discriminator, prototypes) and the step are all there is."""
 
 import hashlib
 import io
@@ -15,33 +12,24 @@ import torch
 from torch import nn
 from torch.optim import Optimizer
 
-from udamlf.errors import UserError
-from udamlf.files import atomic_file
+from udamlf.common.errors import UserError
+from udamlf.common.files import atomic_file
 
 DIGEST_BYTES = hashlib.sha256().digest_size
 
 
 class TrainState:
-    """A training in progress.
+    """A training in progress: modules by name, the network is called "model", and optimisers by name.
 
-    Args:
-        modules: name -> module; the network is called "model".
-        optimisers: name -> optimiser.
-        key: digest of what the training is a function of; a state of another training is refused.
+    ``key`` is the digest of what the training is a function of; a state of another training is refused.
     """
 
     def __init__(self, modules: dict[str, nn.Module], optimisers: dict[str, Optimizer], key: str) -> None:
         self.modules, self.optimisers, self.key, self.step = modules, optimisers, key, 0
 
     def save(self, path: Path) -> None:
-        """Write the state atomically: a killed writer leaves the previous state.
-
-        The file is a SHA-256 digest and what ``torch.save`` writes, whose own checksums nothing checks: a flipped bit
-        would silently become a weight.
-
-        Raises:
-            UserError: the disk is full or the folder cannot be written; the previous state is kept.
-        """
+        """Write the state: a SHA-256 digest, without which a flipped bit would become a weight, and what ``torch.save``
+        writes. The previous state stays when the writer is killed or the disk is full (UserError)."""
         payload = {
             "key": self.key,
             "step": self.step,
@@ -55,14 +43,7 @@ class TrainState:
             handle.write(buffer.getbuffer())
 
     def load(self, path: Path, device: torch.device) -> bool:
-        """Go on from ``path`` if it is there.
-
-        Returns:
-            Whether a state was loaded.
-
-        Raises:
-            UserError: the file is damaged or belongs to another training.
-        """
+        """Go on from ``path``; False if it is not there. UserError: it is damaged or belongs to another training."""
         if not path.exists():
             return False
         hint = f"rm {path}   # starts this training over"

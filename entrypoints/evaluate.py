@@ -1,9 +1,0 @@
-"""Score the trainings of --runs; without it, the whole chain under MLflow's run as the parent.
-
-Parameters: see MLproject.
-"""
-
-from udamlf.cli import entry
-
-if __name__ == "__main__":
-    entry("evaluate")

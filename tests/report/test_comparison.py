@@ -1,0 +1,137 @@
+"""Rows of a comparison: which runs count, what is averaged, and what is never shown as a number."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import statistics
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from udamlf.config.labels import CITYSCAPES_16
+from udamlf.report.comparison import NOT_IN_SOURCE, Row, render, render_evaluation, render_gains, rows
+
+
+def parent(run_id: str, method: str = "st", seed: int = 0, score: float = 40.0, **tags: str) -> Any:
+    """A finished parent run as the store returns it."""
+    labels = {
+        "scenario": "syn2city", "method": method, "seed": str(seed), "profile": "miniature", "data": "miniature",
+        "split": "target_test", "overrides": "", "label_space": "cityscapes16", "udamlf.data": "d",
+        "udamlf.config": "c", "role": "baseline" if method in ("source_only", "adabn", "control") else "method", **tags,
+    }  # fmt: skip
+    metrics = {"miou/16": score, "miou/13": score + 5, "iou/road": 2 * score, "iou/wall": 0.0}
+    return SimpleNamespace(info=SimpleNamespace(run_id=run_id), data=SimpleNamespace(tags=labels, metrics=metrics))
+
+
+def test_seeds_of_one_method_are_one_row_with_mean_and_deviation() -> None:
+    (row,) = rows([parent("c", seed=2, score=46), parent("b", seed=1, score=43), parent("a", seed=0, score=40)])
+    assert (row.seeds, row.run_ids) == ([0, 1, 2], ["a", "b", "c"])
+    value = row.miou["16"]
+    assert value is not None
+    assert value == pytest.approx({"mean": 43, "std": statistics.stdev([40, 43, 46])})
+    (single,) = rows([parent("a")])
+    assert single.miou["16"] == {"mean": 40.0, "std": None}
+
+
+def test_the_newest_run_of_a_seed_counts() -> None:
+    (row,) = rows([parent("new", score=50), parent("old", score=10)])
+    assert row.run_ids == ["new"]
+
+
+def test_runs_of_an_older_configuration_are_not_averaged_in() -> None:
+    (row,) = rows([parent("new", seed=1, **{"udamlf.config": "edited"}), parent("old", seed=0)])
+    assert row.run_ids == ["new"]
+
+
+@pytest.mark.parametrize("tag", ["scenario", "profile", "data", "split", "overrides", "udamlf.data"])
+def test_what_cannot_be_compared_is_not_averaged(tag: str) -> None:
+    assert len(rows([parent("a", seed=0), parent("b", seed=1, **{tag: "real" if tag == "data" else "other"})])) == 2
+
+
+def test_a_class_that_does_not_occur_or_is_not_in_the_source_has_no_number() -> None:
+    (row,) = rows([parent("a")])
+    assert row.iou["wall"] == {"mean": 0.0, "std": None}
+    assert row.iou["bus"] is None and row.iou["train"] is None
+    table = render([row], "table")
+    lines = {line.split()[0]: line for line in table.splitlines() if line.strip()}
+    assert lines["train"].endswith(NOT_IN_SOURCE) and lines["bus"].endswith("-") and lines["wall"].endswith("0.0")
+    assert json.loads(render([row], "json"))[0]["iou"]["train"] is None
+
+
+def make(*methods: str) -> list[Row]:
+    return rows([parent(method, method) for method in methods])
+
+
+def test_baselines_come_first_and_every_class_and_subset_is_there() -> None:
+    table = make("st", "cbst", "control", "adabn", "source_only")
+    assert [row.method for row in table] == ["source_only", "adabn", "control", "cbst", "st"]
+    names = ["mIoU 16", "mIoU 13", *CITYSCAPES_16.classes, *CITYSCAPES_16.not_in_source]
+    lines = [line.split("  ") for line in render(table, "table").splitlines()[2:]]
+    assert [line[0] for line in lines[2:]] == names
+
+
+def test_markdown_has_methods_as_rows_and_classes_as_columns() -> None:
+    """The published form: one line a method, its seeds, subsets and classes, ready to paste."""
+    table = make("st", "source_only")
+    head, rule, *lines = (
+        [cell.strip() for cell in line.strip("|").split("|")]
+        for line in render(table, "markdown").splitlines()
+        if line.startswith("|")
+    )
+    names = ["mIoU 16", "mIoU 13", *CITYSCAPES_16.classes, *CITYSCAPES_16.not_in_source]
+    assert head == ["method", "seeds", *names] and all(set(cell) <= {"-", ":"} for cell in rule)
+    assert [line[0] for line in lines] == ["source_only", "st"]
+    for line, row in zip(lines, table, strict=True):
+        cells = dict(zip(head, line, strict=True))
+        assert cells["road"] == f"{row.iou['road']['mean']:.1f}" and cells["train"] == NOT_IN_SOURCE
+
+
+@pytest.mark.parametrize("form", ["table", "markdown"])
+def test_a_table_of_the_miniature_says_so_and_one_of_real_data_does_not(form: str) -> None:
+    assert "miniature (procedural scenes)" in render(make("st"), form)
+    assert "procedural" not in render(rows([parent("a", data="real", profile="paper")]), form)
+
+
+def test_shared_overrides_are_named_once_and_own_ones_beside_the_method() -> None:
+    both = rows([parent("a", "st", overrides="x=1 rounds=2"), parent("b", "source_only", overrides="x=1")])
+    table = render(both, "table")
+    assert "with x=1" in table.splitlines()[0] and "st (rounds=2)" in table
+    assert table.count("x=1") == 1
+
+
+def test_json_and_csv_hold_the_same_numbers() -> None:
+    table = make("source_only", "st")
+    parsed = json.loads(render(table, "json"))
+    assert {"scenario", "method", "profile", "seeds", "run_ids", "miou", "iou"} <= set(parsed[0])
+    lines = list(csv.DictReader(io.StringIO(render(table, "csv"))))
+    st = {line["name"]: line["mean"] for line in lines if line["method"] == "st" and line["metric"] == "iou"}
+    assert st["road"] == f"{parsed[1]['iou']['road']['mean']:.4f}"
+    assert st["train"] == NOT_IN_SOURCE and st["bus"] == ""
+
+
+def test_one_evaluation_is_shown_with_its_protocol() -> None:
+    result = {"run_id": "r", "split": "target_test", "images": 4, "protocol": {"flip": True},
+              "miou": {"16": 40.0, "13": None}, "iou": {"road": 80.0, "train": None}}  # fmt: skip
+    table = render_evaluation(result, CITYSCAPES_16)
+    assert "target_test, 4 images" in table and "flip True" in table
+    assert NOT_IN_SOURCE in table and "80.0" in table
+
+
+def test_gains_are_paired_by_seed() -> None:
+    """Over each reference's plain run, on the seeds that both have; a reference gains nothing over itself."""
+    runs = [parent(f"s{seed}", "st", seed, 41.0 + 2 * seed) for seed in range(3)]
+    runs += [parent(f"b{seed}", "source_only", seed, 40.0 + seed) for seed in range(2)]
+    runs += [parent("long", "control", 0, 99.0, overrides="rounds=8")]
+    lines = [line.strip("| ").split(" | ") for line in render_gains(rows(runs), "markdown").splitlines()[4:]]
+    assert [[cell.strip() for cell in line] for line in lines] == [
+        ["source_only", "40.0 / 41.0", "40.5 ± 0.7", "-", "-"],
+        ["control (rounds=8)", "99.0", "99.0", "+59.0 (+59.0)", "-"],
+        ["st", "41.0 / 43.0 / 45.0", "43.0 ± 2.0", "+1.5 (+1.0 / +2.0)", "-"],
+    ]
+
+
+def test_an_empty_store_says_how_to_fill_it() -> None:
+    assert "udamlf run" in render(rows([]), "table") and render(rows([]), "json") == "[]"

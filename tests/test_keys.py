@@ -1,0 +1,123 @@
+"""An edit retrains only what it changes: the code's part of a key, on a copy of the package that is then edited."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from udamlf.config.compose import available, resolve
+from udamlf.runs import plan as keys
+from udamlf.runs.plan import plan
+
+Edit = Callable[[str, Callable[[str], str]], set[str]]
+STEPS = {"warmup": 0, "pseudo_label": 1, "self_train": 1, "evaluate": 3}
+
+
+@pytest.fixture
+def package(tmp_path: Path) -> Path:
+    """The root of a copy of the package."""
+    shutil.copytree(keys.ROOT / keys.PACKAGE, tmp_path / keys.PACKAGE, ignore=shutil.ignore_patterns("__pycache__"))
+    return tmp_path
+
+
+def digests(root: Path, method: str) -> dict[str, str]:
+    """Stage -> digest of its code, for a method on gta2city."""
+    keys._module.cache_clear()
+    config = resolve("gta2city", method)
+    rounds = {
+        name: round for name, round in STEPS.items() if (name, round) in {(s.stage, s.round) for s in plan(config)}
+    }
+    return {name: keys.code_digest(keys.modules(config, name, round), root) for name, round in rounds.items()}
+
+
+def changed_by(package: Path, file: str, edit: Callable[[str], str], method: str = "st") -> set[str]:
+    """Stages of a method whose key an edit of a file changes."""
+    before = digests(package, method)
+    path = package / keys.PACKAGE / file
+    text = path.read_text(encoding="utf-8") if path.is_file() else ""
+    assert edit(text) != text or not path.is_file()
+    path.write_text(edit(text), encoding="utf-8")
+    after = digests(package, method)
+    return {name for name in before if before[name] != after[name]}
+
+
+def appended(line: str) -> Callable[[str], str]:
+    return lambda text: f"{text}\n{line}\n"
+
+
+CODE = appended("EDITED = 1")
+TRAINED = {"warmup", "self_train"}
+
+
+@pytest.mark.parametrize(
+    ("file", "edit"),
+    [
+        ("methods/brand_new.py", lambda _: "class Objective:\n    pass\n"),
+        ("methods/broken.py", lambda _: "def half_written("),
+        ("selection/brand_new.py", lambda _: "class Selector:\n    pass\n"),
+        ("models/brand_new.py", lambda _: "class Network:\n    pass\n"),
+        ("stages/brand_new.py", lambda _: "class Stage:\n    pass\n"),
+        ("losses.py", appended("# a comment")),
+        ("losses.py", lambda text: text.replace('"""', '"""Other words. ', 1)),
+        ("evaluation/score.py", appended("# a comment")),
+        ("training/loop.py", lambda text: text.replace('"""One step', '"""Other words: one step')),
+        ("selection/instance_adaptive.py", CODE),
+        ("methods/hiast.py", CODE),
+        ("models/deeplabv2.py", CODE),
+        ("data/datasets/synthia.py", CODE),
+        ("stages/target_subset.py", CODE),
+        ("config/schema.py", CODE),
+        ("report/figures.py", CODE),
+        ("runs/chain.py", CODE),
+        ("cli.py", CODE),
+        ("miniature/world.py", CODE),
+    ],
+)
+def test_an_edit_of_what_a_method_does_not_use_changes_no_key(
+    package: Path, file: str, edit: Callable[[str], str]
+) -> None:
+    assert changed_by(package, file, edit) == set()
+
+
+@pytest.mark.parametrize(
+    ("file", "stages"),
+    [
+        ("losses.py", TRAINED),
+        ("methods/supervised.py", {"warmup"}),
+        ("methods/self_training.py", {"self_train"}),
+        ("selection/global_.py", {"pseudo_label"}),
+        ("selection/class_balanced.py", {"pseudo_label"}),
+        ("evaluation/score.py", {"evaluate"}),
+        ("models/compact.py", {*TRAINED}),
+        ("data/datasets/gta5.py", {"warmup", "self_train"}),
+        ("common/seeding.py", set(STEPS)),
+    ],
+)
+def test_an_edit_of_what_a_stage_uses_changes_its_key(package: Path, file: str, stages: set[str]) -> None:
+    assert changed_by(package, file, CODE) >= stages
+
+
+def test_what_follows_a_changed_stage_and_nothing_else_is_repeated(package: Path) -> None:
+    """A selector is the labelling's alone; what it changes further reaches the others through their inputs."""
+    assert changed_by(package, "selection/global_.py", CODE) == {"pseudo_label"}
+    assert changed_by(package, "methods/supervised.py", CODE) == {"warmup"}
+    assert changed_by(package, "evaluation/score.py", CODE) == {"evaluate"}
+
+
+def test_a_number_in_a_loss_is_code_and_a_line_break_is_not(package: Path) -> None:
+    """What counts is the syntax tree."""
+    assert changed_by(package, "losses.py", lambda text: text.replace("min=1)", "min=2)", 1)) >= TRAINED
+    assert changed_by(package, "losses.py", lambda text: text.replace("\n\n\ndef ", "\n\n\n\n\ndef ")) == set()
+
+
+@pytest.mark.parametrize("method", available("methods"))
+def test_every_step_of_every_method_has_its_parts_in_its_code(method: str) -> None:
+    config = resolve("gta2city", method)
+    for step in plan(config):
+        modules = keys.modules(config, step.stage, step.round)
+        assert f"udamlf.stages.{step.stage}" in modules
+        for name in modules:
+            assert keys._file(name, keys.ROOT).is_file(), name

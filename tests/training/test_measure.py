@@ -1,0 +1,76 @@
+"""A measured step: every shipped training takes one, and its memory counts what is known to be needed."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+import torch
+
+from udamlf.config.compose import available, resolve
+from udamlf.config.schema import Config
+from udamlf.data.pseudo_labels import decode_soft_label
+from udamlf.data.sample import Sample
+from udamlf.evaluation.predict import evaluating, label_scores
+from udamlf.models.base import SegmentationModel
+from udamlf.selection.base import build, label_images
+from udamlf.training.measure import Arrays, Label, measure_step
+
+SMALL = ("profile.frames_hw=[64,128]", "profile.warmup.augmentation.crop_hw=[64,128]")
+
+
+def label_as(config: Config, round: int) -> Label:
+    """Labels one frame with the round's selector."""
+    part = config.method.round_at(round).selector if round else None
+
+    def label(model: SegmentationModel, frame: Sample) -> tuple[Arrays, Arrays]:
+        if part is None:
+            return {}, {}
+        selector = build(part, config.space, round)
+        selector.prepare([frame.label])
+        if selector.observes_network:
+            with evaluating(model):
+                images = torch.from_numpy(frame.image[None]).to(next(model.parameters()).device)
+                selector.observe_network(model(model.normalise(images)), 0)
+        protocol = config.labelling(round)
+        list(label_images(selector, 1, config.seed, lambda _: label_scores(model, frame.image, protocol)))
+        soft = decode_soft_label(selector.soft_label(0), config.space.num_classes) if selector.stores_soft else None
+        return selector.publish().arrays, {} if soft is None else {"soft": soft.numpy()}
+
+    return label
+
+
+@pytest.mark.parametrize("method", available("methods"))
+def test_every_shipped_training_takes_a_step(method: str) -> None:
+    config = resolve("gta2city", method, overrides=SMALL[:1])
+    for number in range(config.method.rounds + 1):
+        measured = measure_step(config, number, label=label_as(config, number))
+        assert measured.peak_bytes >= 0 and measured.weight_bytes > 0 and measured.seconds > 0
+
+
+def test_a_pretraining_takes_a_step_too() -> None:
+    config = resolve("gta2city", "proda", overrides=SMALL[:1])
+    assert measure_step(config, 2, pretraining=True).weight_bytes > 0
+
+
+FRESH = """
+import sys
+from udamlf.config.compose import resolve
+from udamlf.training.measure import measure_step
+print(measure_step(resolve("gta2city", "source_only", overrides=sys.argv[1:]), 0).peak_bytes)
+"""
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="the peak is the GPU's there")
+def test_the_peak_of_a_fresh_process_follows_the_batch() -> None:
+    """Activations of 16 crops of 256x512 need at least 8 MiB each more than those of one; two micro-batches less."""
+
+    def peak(*overrides: str) -> int:
+        size = ("profile.frames_hw=[256,512]", "profile.warmup.augmentation={crop_hw: [256, 512]}")
+        command = [sys.executable, "-c", FRESH, *size, *overrides]
+        return int(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+
+    one, many = peak("profile.warmup.batch.source=1"), peak("profile.warmup.batch.source=16")
+    assert many - one > 15 * 8 * 2**20
+    assert peak("profile.warmup.batch.source=16", "profile.micro_batch=4") < 0.7 * many

@@ -1,0 +1,29 @@
+"""The one exception a user is meant to see, and its word for a name that is nearly right."""
+
+import difflib
+from collections.abc import Sequence
+
+
+class UserError(Exception):
+    """Bad input, reported without a traceback.
+
+    Args:
+        found: what was found, with the path, key or value in question.
+        expected: what would have been right.
+        hint: the command or step that helps.
+    """
+
+    def __init__(self, found: str, expected: str = "", hint: str = "") -> None:
+        self.found, self.expected, self.hint = found, expected, hint
+        lines = [found]
+        if expected:
+            lines.append(f"expected: {expected}")
+        if hint:
+            lines.append(f"try: {hint}")
+        super().__init__("\n".join(lines))
+
+
+def nearest(name: str, names: Sequence[str]) -> str:
+    """``try`` text: the nearest valid name, or all of them."""
+    close = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
+    return f"did you mean {close[0]!r}?" if close else f"one of: {', '.join(sorted(names))}"

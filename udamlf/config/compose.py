@@ -1,0 +1,149 @@
+"""From names and overrides to a configuration.
+
+``resolve`` reads the three files and sets, one after the other: the method's own values for the scenario, those for the
+profile (its ``scenarios`` and ``profiles`` blocks), ``--rounds`` and the ``--set key=value`` overrides. Keys are dotted
+paths into the result, e.g. ``profile.warmup.steps`` or ``method.round.selector.portion``. A file with ``extends`` gives
+what differs from another one of its kind.
+"""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import yaml
+from pydantic import BaseModel
+
+from udamlf.common.errors import UserError, nearest
+from udamlf.config.labels import LABEL_SPACES
+from udamlf.config.parts import assign, validated
+from udamlf.config.schema import Config, Method, Profile, Scenario
+
+CONFIGS = Path(__file__).resolve().parents[2] / "configs"
+_OWN_VALUES = ("scenarios", "profiles")
+
+
+class Layer(NamedTuple):
+    """One value that is set, and where it comes from."""
+
+    origin: str
+    key: str
+    value: Any
+
+
+_File = tuple[str, dict[str, Any]]  # path, content
+
+
+def available(kind: str) -> list[str]:
+    """Names of the shipped configurations of a kind (scenarios, methods, profiles)."""
+    return sorted(path.stem for path in (CONFIGS / kind).glob("*.yaml"))
+
+
+def _read(kind: str, name: str) -> _File:
+    path = Path(name) if name.endswith((".yaml", ".yml")) else CONFIGS / kind / f"{name}.yaml"
+    if not path.is_file():
+        raise UserError(f"unknown {kind[:-1]} {name!r}", f"a file {path}", nearest(name, available(kind)))
+    try:
+        tree = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise UserError(f"{path} is not YAML: {error}", "a YAML mapping") from error
+    if not isinstance(tree, dict):
+        raise UserError(f"{path} holds {type(tree).__name__}", "a YAML mapping")
+    return str(path), tree
+
+
+def _lineage(kind: str, name: str) -> list[_File]:
+    """The named file and those it extends, the most general one first."""
+    files = [_read(kind, name)]
+    while base := files[0][1].get("extends"):
+        files.insert(0, _read(kind, str(base)))
+        if len({path for path, _ in files}) < len(files):
+            raise UserError(f"{files[-1][0]} extends itself", "a file that extends another one")
+    return files
+
+
+def _merged(files: Sequence[_File], model: type[BaseModel]) -> dict[str, Any]:
+    """The fields of a lineage, checked; without the blocks of values for scenarios and profiles."""
+    tree: dict[str, Any] = {}
+    for path, fields in files:
+        for key, value in fields.items():
+            if key in _OWN_VALUES and not isinstance(value, dict):
+                raise UserError(f"{path}: {key} is {value!r}", "a block of names")
+            assign(tree, key, value, path)
+    checked: BaseModel = validated(model, tree, files[-1][0])
+    return checked.model_dump(mode="json", exclude_unset=True, exclude={*_OWN_VALUES})
+
+
+def _own_values(method: Sequence[_File], scenario: str, profiles: Sequence[str]) -> Iterator[Layer]:
+    """What a method's files set for this scenario and profile; the later ones win, a profile's over a scenario's."""
+    blocks = [("scenarios", scenario), *(("profiles", n) for p in profiles for n in (p, f"{p}/{scenario}"))]
+    for block, name in blocks:
+        for path, tree in method:
+            for key, value in ((tree.get(block) or {}).get(name) or {}).items():
+                yield Layer(f"{path}, {block}.{name}", key, value)
+
+
+def _parse_override(text: str) -> Layer:
+    key, equals, value = text.partition("=")
+    if not equals or not key.strip():
+        raise UserError(f"--set {text!r}", "key=value, for example --set profile.warmup.steps=100")
+    try:
+        return Layer("--set", key.strip(), yaml.safe_load(value))
+    except yaml.YAMLError as error:
+        raise UserError(f"--set {text!r}: the value is not YAML", "key=value") from error
+
+
+def resolve(
+    scenario: str,
+    method: str,
+    profile: str = "",
+    seed: int = 0,
+    rounds: int | None = None,
+    data_root: str | None = None,
+    overrides: Sequence[str] = (),
+) -> Config:
+    """Read, merge and check a configuration; the building blocks' own parameters are checked by ``runs.plan``.
+
+    Args:
+        scenario, method, profile: names in ``configs/`` or paths of YAML files; no profile = the scenario's.
+        seed: non-negative.
+        rounds: replaces the method's number of rounds (at least 1).
+        data_root: folder that holds the data sets; none = the embedded miniature.
+        overrides: ``key=value`` texts, keys are dotted paths (``profile.round.steps=60``).
+
+    Raises:
+        UserError: unknown name or key (with the nearest valid one), or a value out of range.
+    """
+    if seed < 0:
+        raise UserError(f"--seed {seed}", "a seed of 0 or more")
+    chosen = _merged(_lineage("scenarios", scenario), Scenario)
+    methods = _lineage("methods", method)
+    profiles = _lineage("profiles", profile or chosen.get("profile", Scenario.model_fields["profile"].default))
+    tree: dict[str, Any] = {"scenario": chosen}
+    tree |= {"method": _merged(methods, Method), "profile": _merged(profiles, Profile)}
+    tree |= {"seed": seed, "data_root": data_root or None, "overrides": list(overrides)}
+    layers = list(_own_values(methods, chosen["name"], [fields["name"] for _, fields in profiles]))
+    if rounds is not None:
+        if rounds < 1:
+            raise UserError(f"--rounds {rounds}", "at least 1 round", "--method source_only for no adaptation at all")
+        if tree["method"].get("round") is None:
+            raise UserError(f"--rounds {rounds}", f"a method with rounds; {method} has none")
+        layers.append(Layer("--rounds", "method.rounds", rounds))
+    for layer in (*layers, *map(_parse_override, overrides)):
+        assign(tree, layer.key, layer.value, layer.origin)
+    config: Config = validated(Config, tree, "the resolved configuration")
+    _check(config)
+    return config
+
+
+def _check(config: Config) -> None:
+    """UserError: a name that is none of the scenario's, or a value that no stage would look at."""
+    scenario = config.scenario
+    if scenario.label_space not in LABEL_SPACES:
+        message = f"scenario {scenario.name}: unknown label space {scenario.label_space!r}"
+        raise UserError(message, "", nearest(scenario.label_space, list(LABEL_SPACES)))
+    if config.report_split not in scenario.splits:
+        message = f"reported split {config.report_split!r} is not in scenario {scenario.name}"
+        raise UserError(message, "", nearest(config.report_split, list(scenario.splits)))
+    if config.profile.evaluation.output_hw is not None:
+        message = "a score is taken at the size of the truth"
+        raise UserError("profile.evaluation.output_hw", message, "profile.labelling.output_hw")

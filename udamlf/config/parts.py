@@ -1,0 +1,148 @@
+"""Building blocks: how a configuration names one, how it is found by that name, and how its parameters are checked."""
+
+import ast
+import importlib
+import re
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from udamlf.common.errors import UserError, nearest
+
+_UNION_TAG = re.compile(r"[A-Z]|constrained-|int$|float$|.*\[")  # what pydantic puts into a location for `A | B`
+
+
+class Strict(BaseModel):
+    """Frozen, and an unknown key is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Part(BaseModel):
+    """A named building block (selector, objective, network) and its parameters, which the block itself checks."""
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+    name: str
+
+    @property
+    def params(self) -> dict[str, Any]:
+        """Everything but the name."""
+        return dict(self.model_extra or {})
+
+
+class Parts:
+    """The building blocks of one kind: files of a package that define the same ``word``, found by their names.
+
+    There is no list of them, and only the one asked for is imported: a file that is broken, or half written, stops
+    nobody else's run. A name that is a Python keyword has a trailing underscore in its file's name. What a file defines
+    is usually a class with its parameters' model as ``Params``; ``kind`` is what it is called in messages.
+    """
+
+    def __init__(self, package: str, word: str, kind: str) -> None:
+        self.package, self.word, self.kind = package, word, kind
+
+    @cached_property
+    def _files(self) -> dict[str, str]:
+        folder = Path(__file__).parents[1].joinpath(*self.package.split(".")[1:])
+        return {file.stem.rstrip("_"): file.stem for file in sorted(folder.glob("*.py")) if self._defines(file)}
+
+    def _defines(self, file: Path) -> bool:
+        try:
+            body = ast.parse(file.read_text(encoding="utf-8")).body
+        except SyntaxError:
+            return False
+        targets = [target for node in body if isinstance(node, ast.Assign) for target in node.targets]
+        words = {node.name for node in body if isinstance(node, ast.ClassDef)}
+        return self.word in words | {target.id for target in targets if isinstance(target, ast.Name)}
+
+    def names(self) -> list[str]:
+        """Names accepted by ``find``."""
+        return list(self._files)
+
+    def module(self, name: str) -> str:
+        """Dotted name of a part's module. UserError for an unknown one, with the nearest."""
+        if name not in self._files:
+            raise UserError(f"unknown {self.kind} {name!r}", " | ".join(self._files), nearest(name, self.names()))
+        return f"{self.package}.{self._files[name]}"
+
+    def find(self, name: str) -> Any:
+        """The part's class (or object). UserError for an unknown one, with the nearest."""
+        return getattr(importlib.import_module(self.module(name)), self.word)
+
+    def params(self, part: Part, where: str = "") -> Any:
+        """A part's checked parameters. UserError: unknown part or parameter, or a value out of range."""
+        return validated(self.find(part.name).Params, part.params, f"{where}{self.kind} {part.name}")
+
+
+def validated(model: type[BaseModel], tree: Any, where: str) -> Any:
+    """The tree as ``model``. UserError that starts with ``where``: the key, what is wrong, the nearest valid key."""
+    try:
+        return model.model_validate(tree)
+    except ValidationError as error:
+        errors = error.errors()  # an unknown key first: it may be why another is missing
+        first = next((e for e in errors if e["type"] == "extra_forbidden"), errors[0])
+        location = [k for k in first["loc"] if not (isinstance(k, str) and _UNION_TAG.match(k))]
+        key = ".".join(str(k) for k in location)
+        if first["type"] == "extra_forbidden":
+            valid = _fields_at(model, location[:-1])
+            hint = nearest(str(location[-1]), valid) if valid else ""
+            raise UserError(f"{where}: unknown key {key!r}", "a known key", hint) from error
+        value = "" if first["type"] == "missing" else f" (found {str(first.get('input'))[:60]!r})"
+        raise UserError(f"{where}: {key}: {first['msg']}{value}", "a valid value") from error
+
+
+def _fields_at(model: type[BaseModel], path: Sequence[Any]) -> list[str]:
+    """Valid keys at a position of a model, for the message about an unknown one."""
+    for key in path:
+        field = model.model_fields.get(str(key))
+        types = [] if field is None else [field.annotation, *getattr(field.annotation, "__args__", ())]
+        models = [a for a in types if isinstance(a, type) and issubclass(a, BaseModel)]
+        if not models:
+            continue
+        model = models[0]
+    return list(model.model_fields)
+
+
+# --- settings as plain trees ------------------------------------------------------------------------------------------
+
+
+def assign(tree: dict[str, Any], key: str, value: Any, where: str) -> None:
+    """Set a dotted key; the entries of a list are numbered from 1, and a key of a list is that of every entry. Missing
+    blocks between are made; the models check the rest. UserError that starts with ``where``: no such block or entry."""
+    *path, last = key.split(".")
+    node: Any = tree
+    for depth, step in enumerate(path):
+        so_far = f"{where}: {'.'.join(path[: depth + 1])!r}"
+        if isinstance(node, list):
+            node = node[_position(node, step, so_far)]
+            continue
+        if depth == 0 and step not in node:
+            raise UserError(f"{where}: unknown key {key!r}", "a known key", nearest(step, list(node)))
+        if node.get(step) is None:
+            node[step] = {}
+        node = node[step]
+        if not isinstance(node, (dict, list)):
+            raise UserError(f"{so_far} is a value, not a block", "a known key")
+    if isinstance(node, list) and last.isdigit():
+        node[_position(node, last, f"{where}: {key!r}")] = value
+    else:
+        for entry in node if isinstance(node, list) else [node]:
+            entry[last] = value
+
+
+def _position(entries: list[Any], number: str, what: str) -> int:
+    if not number.isdigit() or not 1 <= int(number) <= len(entries):
+        raise UserError(f"{what} is not an entry", f"1..{len(entries)}")
+    return int(number) - 1
+
+
+def flatten(tree: Any, prefix: str = "") -> list[tuple[str, Any]]:
+    """(dotted key, value) of every leaf; a list of blocks is numbered from 1."""
+    if isinstance(tree, (list, tuple)) and tree and isinstance(tree[0], Mapping):
+        tree = {str(number): value for number, value in enumerate(tree, 1)}
+    if not isinstance(tree, Mapping) or not tree:
+        return [(prefix, tree)]
+    return [pair for key, value in tree.items() for pair in flatten(value, f"{prefix}.{key}" if prefix else key)]

@@ -1,0 +1,62 @@
+"""Maps of whole frames on the network's grid, brought into the crops of a batch on the device. Bilinear resizing,
+cropping and mirroring are linear in rows and columns, so a chain of them is one matrix per axis, without intermediates
+of full resolution (348 MB a feature map in the released ProDA)."""
+
+from functools import partial
+
+import torch
+from torch import Tensor
+
+from udamlf.data.geometry import Geometry, Size
+
+
+def resize_matrix(
+    size_in: int, size_out: int, like: Tensor | None = None, align_corners: bool = True, pixels: Tensor | None = None
+) -> Tensor:
+    """Bilinear resize of one axis, [size_out, size_in] (float32 on the CPU, or as ``like``), each row summing to 1;
+    with ``pixels`` (float64 [n], clamped to the ends) the rows at those positions of the output instead."""
+    if pixels is None:
+        pixels = torch.arange(size_out, dtype=torch.float64)
+    if align_corners:
+        positions = pixels * ((size_in - 1) / max(size_out - 1, 1))
+    else:
+        positions = (pixels + 0.5) * (size_in / size_out) - 0.5
+    positions = positions.clamp(0, size_in - 1)
+    low = positions.long().clamp(max=max(size_in - 2, 0))
+    fraction = (positions - low).float()
+    # Built on the CPU, where float64 positions exist for every device; at most 1 MB to copy.
+    matrix, index = torch.zeros(len(positions), size_in), torch.arange(len(positions))
+    matrix[index, low] = 1 - fraction
+    matrix[index, (low + 1).clamp(max=size_in - 1)] += fraction
+    return matrix if like is None else matrix.to(like)
+
+
+def features_in_crops(
+    maps: Tensor, frame_hw: Size, crops: list[Geometry], stride: int = 4, align_corners: bool = True, full: bool = False
+) -> Tensor:
+    """Maps float [N,C,h,w] of frames of ``frame_hw`` pixels on the grids of their crops (one per frame, of one size):
+    float [N, C, crop height // stride, crop width // stride].
+    ProDA's weak views follow the released path (proda.md 7.3): upsample to frame/stride (``full``: to the frame),
+    resize to the view's size, crop, mirror; bilinear, corners aligned, lengths rounded down. Any other crop is sampled
+    at its cells' centres, by the network's ``align_corners``; outside the border is repeated (the labels say where).
+    """
+    unit = 1 if full else stride
+
+    def matrix(g: Geometry, axis: int) -> Tensor:
+        size, frame, cells = maps.shape[2 + axis], frame_hw[axis], g.output_hw[axis] // stride
+        start, length = (g.left, g.width) if axis else (g.top, g.height)
+        mirrored = g.flip and axis == 1
+        if g.resized_hw is None:
+            pixels = start + (torch.arange(cells, dtype=torch.float64) + 0.5) * (length / cells) - 0.5
+            return resize_matrix(size, frame, maps, align_corners, pixels.flip(0) if mirrored else pixels)
+        up = resize_matrix(size, frame // unit, maps)
+        box = resize_matrix(frame // unit, g.resized_hw[axis] // unit, maps)[start // unit :][: length // unit]
+        box = box.flip(0) if mirrored else box
+        return box @ up if unit == stride else resize_matrix(length, cells, maps) @ box @ up
+
+    rows, columns = (torch.stack([matrix(g, axis) for g in crops]).unsqueeze(1) for axis in (0, 1))
+    return rows @ maps @ columns.transpose(2, 3)
+
+
+probabilities_in_crops = partial(features_in_crops, full=True)
+"""For soft labels; the released path (proda.md 5) upsamples to the frame and reduces by ``stride`` at the end."""

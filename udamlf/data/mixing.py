@@ -1,0 +1,131 @@
+"""Mixing images: class mixing and rare-class sampling of DACS and DAFormer (online-ema.md 3, 2), HIAST's copy-paste of
+hard classes (hiast.md 3). ``online_labels`` and ``mix`` work on the device's batches, the rest on samples."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from udamlf.common.errors import UserError
+from udamlf.config.labels import IGNORE
+from udamlf.data.geometry import resize_image, resize_label
+
+Read = Callable[[int], tuple[np.ndarray, np.ndarray]]  # position -> image and pseudo-label
+
+
+class OnlineLabels(NamedTuple):
+    """Pseudo-labels made in the step."""
+
+    labels: Tensor  # int64 [N,H,W], the argmax; no pixel is ignored
+    confidence: Tensor  # float32 [N,H,W], its probability
+    weights: Tensor  # float32 [N,H,W], the confident share everywhere, 0 in the ignored rows
+    confident: Tensor  # bool [N,H,W], pixels at or over the threshold
+    confident_share: Tensor  # scalar, their share of the batch
+
+
+def online_labels(teacher_logits: Tensor, threshold: float, ignore_top: int, ignore_bottom: int) -> OnlineLabels:
+    """Labels and weights of a batch from logits float [N,C,H,W] (3.4, 3.5); a pixel at or over ``threshold`` is
+    confident; rows at the top and bottom have weight 0 (sky and bonnet: 15 and 120 in DAFormer)."""
+    confidence, labels = torch.softmax(teacher_logits.float(), 1).max(1)
+    confident = confidence >= threshold
+    share = confident.float().mean()
+    weights = share.expand_as(confidence).clone()
+    weights[:, :ignore_top] = 0
+    weights[:, weights.shape[1] - ignore_bottom :] = 0
+    return OnlineLabels(labels, confidence, weights, confident, share)
+
+
+def choose_classes(present: np.ndarray, generator: np.random.Generator, share: float = 0.5) -> np.ndarray:
+    """ceil(share x K) of the K classes ``present`` [K], drawn without replacement (3.6)."""
+    return generator.choice(present, int(np.ceil(share * len(present))), replace=False)
+
+
+def mix_mask(label: np.ndarray, generator: np.random.Generator) -> np.ndarray:
+    """uint8 [H,W], 1 where a source image with train ids uint8 [H,W] is pasted: pixels of half of its classes (3.6; the
+    released code draws among the classes of the whole batch, IGNORE included, a slip)."""
+    present = np.flatnonzero(np.bincount(label.ravel(), minlength=IGNORE + 1)[:IGNORE])
+    table = np.zeros(IGNORE + 1, np.uint8)
+    table[choose_classes(present, generator)] = 1
+    return table[label]
+
+
+def mix(masks: Tensor, source: Tensor, target: Tensor) -> Tensor:
+    """``source`` where the mask is True, else ``target``: images [N,3,H,W], labels or weights [N,H,W] (3.7)."""
+    return torch.where(masks if source.dim() == masks.dim() else masks.unsqueeze(1), source, target)
+
+
+def class_distribution(pixels_per_image: np.ndarray, temperature: float) -> tuple[np.ndarray, np.ndarray]:
+    """P(c) = softmax over the classes seen of (1 - f_c) / temperature, f_c the share of class c of all pixels: int
+    [images,C] pixels of each class in each source label -> int64 [K] train ids by increasing frequency, without those
+    never seen, and float64 [K] probabilities. UserError: no image has a labelled pixel."""
+    pixels = pixels_per_image.sum(0)
+    classes = np.argsort(pixels, kind="stable")
+    classes = classes[pixels[classes] > 0]
+    if not len(classes):
+        raise UserError("rare-class sampling of source labels without a labelled pixel", "labels of known classes")
+    exponents = -pixels[classes] / pixels.sum() / temperature
+    weights = np.exp(exponents - exponents.max())
+    return classes, weights / weights.sum()
+
+
+class RareClassSampler:
+    """Draws a class by ``class_distribution``, then an image with more than ``min_pixels`` of it (published: 3000, of
+    the native image). Where no image has, the images that hold most of it stand in (upstream fails)."""
+
+    def __init__(self, pixels_per_image: np.ndarray, temperature: float, min_pixels: int) -> None:
+        self.classes, self.probabilities = class_distribution(pixels_per_image, temperature)
+        per_class = {c: pixels_per_image[:, c] for c in self.classes.tolist()}
+        self.images = {c: np.flatnonzero((p > min_pixels) | (p == p.max())) for c, p in per_class.items()}
+
+    def draw(self, generator: np.random.Generator) -> tuple[int, int]:
+        """(class, position of the image)."""
+        rare = int(generator.choice(self.classes, p=self.probabilities))
+        return rare, int(generator.choice(self.images[rare]))
+
+
+def shows_class(label: np.ndarray, rare: int, min_pixels: int) -> bool:
+    """Whether a crop holds more than ``min_pixels`` of the drawn class; if not, it is drawn again."""
+    return int(np.count_nonzero(label == rare)) > min_pixels
+
+
+class Pasted(NamedTuple):
+    """Result of ``paste``: uint8 image [H,W,3], label [H,W] and mask [H,W] (class where pasted, else ``IGNORE``)."""
+
+    image: np.ndarray
+    label: np.ndarray
+    mask: np.ndarray
+
+
+class Donors(NamedTuple):
+    """Where pasted pixels come from: statistics of the round's pseudo-labels."""
+
+    hard_classes: Sequence[int]  # train ids K whose pixels are pasted
+    probability: np.ndarray  # float [C], chance of each class to be drawn; restricted to K and renormalised here
+    candidates: Mapping[int, Sequence[int]]  # train id -> positions of images that may donate it; none = never drawn
+
+
+def paste(
+    image: np.ndarray, label: np.ndarray, donor_image: np.ndarray, donor_label: np.ndarray, classes: Sequence[int]
+) -> Pasted:
+    """A copy of the base with every donor pixel whose pseudo-label is in ``classes``, at the same position. A donor of
+    another size is resized to the base's (bilinear, labels nearest)."""
+    size_hw = (label.shape[0], label.shape[1])
+    donor_image, donor_label = resize_image(donor_image, size_hw, "bilinear"), resize_label(donor_label, size_hw)
+    hard = np.zeros(IGNORE + 1, bool)
+    hard[list(classes)] = True
+    mask = hard[donor_label]
+    mixed, mixed_label = np.where(mask[..., None], donor_image, image), np.where(mask, donor_label, label)
+    return Pasted(mixed, mixed_label, np.where(mask, donor_label, np.uint8(IGNORE)))
+
+
+def copy_paste(image: np.ndarray, label: np.ndarray, donors: Donors, read: Read, rng: np.random.Generator) -> Pasted:
+    """Paste from one image, drawn for a hard class that has a candidate and a positive probability (nothing without):
+    what the released code does, though its comments mean to go on until half of the hard classes are covered."""
+    classes = [c for c in donors.hard_classes if donors.candidates.get(c)]
+    weights = np.asarray(donors.probability, np.float64)[classes]
+    if not weights.sum() > 0:
+        return Pasted(image, label, np.full_like(label, IGNORE))
+    candidates = donors.candidates[classes[int(rng.choice(len(classes), p=weights / weights.sum()))]]
+    return paste(image, label, *read(candidates[int(rng.integers(len(candidates)))]), donors.hard_classes)

@@ -1,0 +1,127 @@
+"""What a pseudo_label stage publishes and a self_train stage reads: ``labels.zip`` (8-bit PNGs of train ids, by image),
+``extras.npz`` (further arrays, e.g. prototypes), ``soft_labels.npz`` where the selector keeps them (an array an image),
+and ``manifest.json``, written last, which describes them."""
+
+import json
+import zipfile
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor
+
+from udamlf.common.errors import UserError
+from udamlf.common.files import atomic_file, digest_bytes, digest_file, write_json
+
+VERSION = 1
+MANIFEST, ARCHIVE, EXTRAS, SOFT = "manifest.json", "labels.zip", "extras.npz", "soft_labels.npz"
+_DIGESTS = {"archive": ARCHIVE, "extras": EXTRAS, "soft": SOFT}  # key of the manifest -> file; "soft" may be missing
+_REQUIRED = {"version", "label_space", "images", "archive", "extras"}
+_EPOCH = (1980, 1, 1, 0, 0, 0)  # a fixed date: the same labels give the same bytes
+HINT = "run the pseudo_label stage again (udamlf run starts it when its output is not whole)"
+_STORED = np.dtype([("probability", "<f2"), ("label", "u1")])
+
+
+def publish(
+    folder: Path,
+    labels: Iterable[tuple[str, np.ndarray]],
+    finish: Callable[[], tuple[Mapping[str, Any], Mapping[str, np.ndarray]]],
+    soft: Callable[[str], np.ndarray] | None = None,
+) -> dict[str, Any]:
+    """Write label maps (image name, uint8 [H, W] train ids with IGNORE) as they come, one at a time in memory, and the
+    stored soft label of each just after; then what ``finish`` gives: JSON-able facts for the manifest (label space,
+    selector, thresholds), which is returned, and further arrays."""
+    images: dict[str, str] = {}
+    soft_file = _new_archive(folder / SOFT) if soft else nullcontext()
+    with _new_archive(folder / ARCHIVE) as archive, soft_file as soft_archive:
+        for name, label in labels:
+            encoded = cv2.imencode(".png", label)[1].tobytes()
+            archive.writestr(zipfile.ZipInfo(f"{name}.png", _EPOCH), encoded)
+            images[name] = digest_bytes(encoded)
+            if soft is not None and soft_archive is not None:
+                with soft_archive.open(zipfile.ZipInfo(f"{name}.npy", _EPOCH), "w") as handle:
+                    np.lib.format.write_array(handle, np.ascontiguousarray(soft(name)), allow_pickle=False)
+    facts, extras = finish()
+    with atomic_file(folder / EXTRAS) as temporary, open(temporary, "wb") as handle:
+        np.savez_compressed(handle, allow_pickle=False, **dict(extras))
+    digests = {key: digest_file(folder / name) for key, name in _DIGESTS.items() if soft or key != "soft"}
+    manifest = {"version": VERSION, **facts, "images": images, **digests}
+    write_json(folder / MANIFEST, manifest)
+    return manifest
+
+
+@contextmanager
+def _new_archive(path: Path) -> Iterator[zipfile.ZipFile]:
+    """A zip archive without compression, whole or absent."""
+    with atomic_file(path) as temporary, zipfile.ZipFile(temporary, "w", zipfile.ZIP_STORED) as archive:
+        yield archive
+
+
+def encode_soft_label(probabilities: Tensor, top: int = 4) -> np.ndarray:
+    """What is stored of probabilities float [C,h,w]: each pixel's ``top`` classes, structured [top,h,w], most probable
+    first; 0.4 MB a Cityscapes frame (float16: 2.5) for 99.1 % of the rectified labels (benchmarks/soft_labels.py)."""
+    values, labels = probabilities.float().topk(min(top, len(probabilities)), dim=0)
+    stored = np.empty(values.shape, _STORED)
+    stored["probability"], stored["label"] = values.cpu().numpy(), labels.cpu().numpy()
+    return stored
+
+
+def decode_soft_label(stored: np.ndarray, num_classes: int) -> Tensor:
+    """Probabilities float32 [C,h,w] of a stored soft label, summing to 1 over C. The other classes share equally what
+    the stored ones leave of 1, none with more than the last of these: prototypes can still lift a class not stored."""
+    values = torch.from_numpy(stored["probability"].astype(np.float32))
+    labels = torch.from_numpy(stored["label"].astype(np.int64))
+    rest = (1 - values.sum(0, keepdim=True)).clamp(min=0) / max(num_classes - len(values), 1)
+    probabilities = torch.minimum(rest, values[-1:]).expand(num_classes, -1, -1).scatter(0, labels, values)
+    return probabilities / probabilities.sum(0, keepdim=True)
+
+
+class PseudoLabels:
+    """Published pseudo-labels, checked against their manifest when opened. UserError: a file is missing, damaged or of
+    another version or label space."""
+
+    def __init__(self, folder: Path, label_space: str | None = None) -> None:
+        self.manifest = _read_manifest(folder, label_space)
+        for key, name in _DIGESTS.items():
+            path = folder / name
+            if key in self.manifest and not (path.is_file() and digest_file(path) == self.manifest[key]):
+                raise UserError(f"{path} is missing or damaged", "the file its manifest describes", HINT)
+        self._archive = zipfile.ZipFile(folder / ARCHIVE)
+        self._soft = np.load(folder / SOFT, allow_pickle=False) if "soft" in self.manifest else None
+        with np.load(folder / EXTRAS, allow_pickle=False) as extras:
+            self.extras = dict(extras)
+        self.names, self.has_soft = list(self.manifest["images"]), self._soft is not None
+
+    def __contains__(self, name: str) -> bool:
+        return name in self.manifest["images"]
+
+    def label(self, name: str) -> np.ndarray:
+        """uint8 [H, W] train ids of a labelled image, read now: memory does not grow with the split."""
+        encoded = np.frombuffer(self._archive.read(f"{name}.png"), np.uint8)
+        return np.asarray(cv2.imdecode(encoded, cv2.IMREAD_UNCHANGED))
+
+    def soft(self, name: str) -> np.ndarray:
+        """Stored soft label of an image, read now; the selector ``soft`` knows its code."""
+        if self._soft is None or name not in self._soft:
+            raise UserError(f"no soft label of {name}", "a round labelled by the selector `soft`", HINT)
+        return np.asarray(self._soft[name])
+
+
+def _read_manifest(folder: Path, label_space: str | None) -> dict[str, Any]:
+    path = folder / MANIFEST
+    try:
+        manifest: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        missing = _REQUIRED - set(manifest)
+    except (OSError, ValueError, TypeError) as error:
+        raise UserError(f"no pseudo-labels in {folder}: {error}", f"a whole {MANIFEST}", HINT) from error
+    if missing:
+        raise UserError(f"{path} has no {', '.join(sorted(missing))}", f"a whole {MANIFEST}", HINT)
+    if manifest["version"] != VERSION:
+        raise UserError(f"{path} has version {manifest['version']}", f"version {VERSION}", HINT)
+    if label_space not in (None, manifest["label_space"]):
+        raise UserError(f"pseudo-labels of label space {manifest['label_space']}", str(label_space), HINT)
+    return manifest

@@ -1,0 +1,62 @@
+"""Losses that several methods share, as pure functions; one that a single method uses lies in that method's file.
+
+Throughout: ``logits`` float [N, C, H, W]; ``labels`` int64 [N, H, W], train ids or ``IGNORE``; ``mask`` bool [N, H, W].
+A loss is an unweighted scalar: the mean over all the masked pixels of the batch, not per image; 0 with a gradient path
+where the mask is empty.
+"""
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from udamlf.config.labels import IGNORE
+
+_LOG_EPS = 1e-30  # makes p = 0 finite: 0 * log2(1e-30) = 0
+
+
+def masked_mean(values: Tensor, mask: Tensor) -> Tensor:
+    """Mean of ``values`` over ``mask`` (same shape); 0 where the mask is empty. No device synchronisation."""
+    return values.masked_fill(~mask, 0.0).sum() / mask.sum().clamp(min=1)
+
+
+def cross_entropy(logits: Tensor, labels: Tensor, class_weights: Tensor | None = None) -> Tensor:
+    """Mean cross-entropy (nats) over the pixels with a label. With ``class_weights`` float [C] it is the weighted mean:
+    divided by the summed weights."""
+    valid = labels != IGNORE
+    losses = F.cross_entropy(logits, labels, weight=class_weights, ignore_index=IGNORE, reduction="none")
+    if class_weights is None:
+        return losses.sum() / valid.sum().clamp(min=1)
+    total = class_weights[labels.masked_fill(~valid, 0)].masked_fill(~valid, 0.0).sum()
+    return losses.sum() / torch.where(total > 0, total, 1.0)
+
+
+def soft_cross_entropy(logits: Tensor, targets: Tensor, mask: Tensor) -> Tensor:
+    """Mean over ``mask`` of -sum_c t_c log p_c, for ``targets`` t: float [N, C, H, W], 0..1."""
+    return masked_mean(-(targets * F.log_softmax(logits, 1)).sum(1), mask)
+
+
+def entropy(logits: Tensor, mask: Tensor, per_class_mean: bool = False) -> Tensor:
+    """Mean over ``mask`` of -sum_c p_c log p_c (nats, 0..log C). ``per_class_mean`` divides once more by C, as the
+    released IAST and HIAST do (iast.md 3), and not the paper; their weights, 3.0 and 1.0, belong to that form."""
+    log_p = F.log_softmax(logits, 1)
+    return masked_mean(-(log_p.exp() * log_p).sum(1), mask) * class_scale(log_p, per_class_mean)
+
+
+def kl_to_uniform(logits: Tensor, mask: Tensor, per_class_mean: bool = False) -> Tensor:
+    """Mean over ``mask`` of -(1/C) sum_c log p_c: KL(uniform || p) plus the constant log C (iast.md 3, L_kld).
+    ``per_class_mean`` as in ``entropy``; the released weight 0.1 belongs to that form."""
+    log_p = F.log_softmax(logits, 1)
+    return masked_mean(-log_p.mean(1), mask) * class_scale(log_p, per_class_mean)
+
+
+def class_scale(maps: Tensor, per_class_mean: bool) -> float:
+    """The extra 1/C of the released IAST and HIAST, or 1; ``maps`` [N, C, ...]."""
+    return 1.0 / maps.shape[1] if per_class_mean else 1.0
+
+
+def self_information(probabilities: Tensor) -> Tensor:
+    """Weighted self-information I_c = -p_c log2(p_c + 1e-30) / log2 C, float [N, C, H, W] (advent.md 4); its sum over
+    the classes is the normalised entropy, 0..1."""
+    return -probabilities * torch.log2(probabilities + _LOG_EPS) / math.log2(probabilities.shape[1])

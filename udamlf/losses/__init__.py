@@ -1,1 +1,0 @@
-"""Losses as pure functions of tensors: unweighted scalars, 0 (with a gradient path) where their mask is empty."""

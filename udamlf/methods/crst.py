@@ -1,0 +1,118 @@
+"""CRST (Zou et al., ICCV 2019; cbst.md 10) on top of ``self_training``: on labelled target pixels MRKLD and MRENT
+temper the confidence, LRENT replaces the hard labels by soft ones."""
+
+from typing import ClassVar
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from pydantic import Field
+from torch import Tensor
+
+from udamlf.common.errors import UserError
+from udamlf.config.labels import IGNORE
+from udamlf.config.parts import Strict
+from udamlf.data.batches import Draw
+from udamlf.data.colour import jitter
+from udamlf.data.sample import Domain, Sample
+from udamlf.losses import cross_entropy, entropy, masked_mean, soft_cross_entropy
+from udamlf.methods import self_training
+from udamlf.selection.class_balanced import entropy_regularised
+from udamlf.training.objective import Context
+
+
+def mrkld(logits: Tensor, labels: Tensor, image_weights: Tensor | None = None) -> Tensor:
+    """Model regularisation by KL to uniform: mean of -(1/C) sum_c log p_c over labelled pixels. ``image_weights`` float
+    [N] multiply each image; one with weight 0 is left out of the divisor too."""
+    per_pixel, mask = -F.log_softmax(logits, 1).mean(1), labels != IGNORE
+    if image_weights is not None:
+        weights = image_weights.to(per_pixel).view(-1, 1, 1)
+        per_pixel, mask = per_pixel * weights, mask & (weights != 0)
+    return masked_mean(per_pixel, mask)
+
+
+def mrent(logits: Tensor, labels: Tensor) -> Tensor:
+    """Model regularisation by negative entropy: mean of sum_c p_c log p_c (-log C..0) over labelled pixels."""
+    return -entropy(logits, labels != IGNORE)
+
+
+def lrent(logits: Tensor, soft_labels: Tensor, class_weights: Tensor | None = None) -> Tensor:
+    """Cross-entropy against soft labels float [N, C, H, W], mean over the pixels that have one: it sums to 1 over C, or
+    is 0 for every class where the pixel is ignored. ``class_weights`` float [C] as in ``cross_entropy``."""
+    if class_weights is None:
+        return soft_cross_entropy(logits, soft_labels, torch.any(soft_labels != 0, dim=1))
+    weighted = soft_labels * class_weights.view(1, -1, 1, 1)
+    total = weighted.sum()
+    return -(weighted * F.log_softmax(logits, 1)).sum() / torch.where(total > 0, total, 1.0)
+
+
+def one_hot(labels: Tensor, num_classes: int) -> Tensor:
+    """Labels int64 [N, H, W] as float32 [N, C, H, W]; 0 for every class where ignored."""
+    valid = labels != IGNORE
+    return F.one_hot(labels.where(valid, 0), num_classes).permute(0, 3, 1, 2).float() * valid[:, None]
+
+
+class CrstParams(self_training.SelfTrainingParams):
+    """Parameters of ``crst``, beside those of ``self_training``."""
+
+    mrkld: float = Field(0.0, ge=0)  # weight of the KL to uniform; released: 0.1 an image, times 0.1
+    mrent: float = Field(0.0, ge=0)  # weight of the negative entropy
+    lrent: float | None = Field(None, gt=0)  # alpha of the soft labels, 0.25; the selector's is ``soft_alpha``
+    lrent_jitter: float = Field(0.0, ge=0)  # photometric, of the student's view alone; jitter_target is then 0
+
+
+class Objective(self_training.Objective):
+    """Self-training with tempered confidence, or with soft labels that the frozen labeller makes in every step."""
+
+    Params: ClassVar[type[Strict]] = CrstParams
+
+    def __init__(self, params: CrstParams, context: Context) -> None:
+        super().__init__(params, context)
+        if params.lrent is None:
+            return
+        thresholds = context.published.get("thresholds")
+        if context.teacher is None or thresholds is None:
+            raise UserError("lrent without pseudo-labels", "a round with a selector that has thresholds")
+        # A top-1 probability is at least 1/C: what is lower was weighted by a prior, which a crop does not know.
+        if np.nanmin(np.append(thresholds, np.inf)) < 0.99 / context.space.num_classes:
+            raise UserError("lrent with thresholds of scores weighted by a prior", "a selector without spatial prior")
+        self.labeller = context.teacher().to(context.device).eval().requires_grad_(False)
+        self.thresholds = torch.from_numpy(np.nan_to_num(thresholds, nan=np.inf)).float().to(context.device)
+
+    @property
+    def weights(self) -> dict[str, float]:
+        return super().weights | {"target_mrkld": self.params.mrkld, "target_mrent": self.params.mrent}
+
+    def prepare(self, draw: Draw) -> Sample:
+        crop = super().prepare(draw)
+        if draw.domain == "target" and self.params.lrent_jitter:
+            crop.images["student"] = jitter(crop.image, draw.rng, self.params.lrent_jitter)
+        return crop
+
+    def student_view(self, domain: Domain) -> Tensor:
+        return domain.views.get("student", domain.images)
+
+    @staticmethod
+    def loss(logits: Tensor, labels: Tensor, class_weights: Tensor | None = None) -> Tensor:
+        return (lrent if labels.is_floating_point() else cross_entropy)(logits, labels, class_weights)
+
+    def supervised(self, pairs: list[tuple[Tensor, Tensor]], target: Domain) -> dict[str, Tensor]:
+        if self.params.lrent is not None:
+            *source, (logits, labels) = pairs
+            if self.params.pool == "pixels":
+                source = [(source_logits, one_hot(hard, logits.shape[1])) for source_logits, hard in source]
+            pairs = [*source, (logits, self.soft_labels(target.images, labels))]
+        return super().supervised(pairs, target)
+
+    @torch.no_grad()
+    def soft_labels(self, images: Tensor, labels: Tensor) -> Tensor:
+        """LRENT's soft labels of crops, float32 [N, C, h, w], of the pixels that have one in int64 [N, h, w]."""
+        size = (labels.shape[-2], labels.shape[-1])
+        scores = self.labeller.upsample(self.labeller(images).logits.float(), size).softmax(1)
+        soft = torch.stack([entropy_regularised(image, self.thresholds, self.params.lrent)[0] for image in scores])
+        return soft * (labels != IGNORE)[:, None]
+
+    def regularisers(self, logits: Tensor, labels: Tensor) -> dict[str, Tensor]:
+        terms = {"target_mrkld": mrkld, "target_mrent": mrent}
+        named = {name: term(logits, labels) for name, term in terms.items() if self.weights[name]}
+        return super().regularisers(logits, labels) | named

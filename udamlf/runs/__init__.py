@@ -1,0 +1,1 @@
+"""Runs: the store, the plan of a chain, keys, processes."""

@@ -1,0 +1,242 @@
+"""Runs a plan: each step reuses a finished run or becomes a process.
+
+A finished run with a step's key and its artifacts in place is the step's result; two chains that need the same step at
+once do it once.
+"""
+
+import json
+import logging
+import shlex
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import lru_cache
+from pathlib import Path
+
+from udamlf.common.errors import UserError
+from udamlf.common.files import digest_json, write_text
+from udamlf.config.schema import SOURCE, TARGET
+from udamlf.data.splits import ScenarioData, check_subset
+from udamlf.report import comparison
+from udamlf.report.figures import class_bars
+from udamlf.runs.launch import (
+    GRACE_S,
+    LOCAL,
+    StopFlag,
+    check_manager,
+    environment,
+    identity,
+    is_alive,
+    launch_stage,
+    only_once,
+)
+from udamlf.runs.log import RunLog, ending
+from udamlf.runs.maintenance import reap
+from udamlf.runs.plan import Request, Step, data_root, plan, step_key, until
+from udamlf.runs.runner import chain_tags, stage_tags
+from udamlf.runs.tracker import CHAIN, DESCRIPTION, DIGEST, ERROR, KEY, PROCESS, Tracker
+from udamlf.stages.stage import Input
+
+REFERENCES = ("source_only", "adabn")
+logger = logging.getLogger("udamlf")
+
+
+class Chain:
+    """Runs the plan of one request under a parent run; ``launch`` starts one stage and waits for it."""
+
+    def __init__(
+        self, request: Request, tracker: Tracker, env_manager: str = LOCAL, launch: Callable[..., bool] = launch_stage
+    ) -> None:
+        self.request, self.tracker, self.env_manager, self.launch = request, tracker, env_manager, launch
+        self.config = request.resolve()
+        self.data = ScenarioData(self.config, data_root(self.config))
+        self.digest = lru_cache(maxsize=None)(self.data.digest)
+        if self.config.method.target_subset:
+            check_subset(self.config.method.target_subset.top_k, len(self.data.samples(TARGET)))
+        self.name = f"{self.config.method.name}-s{self.config.seed}"  # short: MLflow's tables cut at 18 characters
+
+    def parent_tags(self) -> dict[str, str]:
+        """Tags of the parent run: what ``compare`` groups by."""
+        config = self.config
+        splits = {SOURCE: True, TARGET: False, config.report_split: True}
+        overrides = [*self.request.overrides, *([f"rounds={self.request.rounds}"] if self.request.rounds else [])]
+        return {
+            **chain_tags(config, self.data),
+            "stage": CHAIN,
+            "rounds": str(config.method.rounds),
+            "split": config.report_split,
+            "label_space": config.scenario.label_space,
+            "overrides": shlex.join(overrides),
+            "udamlf.config": digest_json(config.model_dump(mode="json", exclude={"seed", "data_root"})),
+            "udamlf.data": digest_json({name: self.digest(name, labelled) for name, labelled in splits.items()}),
+        }
+
+    def run(self, parent: RunLog, steps: Sequence[Step] | None = None) -> dict[Step, Input]:
+        """Do the steps (default: the whole plan) and record on ``parent`` what came of them, by round."""
+        parent.log_params({f"cfg.{key}": value for key, value in self.config.flat().items()})
+        parent.set_tags({**self.parent_tags(), PROCESS: identity()})
+        parent.log_text(self.config.to_yaml(), "config.yaml")
+        parent.flush()
+        results: dict[Step, Input] = {}
+        steps = plan(self.config) if steps is None else steps
+        for position, step in enumerate(steps, 1):
+            inputs = {name: results[need] for name, need in step.needs.items()}
+            results[step], how = self._do(step, inputs, parent.run_id)
+            logger.info("%s: %d/%d %s %s", self.name, position, len(steps), step, how)
+            parent.set_tags({f"udamlf.run.{step.stage}.{step.round}": results[step].run_id})
+            self._record(parent, step, results[step])
+        return results
+
+    def _do(self, step: Step, inputs: Mapping[str, Input], parent_id: str) -> tuple[Input, str]:
+        """A step's result, and whether it was ``done`` or ``reused``."""
+        digests = {name: value.tags[DIGEST] for name, value in inputs.items()}
+        key = step_key(self.config, step.stage, step.round, digests, self.digest)
+        with only_once(self.tracker.work / "locks" / key, str(step)):
+            finished = self._finished(key)
+            if finished:
+                return finished, "reused"
+            tags = stage_tags(self.config, self.data, step.stage, step.round) | {KEY: key}
+            run_id = self.tracker.create_run(f"{self.name} {step}", tags, parent_id)
+            self._launch(step, self._parameters(step, inputs), run_id)
+            return self.tracker.fetch(run_id), "done"
+
+    def _finished(self, key: str) -> Input | None:
+        for run in self.tracker.search({KEY: key}):
+            try:
+                return self.tracker.fetch(run.info.run_id)
+            except UserError as error:
+                logger.warning("not reused: %s", error.found)
+        return None
+
+    def _parameters(self, step: Step, inputs: Mapping[str, Input]) -> dict[str, str]:
+        """Parameters of the entry point: the configuration as it was resolved; its names are for people."""
+        config, text = self.config, self.config.to_yaml()
+        path = self.tracker.work / "configs" / f"{digest_json(text)[:16]}.yaml"
+        write_text(path, text)
+        names = {kind: getattr(config, kind).name for kind in ("scenario", "method", "profile")}
+        runs = " ".join(f"{name}={value.run_id}" for name, value in inputs.items())
+        return {**names, "seed": str(config.seed), "config": str(path), "round": str(step.round), "inputs": runs}
+
+    def _launch(self, step: Step, parameters: dict[str, str], run_id: str) -> None:
+        """Run a stage to its end. UserError: it failed, with what it said."""
+        try:
+            with environment({"UDAMLF_WORK": str(self.tracker.work)}):
+                well = self.launch(step.stage, parameters, run_id, self.tracker.experiment_id, self.env_manager)
+        except KeyboardInterrupt:
+            self._await_end(run_id)
+            if self.tracker.get(run_id).info.status != "FINISHED":
+                self.tracker.client.set_terminated(run_id, "KILLED")
+            raise
+        except Exception as error:
+            self.tracker.end(run_id, "FAILED", str(error))
+            message = f"stage {step} could not be started: {error}"
+            raise UserError(message, f"a working environment ({self.env_manager})", "udamlf doctor") from error
+        if not well:
+            self.tracker.end(run_id, "FAILED")
+            reason = self.tracker.get(run_id).data.tags.get(ERROR, "its process ended without a message")
+            raise UserError(f"stage {step} failed (run {run_id}): {reason}")
+
+    def _await_end(self, run_id: str) -> None:
+        """Wait for a stage that was told to stop; it ends itself within the grace period."""
+        deadline = time.monotonic() + GRACE_S + 5
+        while time.monotonic() < deadline:
+            run = self.tracker.get(run_id)
+            who = run.data.tags.get(PROCESS, "")
+            if run.info.status != "RUNNING" or who == identity() or not is_alive(who):
+                return
+            time.sleep(0.2)
+
+    def _record(self, parent: RunLog, step: Step, result: Input) -> None:
+        """Copy a step's metrics to the parent, with step = round, so that MLflow draws lines over rounds."""
+        if step.stage == "evaluate":
+            path = result.path / "evaluation" / "evaluation.json"
+            for entry in json.loads(path.read_text(encoding="utf-8"))["rounds"]:
+                headline = entry["miou"][self.config.space.headline]
+                score = {"miou": headline} if headline is not None else {}
+                parent.log_metrics({**entry["metrics"], **score}, entry["round"])
+            parent.set_tags({"udamlf.complete": "true"})
+        elif step.round > 0:  # quality of pseudo-labels, of a labelling or made while training (ema_mix)
+            metrics = self.tracker.get(result.run_id).data.metrics
+            parent.log_metrics({name: value for name, value in metrics.items() if name.startswith("pl/")}, step.round)
+
+
+# --- a method beside its references ----------------------------------------------------------------------------------
+
+
+def run_chain(
+    request: Request,
+    stop: StopFlag,
+    env_manager: str = LOCAL,
+    references: bool = True,
+    adopted: str | None = None,
+    last_step: tuple[str, int] | None = None,
+) -> str:
+    """Run a method's chain, and before it the reference methods that it is compared with; the text to print: a result
+    table and the address of the comparison. UserError: bad input, or a stage failed; every started run is closed.
+
+    Args:
+        references: also run ``REFERENCES``, each under a parent run of its own; the steps they share are done once.
+        adopted: id of a run to be the method's parent (the one `mlflow run` has created).
+        last_step: (stage, round) to stop after; then there are no references and no result table.
+    """
+    tracker = Tracker.connect()
+    if adopted:
+        tracker = tracker.within(adopted)
+        tracker.client.set_tag(adopted, PROCESS, identity())
+        tracker.client.set_tag(adopted, "mlflow.runName", f"{request.method}-s{request.seed}")
+    else:
+        request.resolve()  # bad input starts no run
+    parent_id = adopted or tracker.create_run(f"{request.method}-s{request.seed}", {"stage": CHAIN})
+    with ending(tracker, parent_id):
+        check_manager(env_manager)
+        chain = Chain(request, tracker, env_manager)
+        steps = plan(chain.config)
+        reap(tracker)
+        compared = []
+        for method in REFERENCES if references and last_step is None else ():
+            if method != request.method:
+                reference = Chain(request.reference(method), tracker, env_manager)
+                compared.append(tracker.create_run(reference.name, {"stage": CHAIN}))
+                with ending(tracker, compared[-1]), _recording(tracker, compared[-1], stop) as parent:
+                    _report(reference, parent, reference.run(parent), [compared[-1]])
+        with _recording(tracker, parent_id, stop) as parent:
+            if last_step is not None:
+                last, result = list(chain.run(parent, until(steps, *last_step)).items())[-1]
+                return f"{last}: run {result.run_id}"
+            table = _report(chain, parent, chain.run(parent, steps), [*compared, parent_id])
+    served = "" if tracker.uri.startswith("http") else "  (served by: udamlf ui)"
+    return f"{table}\n\ncompare in MLflow: {tracker.address(scenario=chain.config.scenario.name)}{served}"
+
+
+@contextmanager
+def _recording(tracker: Tracker, run_id: str, stop: StopFlag) -> Iterator[RunLog]:
+    """The log of a parent run; at the end everything has arrived in MLflow."""
+    work = tracker.work / "runs" / run_id
+    with only_once(work.with_suffix(".lock"), run_id):
+        log = RunLog(tracker, run_id, work, stop)
+        try:
+            yield log
+            log.complete()
+        finally:
+            if log.flush():
+                shutil.rmtree(work, ignore_errors=True)
+
+
+def _report(chain: Chain, parent: RunLog, results: Mapping[Step, Input], run_ids: Sequence[str]) -> str:
+    """Result table into the parent's description, figures beside it; returns the table for a terminal."""
+    parent.complete()  # the table is made of what MLflow has
+    rows = comparison.rows([chain.tracker.get(run_id) for run_id in run_ids])
+    description = f"{comparison.render(rows, 'markdown')}\n\n```\n{chain.request.command()}\n```\n"
+    parent.set_tags({DESCRIPTION: description})
+    evaluation = next(result for step, result in results.items() if step.stage == "evaluate")
+    for figure in sorted((evaluation.path / "figures").glob("*.png")):
+        parent.log_file(figure, "figures")
+    shared = comparison.shared_overrides(rows)
+    scores = {r.label(shared): {name: value["mean"] if value else None for name, value in r.iou.items()} for r in rows}
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "classes.png"
+        class_bars(scores, chain.config.space, chain.data.kind, path)
+        parent.log_file(path, "figures")
+    return comparison.render(rows, "table")

@@ -1,0 +1,246 @@
+"""Processes: how a stage is started, given a GPU, stopped, and how it notices that its launcher is gone.
+
+The only module that starts a process. A stage is an entry point of the MLflow project, in a process group of its own.
+Its launcher holds a lock, the *lifeline*; the stage waits for that lock in a thread and ends when it gets it, which
+happens when the launcher lets go of it or dies, however it dies and whatever shells stand between the two.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import fcntl
+import logging
+import multiprocessing
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import Any, TypeVar
+
+from udamlf.common.errors import UserError
+
+PROJECT_ROOT = Path(__file__).resolve().parents[2]
+LIFELINE = "UDAMLF_LIFELINE"
+LOCAL, MANAGERS = "local", ("local", "uv", "virtualenv", "conda")
+GRACE_S = 30.0
+_PR_SET_PDEATHSIG = 1
+logger = logging.getLogger("udamlf")
+T = TypeVar("T")
+
+
+def _start_ticks(pid: int) -> str | None:
+    """Start time of a process in clock ticks since boot; None when there is no such process, or a zombie."""
+    try:
+        # The name, in brackets, may hold spaces; the fields after it may not.
+        state, *fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return None
+    return None if state == "Z" else fields[18]
+
+
+def identity() -> str:
+    """``host:pid:start`` of this process; the start time tells it from a later process with the same id."""
+    return f"{socket.gethostname()}:{os.getpid()}:{_start_ticks(os.getpid())}"
+
+
+def is_alive(who: str) -> bool | None:
+    """Whether the process ``identity()`` returned still runs; None when it is of another host."""
+    host, pid, start = who.rsplit(":", 2)
+    return _start_ticks(int(pid)) == start if host == socket.gethostname() else None
+
+
+@contextmanager
+def only_once(path: Path, what: str) -> Iterator[None]:
+    """Hold the lock of a piece of work; says for whom it waits. A holder that dies releases it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with open(path, "a+") as handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            handle.seek(0)
+            logger.warning("waiting for process %s, which is at the same work: %s", handle.read().strip(), what)
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        handle.truncate(0)
+        handle.write(identity())
+        handle.flush()
+        yield
+
+
+class StopFlag:
+    """SIGINT and SIGTERM as ``KeyboardInterrupt``, or as a flag for a loop that asks.
+
+    A loop that has called ``asked()`` within the last half minute is only told; everything else is interrupted at
+    once. The second signal is ignored (a terminal and a launcher often send one each, and the state is being saved);
+    the third interrupts whatever happens.
+    """
+
+    def __init__(self) -> None:
+        self.signals, self._last_asked = 0, float("-inf")
+
+    def install(self) -> StopFlag:
+        """Take over the two signals of this process."""
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, self._receive)
+        return self
+
+    def _receive(self, number: int, frame: FrameType | None) -> None:
+        self.signals += 1
+        polled = time.monotonic() - self._last_asked < GRACE_S
+        if (self.signals == 1 and not polled) or self.signals == 3:
+            raise KeyboardInterrupt
+
+    def asked(self) -> bool:
+        """Whether to stop; the caller promises to ask again soon."""
+        self._last_asked = time.monotonic()
+        return self.signals > 0
+
+    def check(self) -> None:
+        """Raise ``KeyboardInterrupt`` when a signal has come that no loop acted on."""
+        if self.signals:
+            raise KeyboardInterrupt
+
+
+def follow_launcher() -> None:
+    """In a started process: end when the one that started it is gone. Call this first."""
+    path = os.environ.get(LIFELINE)
+    if path is None:  # started by `mlflow run`: the kernel tells us when that process dies
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+        return
+    os.setpgid(0, 0)
+
+    def watch() -> None:
+        try:
+            with open(path) as handle:
+                fcntl.flock(handle, fcntl.LOCK_SH)
+        except FileNotFoundError:
+            pass  # the launcher has tidied up, so it is no longer waiting for this stage
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(GRACE_S)
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    threading.Thread(target=watch, daemon=True, name="lifeline").start()
+
+
+@contextmanager
+def environment(changes: Mapping[str, str]) -> Iterator[None]:
+    """``os.environ`` with ``changes``, for the processes started inside."""
+    before = dict(os.environ)
+    os.environ.update(changes)
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+
+
+def gpus() -> list[str]:
+    """Ids of the GPUs this process may use, as ``CUDA_VISIBLE_DEVICES`` has them; empty on a machine without."""
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if visible is not None:
+        return [gpu.strip() for gpu in visible.split(",") if gpu.strip() and gpu.strip() != "-1"]
+    return (_output("nvidia-smi", "--query-gpu=index", "--format=csv,noheader") or "").split()
+
+
+def _output(*command: str) -> str | None:
+    """Standard output of a command; None when it fails or is not installed."""
+    if not shutil.which(command[0]):
+        return None
+    done = subprocess.run(command, capture_output=True, text=True)
+    return done.stdout.strip() if done.returncode == 0 else None
+
+
+@contextmanager
+def gpu_slot(poll_s: float = 1.0) -> Iterator[str]:
+    """Id of a GPU that no other stage on this machine holds; waits for one. Empty text: the CPU."""
+    ids = gpus()
+    while ids:
+        for gpu in ids:
+            path = Path(tempfile.gettempdir()) / f"udamlf-gpu-{gpu.replace('/', '_')}.lock"
+            descriptor = os.open(path, os.O_RDONLY | os.O_CREAT, 0o644)  # a lock needs no right to write
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                os.close(descriptor)
+                continue
+            try:
+                yield gpu
+            finally:
+                os.close(descriptor)
+            return
+        time.sleep(poll_s)
+    yield ""
+
+
+def launch_stage(
+    stage: str, parameters: Mapping[str, str], run_id: str, experiment_id: str, env_manager: str = LOCAL
+) -> bool:
+    """Run an entry point of the project as a process of its own, on one GPU or the CPU, and wait for it; it adopts the
+    run ``run_id``. Whether it succeeded.
+    """
+    import mlflow.projects
+    from mlflow.exceptions import ExecutionException
+
+    check_manager(env_manager)
+    with gpu_slot() as gpu, tempfile.NamedTemporaryFile(prefix="udamlf-lifeline-") as lifeline:
+        fcntl.flock(lifeline, fcntl.LOCK_EX)
+        changes = {"CUDA_VISIBLE_DEVICES": gpu, LIFELINE: lifeline.name}
+        if env_manager == LOCAL:  # MLproject says `python`: this one, also where no environment is activated
+            changes["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
+        # MLflow makes a folder for parameters of type path, and leaves it.
+        with environment(changes), tempfile.TemporaryDirectory(prefix="udamlf-parameters-") as storage:
+            run = {"run_id": run_id, "experiment_id": experiment_id, "parameters": dict(parameters)}
+            try:
+                mlflow.projects.run(str(PROJECT_ROOT), stage, env_manager=env_manager, storage_dir=storage, **run)
+            except ExecutionException:
+                return False
+    return True
+
+
+def apart(function: Callable[..., T], *arguments: Any) -> T:
+    """``function(*arguments)`` in a fresh process, whose peak memory is the function's alone."""
+    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
+        return pool.submit(function, *arguments).result()
+
+
+def managers() -> dict[str, str | None]:
+    """Environment manager -> None where it is usable here, else what is missing."""
+    needs = {"uv": "uv", "virtualenv": "pyenv", "conda": "conda"}
+    problems: dict[str, str | None] = {LOCAL: None}
+    conda = Path(os.environ.get("MLFLOW_CONDA_HOME", "")) / "bin" / "conda"
+    for name, program in needs.items():
+        usable = shutil.which(program) or (name == "conda" and conda.is_file())
+        problems[name] = None if usable else f"{program} is not installed"
+    return problems
+
+
+def check_manager(name: str) -> None:
+    """UserError when the environment manager cannot work here: MLflow itself fails with a traceback."""
+    problems = managers()
+    if name not in problems:
+        raise UserError(f"unknown environment manager {name!r}", f"one of: {', '.join(problems)}")
+    if problems[name] is not None:
+        raise UserError(f"--env-manager {name}: {problems[name]}", f"{name}, or another manager", "--env-manager local")
+
+
+def git(*arguments: str) -> str | None:
+    """Output of a git command in the project; None outside a repository or without git."""
+    return _output("git", "-C", str(PROJECT_ROOT), *arguments)
+
+
+def serve(uri: str, host: str, port: int) -> None:
+    """Become the MLflow server, in its light form: 2 processes instead of 15 (and faster on 2 cores)."""
+    command = [sys.executable, "-m", "mlflow", "server", "--backend-store-uri", uri, "--workers", "1"]
+    os.environ["MLFLOW_SERVER_ENABLE_JOB_EXECUTION"] = "false"
+    # The server takes its own store from its command line; this variable would send its processes back to themselves.
+    os.environ.pop("MLFLOW_TRACKING_URI", None)
+    os.execv(sys.executable, [*command, "--host", host, "--port", str(port)])

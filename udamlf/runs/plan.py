@@ -1,0 +1,199 @@
+"""What a chain is to do, before anything is done: a user's request, the steps that the stages declare, their keys.
+
+A step's key is a hash of everything its result depends on: a finished run with the same key is the result. The part of
+the code is the syntax trees, without docstrings and comments, of the modules that the stage and its building blocks
+import: a new method file, a comment or another selector leaves it as it is, a changed loss that the stage uses does
+not.
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+import shlex
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+
+from udamlf.common.errors import UserError
+from udamlf.common.files import digest_bytes, digest_json
+from udamlf.config.compose import resolve
+from udamlf.config.schema import Config
+from udamlf.data.dataset import DATASETS
+from udamlf.miniature import cached_world
+from udamlf.stages.stage import STAGES, stage
+
+ROOT = Path(__file__).resolve().parents[2]
+PACKAGE = "udamlf"
+# The configuration's models, whose values are in the key, and figures, on which no result depends.
+_LEFT_OUT = tuple(f"udamlf.{name}." for name in ("config.schema", "config.parts", "common.errors", "report"))
+_VERSIONS = ("torch", "numpy", "opencv-python", "pillow")
+
+
+def _absolute(path: str) -> str:
+    return str(Path(path).expanduser().absolute())
+
+
+def data_root(config: Config) -> Path:
+    """The folder that holds the data sets; without one in the configuration the miniature, generated once."""
+    if config.data_root:
+        return Path(config.data_root).resolve()
+    return cached_world(needs=tuple(sorted({split.dataset for split in config.scenario.splits.values()})))
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a user asks for: the arguments of ``udamlf.config.compose.resolve``."""
+
+    scenario: str
+    method: str
+    profile: str = ""
+    seed: int = 0
+    rounds: int | None = None
+    data_root: str | None = None
+    overrides: tuple[str, ...] = ()
+
+    def resolve(self) -> Config:
+        """The configuration, checked by every stage of its chain. UserError: see ``resolve`` and ``check``."""
+        fields = {name: getattr(self, name) for name in self.__dataclass_fields__}
+        config = resolve(**fields | {"data_root": _absolute(self.data_root) if self.data_root else None})
+        for split in config.scenario.splits.values():
+            DATASETS.module(split.dataset)
+        for step in plan(config):
+            stage(step.stage).check(config, step.round)
+        return config
+
+    def command(self) -> str:
+        """The command line that repeats it, valid in any folder."""
+        values = {name: getattr(self, name) for name in ("scenario", "method", "profile")}
+        values = {name: _absolute(v) if v.endswith((".yaml", ".yml")) else v for name, v in values.items()}
+        values |= {"seed": str(self.seed), "rounds": str(self.rounds or "")}
+        values |= {"data-root": _absolute(self.data_root) if self.data_root else ""}
+        pairs = [(name, value) for name, value in values.items() if value]
+        pairs += [("set", text) for text in self.overrides]
+        return shlex.join(["udamlf", "run", *(text for name, value in pairs for text in (f"--{name}", value))])
+
+    def reference(self, method: str) -> Request:
+        """The same budget and data for another method: what was set for the method itself falls away."""
+        shared = tuple(text for text in self.overrides if not text.strip().startswith("method."))
+        return replace(self, method=method, rounds=None, overrides=shared)
+
+
+@dataclass(frozen=True)
+class Step:
+    """One stage of one round; ``needs`` maps the names of its inputs to the steps that make them."""
+
+    stage: str
+    round: int
+    needs: Mapping[str, Step] = field(default_factory=dict, compare=False)
+
+    def __str__(self) -> str:
+        return self.stage if stage(self.stage).once else f"{self.stage} {self.round}"
+
+
+def plan(config: Config) -> list[Step]:
+    """Every step of the chain, each after those that it needs, an evaluation last."""
+    steps: dict[tuple[str, int], Step] = {}
+
+    def add(name: str, round: int) -> Step:
+        if (name, round) not in steps:
+            needs = {key: add(*need) for key, need in stage(name).declare(config, round).inputs.items()}
+            steps[name, round] = Step(name, round, needs)
+        return steps[name, round]
+
+    pairs = [(name == "evaluate", round, name) for name in STAGES.names() for round in stage(name).rounds(config)]
+    for _, round, name in sorted(pairs):
+        add(name, round)
+    return list(steps.values())
+
+
+def until(steps: Sequence[Step], name: str, round: int) -> list[Step]:
+    """The plan of one step: all that it needs, and it. UserError when there is no such step."""
+    last = next((step for step in steps if (step.stage, step.round) == (name, round)), None)
+    if last is None:
+        message = f"the method has no stage {name} in round {round}"
+        raise UserError(message, f"one of: {', '.join(map(str, steps))}")
+    needed, pending = {last}, [last]
+    while pending:
+        new = set(pending.pop().needs.values()) - needed
+        needed |= new
+        pending += new
+    return [step for step in steps if step in needed]
+
+
+# --- keys ------------------------------------------------------------------------------------------------------------
+
+
+def step_key(
+    config: Config, name: str, round: int, inputs: Mapping[str, str], digest: Callable[[str, bool], str]
+) -> str:
+    """SHA-256 of everything the result of stage ``name`` depends on.
+
+    Args:
+        inputs: input name -> digest of its artifacts.
+        digest: (split, whether its labels are read) -> digest of the split.
+    """
+    declared = stage(name).declare(config, round)
+    return digest_json(
+        {
+            "stage": name,
+            "config": json.loads(json.dumps(declared.reads, default=str)),
+            "inputs": dict(inputs),
+            "data": {split: digest(split, labelled) for split, labelled in declared.splits.items()},
+            "code": code_digest(modules(config, name, round)),
+            "versions": {package: version(package) for package in _VERSIONS},
+        }
+    )
+
+
+def modules(config: Config, name: str, round: int) -> list[str]:
+    """Dotted names of the modules that a stage starts from: its own, its building blocks', its data sets' readers."""
+    declared = stage(name).declare(config, round)
+    parts = [kind.module(part.name) for kind, part in declared.parts]
+    readers = [DATASETS.module(config.scenario.splits[split].dataset) for split in declared.splits]
+    return sorted({STAGES.module(name), *parts, *readers})
+
+
+def code_digest(names: Iterable[str], root: Path = ROOT) -> str:
+    """Hash of the syntax trees of modules and of all that they import from the package under ``root``."""
+    digests: dict[str, str] = {}
+    pending = list(names)
+    while pending:
+        name = pending.pop()
+        if name not in digests and not f"{name}.".startswith(_LEFT_OUT):
+            digests[name], imported = _module(name, root)
+            pending += imported
+    return digest_json(digests)
+
+
+@cache
+def _module(name: str, root: Path) -> tuple[str, tuple[str, ...]]:
+    """Digest of a module's syntax tree, and the modules of the package that it imports."""
+    tree = ast.parse(_file(name, root).read_text(encoding="utf-8"))
+    imported = sorted({module for node in ast.walk(tree) for module in _imports(node, root)})
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef):
+            # A string that stands alone documents what it stands in or behind.
+            node.body = [entry for entry in node.body if not _is_text(entry)]
+    return digest_bytes(ast.dump(tree).encode()), tuple(imported)
+
+
+def _is_text(entry: ast.stmt) -> bool:
+    return isinstance(entry, ast.Expr) and isinstance(entry.value, ast.Constant)
+
+
+def _file(name: str, root: Path) -> Path:
+    path = root.joinpath(*name.split("."))
+    return path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
+
+
+def _imports(node: ast.AST, root: Path) -> Iterator[str]:
+    """Modules of the package that an import statement names; ``from package import module`` names the module."""
+    if isinstance(node, ast.Import):
+        yield from (alias.name for alias in node.names if alias.name.split(".")[0] == PACKAGE)
+    if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == PACKAGE:
+        for alias in node.names:
+            inside = f"{node.module}.{alias.name}"
+            yield inside if _file(inside, root).is_file() else str(node.module)

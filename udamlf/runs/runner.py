@@ -1,0 +1,244 @@
+"""A stage in this process: adopt its run, fetch inputs, do the work, publish all of it or nothing, close the run."""
+
+import json
+import os
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import ValidationError
+
+from udamlf.common.errors import UserError, nearest
+from udamlf.common.files import write_json
+from udamlf.config.parts import validated
+from udamlf.config.schema import Config
+from udamlf.data.splits import ScenarioData
+from udamlf.runs.launch import StopFlag, identity, only_once
+from udamlf.runs.log import RunLog, ending
+from udamlf.runs.plan import data_root, plan, step_key, until
+from udamlf.runs.tracker import DIGEST, KEY, PROCESS, Tracker, git_tags
+from udamlf.stages.stage import TRAININGS, Input, Job, stage
+
+DONE, OUT = "done.json", "out"
+"""In a stage's work folder: what is to be published, written when the output is whole; the output."""
+
+
+def run_stage(
+    name: str, configure: Callable[[], Config], chain: str, round: int | None, ids: Mapping[str, str], stop: StopFlag
+) -> None:
+    """Do a stage with inputs ``ids`` (name -> run id) in the run that was created for this process, or in a new one of
+    ``chain``; no round = the stage's first one. A mistake that ``configure`` meets closes the run as FAILED."""
+    tracker = Tracker.connect()
+    adopted = os.environ.get("MLFLOW_RUN_ID")
+    if not adopted:
+        _check_inputs(configure(), name, round, ids)  # bad input starts no run
+    run_id = adopted or tracker.create_run(f"{chain} {name}", {})
+    with ending(tracker, run_id):
+        config = configure()
+        number = _check_inputs(config, name, round, ids)
+        inputs = _fetch_inputs(tracker, config, name, number, ids)
+        key, data = tracker.get(run_id).data.tags.get(KEY), ScenarioData(config, data_root(config))
+        tags = stage_tags(config, data, name, number)
+        if key is None:  # started by hand
+            digests = {input_name: value.tags[DIGEST] for input_name, value in inputs.items()}
+            key = step_key(config, name, number, digests, data.digest)
+            tags |= git_tags()
+        execute(name, config, number, inputs, tracker, run_id, key, tags | {KEY: key}, stop)
+
+
+def read_config(path: Path) -> Config:
+    """The configuration that a chain hands on. UserError: the file is gone, or none of this version's."""
+    if not path.is_file():
+        raise UserError(f"no configuration {path}", "the file that the chain has written", "start the chain again")
+    config: Config = validated(Config, yaml.safe_load(path.read_text(encoding="utf-8")), str(path))
+    return config
+
+
+def stage_tags(config: Config, data: ScenarioData, name: str, round: int) -> dict[str, str]:
+    """Tags of a stage's run."""
+    return {**chain_tags(config, data), "stage": name, "round": str(round)}
+
+
+def chain_tags(config: Config, data: ScenarioData) -> dict[str, str]:
+    """Tags that a chain and its stages share."""
+    named = {kind: getattr(config, kind).name for kind in ("scenario", "method", "profile")}
+    return {**named, "role": config.method.role, "seed": str(config.seed), "data": data.kind}
+
+
+def _check_inputs(config: Config, name: str, round: int | None, ids: Mapping[str, str]) -> int:
+    """The stage's round. UserError: the method has no such stage, or an input of it has no run id."""
+    declared = stage(name)
+    number = next(iter(declared.rounds(config)), 1) if round is None else round
+    needs = until(plan(config), name, number)[-1].needs if not (declared.partial and ids) else {}
+    missing = [key for key in needs if key not in ids]
+    if missing:
+        expected = " ".join(f"{key}=RUN_ID" for key in missing)
+        raise UserError(f"stage {name}, round {number}, without the input {missing[0]}", f'inputs="{expected}"')
+    return number
+
+
+def _fetch_inputs(tracker: Tracker, config: Config, name: str, round: int, ids: Mapping[str, str]) -> dict[str, Input]:
+    """Input name -> its finished run. UserError: unknown run id, run of the wrong stage, damaged artifacts."""
+    needs, inputs = stage(name).declare(config, round).inputs, {}
+    for key, run_id in ids.items():
+        inputs[key] = tracker.fetch(run_id)
+        # By hand a run may be scored as any round: what is not declared is a training.
+        expected = needs[key].stage if key in needs else TRAININGS[0]
+        allowed = TRAININGS if expected in TRAININGS else (expected,)
+        if inputs[key].tags.get("stage") not in allowed:
+            message = f"{key}: run {run_id} is of stage {inputs[key].tags.get('stage')}"
+            raise UserError(message, f"a run of stage {' or '.join(allowed)}")
+    return inputs
+
+
+def execute(
+    name: str,
+    config: Config,
+    round: int,
+    inputs: Mapping[str, Input],
+    tracker: Tracker,
+    run_id: str,
+    key: str,
+    tags: Mapping[str, str],
+    stop: StopFlag,
+    predictions: Path | None = None,
+) -> dict[str, Any]:
+    """Run a stage in this process under an existing run; publish its output, or nothing. Its ``evaluation.json``."""
+    work, splits = tracker.work / "steps" / key, stage(name).declare(config, round).splits
+    with only_once(work.with_suffix(".lock"), name):
+        log = RunLog(tracker, run_id, work, stop)
+        # Whose process this is must be known at once, not with the next batch.
+        tracker.client.set_tag(run_id, PROCESS, identity())
+        log.set_tags({**tags, **{f"udamlf.input.{key}": value.run_id for key, value in inputs.items()}})
+        log.log_params({f"cfg.{name}": value for name, value in config.flat().items()})
+        log.log_text(config.to_yaml(), "config.yaml")
+        job = Job(config, round, inputs, splits, data_root(config), work / OUT, work, log, key, predictions)
+        try:
+            result = _do(name, job, log)
+        except BaseException:
+            log.flush()  # what was measured up to here
+            raise
+        shutil.rmtree(work, ignore_errors=True)
+    return result
+
+
+def _do(name: str, job: Job, log: RunLog) -> dict[str, Any]:
+    """Run the stage and publish what it wrote; returns its evaluation."""
+    shutil.rmtree(job.out, ignore_errors=True)
+    (job.work / DONE).unlink(missing_ok=True)
+    job.out.mkdir()
+    stage(name).run(job)
+    log.stop.check()
+    path, config = job.out / "evaluation" / "evaluation.json", job.config
+    result: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    tags = {"scenario": config.scenario.name, "method": config.method.name, "seed": str(config.seed)}
+    done: dict[str, Any] = {
+        "run_id": log.run_id,
+        "round": job.round,
+        "model": f"{config.method.name}-r{job.round}",
+        "tags": tags,
+    }
+    write_json(job.work / DONE, done)
+    log.complete(lambda: publish(log.tracker, job.out, **done))
+    return result
+
+
+def publish(tracker: Tracker, out: Path, run_id: str, round: int, model: str, tags: dict[str, str]) -> None:
+    """Upload a stage's output with its manifest; a checkpoint becomes a LoggedModel too."""
+    if (out / "checkpoint").is_dir():
+        tracker.log_model(run_id, model, out / "checkpoint", round, tags)
+    tracker.publish(run_id, out)
+
+
+# --- one run, scored again -------------------------------------------------------------------------------------------
+
+
+def evaluate_run(
+    run_id: str,
+    stop: StopFlag,
+    split: str | None = None,
+    folder: str | None = None,
+    scales: Sequence[float] = (),
+    flip: bool = False,
+    predictions: Path | None = None,
+) -> tuple[dict[str, Any], Config]:
+    """Score the checkpoint of a training run on a split of its scenario (none: the reported one); records a child run.
+
+    Args:
+        folder: another data root with the same layout.
+        scales, flip: replace the profile's protocol.
+        predictions: folder for masks in the data set's submission format.
+
+    Returns:
+        ``run_id``, ``split``, ``images``, ``protocol``, ``miou`` and ``iou`` in percent; and the configuration.
+    """
+    tracker = Tracker.connect()
+    _check_training(tracker.get(run_id).data.tags, run_id)
+    tracker = tracker.within(run_id)
+    training = tracker.fetch(run_id)
+    config = _changed(recorded_config(training.path, run_id), split, folder, scales, flip)
+    names = {"scenario", "method", "role", "profile", "seed", "round"} & training.tags.keys()
+    tags = {name: training.tags[name] for name in names} | {"stage": "evaluate", "split": config.report_split}
+    tags["udamlf.evaluates"] = run_id
+    child = tracker.create_run(f"evaluate {config.report_split}", tags, parent=run_id)
+    with ending(tracker, child):
+        key = f"evaluate-{child}"
+        result = execute("evaluate", config, 0, {"round0": training}, tracker, child, key, {}, stop, predictions)
+    space = config.space
+    score = {"run_id": run_id, **{name: result[name] for name in ("split", "images", "protocol")}}
+    score["miou"] = {name: result["miou"][name] for name in space.subsets}
+    score["iou"] = {name: result["iou"][name] for name in (*space.classes, *space.not_in_source)}
+    return score, config
+
+
+def _check_training(tags: Mapping[str, str], run_id: str) -> None:
+    """UserError for a run that has no checkpoint; of a chain's parent it names the one that has."""
+    name, prefix = tags.get("stage", "no stage of udamlf"), "udamlf.run.self_train."
+    if name not in TRAININGS:
+        trained = {int(k.removeprefix(prefix)): v for k, v in tags.items() if k.startswith(prefix)}
+        last = trained[max(trained)] if trained else tags.get("udamlf.run.warmup.0", "RUN_ID")
+        message = f"run {run_id} is of stage {name}, which has no checkpoint"
+        raise UserError(message, "a run of stage warmup or self_train", f"udamlf evaluate --run-id {last}")
+
+
+def recorded_config(path: Path, run_id: str) -> Config:
+    """The configuration in a run's artifacts, as far as this version knows its keys: a score depends on the scenario
+    and the protocol alone, so that runs of earlier versions can be scored. UserError: there is none, or none readable.
+    """
+    file = path / "config.yaml"
+    if not file.is_file():
+        raise UserError(f"run {run_id} has no {file}", "the configuration it was trained with", "train it again")
+    tree = yaml.safe_load(file.read_text(encoding="utf-8"))
+    tree["scenario"].setdefault("splits", tree["scenario"].get("lists"))
+    config: Config = validated(Config, _without_unknown(tree), f"the configuration of run {run_id}")
+    return config
+
+
+def _without_unknown(tree: dict[str, Any]) -> dict[str, Any]:
+    """``tree`` without the keys that this version's configuration does not have."""
+    try:
+        Config.model_validate(tree)
+    except ValidationError as error:
+        unknown = [entry["loc"] for entry in error.errors() if entry["type"] == "extra_forbidden"]
+        for *path, last in unknown:
+            node: Any = tree
+            for key in path:  # a location also names the members of unions, which are no keys
+                node = node[key] if isinstance(key, int) or key in node else node
+            del node[last]
+        return _without_unknown(tree) if unknown else tree
+    return tree
+
+
+def _changed(config: Config, split: str | None, folder: str | None, scales: Sequence[float], flip: bool) -> Config:
+    """The run's configuration with another split, folder or protocol."""
+    splits = list(config.scenario.splits)
+    if split is not None and split not in splits:
+        message = f"scenario {config.scenario.name} has no split {split!r}"
+        raise UserError(message, f"one of: {', '.join(splits)}", nearest(split, splits))
+    protocol = ({"scales": tuple(scales)} if scales else {}) | ({"flip": True} if flip else {})
+    changes: dict[str, Any] = {"evaluation": config.profile.evaluation.model_copy(update=protocol), "audit": False}
+    changes |= {"report": split} if split is not None else {}
+    root = {"data_root": str(Path(folder).expanduser().absolute())} if folder else {}
+    return config.model_copy(update={"profile": config.profile.model_copy(update=changes), **root})

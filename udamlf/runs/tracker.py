@@ -1,0 +1,247 @@
+"""The only door to MLflow's tracking: the store, its runs, their artifacts.
+
+Tags with a plain name (``method``, ``scenario``, ``stage`` …) are for people and filters; ``udamlf.*`` is machinery.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import getpass
+import json
+import logging
+import os
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import mlflow
+from mlflow import MlflowClient
+from mlflow.entities import Dataset, DatasetInput, InputTag, LoggedModelOutput, Metric, Param, RunTag
+from mlflow.entities import Run as MlflowRun
+from mlflow.exceptions import MlflowException
+from mlflow.utils.file_utils import local_file_uri_to_path
+from mlflow.utils.uri import is_local_uri
+
+from udamlf.common.errors import UserError
+from udamlf.common.files import atomic_folder, cache_folder, digest_bytes, digest_file, file_lock, write_json
+from udamlf.runs.launch import git, identity
+from udamlf.stages.stage import Input
+
+KEY, DIGEST, PROCESS, HEARTBEAT = "udamlf.key", "udamlf.artifacts_digest", "udamlf.process", "udamlf.heartbeat"
+TRACKING, ERROR = "udamlf.tracking", "udamlf.error"
+PARENT, DESCRIPTION, COMMIT = "mlflow.parentRunId", "mlflow.note.content", "mlflow.source.git.commit"
+CHAIN = "chain"
+"""Tag ``stage`` of a chain's parent run."""
+INTERRUPTED = "interrupted by a signal"
+"""The error tag of a run that a signal ended."""
+MANIFEST = "manifest.json"
+UNAVAILABLE = (MlflowException, OSError)
+Entry = dict[str, Any]
+"""What is recorded: ``metrics`` + ``step`` + ``time_ms``, or ``tags``, ``params``, ``dataset``."""
+_SQLITE = "sqlite:///"
+
+
+def store_uri() -> str:
+    """``MLFLOW_TRACKING_URI``, else ``mlflow.db`` in the current folder; the path of an SQLite file made absolute."""
+    uri = os.environ.get("MLFLOW_TRACKING_URI") or f"{_SQLITE}mlflow.db"
+    database = _database(uri)
+    return f"{_SQLITE}{database.absolute()}" if database else uri
+
+
+def _database(uri: str) -> Path | None:
+    return Path(uri.removeprefix(_SQLITE)) if uri.startswith(_SQLITE) else None
+
+
+def work_root(uri: str) -> Path:
+    """Where stages keep what a killed one resumes from: ``UDAMLF_WORK``, else ``.udamlf`` beside an SQLite store, else
+    the cache folder."""
+    if os.environ.get("UDAMLF_WORK"):
+        return Path(os.environ["UDAMLF_WORK"]).absolute()
+    database = _database(uri)
+    return database.parent / ".udamlf" if database else cache_folder() / "work" / digest_bytes(uri.encode())[:12]
+
+
+def git_tags() -> dict[str, str]:
+    """Commit and whether the tree differs from it; empty outside a repository."""
+    commit = git("rev-parse", "HEAD")
+    return {COMMIT: commit, "git_dirty": str(bool(git("status", "--porcelain"))).lower()} if commit else {}
+
+
+class Tracker:
+    """A tracking store and the experiment in which runs are created; ``work`` is a folder of work in progress."""
+
+    def __init__(self, uri: str, client: MlflowClient, experiment_id: str) -> None:
+        self.uri, self.client, self.experiment_id = uri, client, experiment_id
+        self.work = work_root(uri)
+
+    @classmethod
+    def connect(cls) -> Tracker:
+        """Open the store, creating it once under a lock: two processes that create it at once would break it.
+        UserError: it cannot be opened, with MLflow's reason."""
+        uri = store_uri()
+        logging.getLogger("alembic").setLevel(logging.WARNING)
+        # MLflow's own patience (7 tries of 120 s) would stop a training for many minutes.
+        os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
+        os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "30")
+        mlflow.set_tracking_uri(uri)
+        database = _database(uri)
+        lock = file_lock(database.with_name(database.name + ".lock")) if database else contextlib.nullcontext()
+        # A new store puts the default experiment's artifacts under the current folder: make that the database's.
+        home = contextlib.chdir(database.parent) if database else contextlib.nullcontext()
+        try:
+            with lock, home:
+                client = MlflowClient(uri)  # creates the store
+                return cls(uri, client, _experiment(client, database))
+        except MlflowException as error:
+            hint = "start the server, or unset MLFLOW_TRACKING_URI" if uri.startswith("http") else "udamlf doctor"
+            raise UserError(f"cannot open the tracking store {uri}: {error}", "a store of this mlflow", hint) from error
+
+    def within(self, run_id: str) -> Tracker:
+        """This store, with the experiment of an existing run."""
+        return Tracker(self.uri, self.client, self.get(run_id).info.experiment_id)
+
+    def create_run(self, name: str, tags: Mapping[str, str], parent: str | None = None) -> str:
+        """Create a run (RUNNING) and return its id; until a process adopts it, it is this process's."""
+        every = {PROCESS: identity(), "mlflow.user": getpass.getuser(), **git_tags(), **tags}
+        every |= {PARENT: parent} if parent else {}
+        return str(self.client.create_run(self.experiment_id, tags=every, run_name=name).info.run_id)
+
+    def get(self, run_id: str) -> MlflowRun:
+        """UserError when there is no such run."""
+        try:
+            return self.client.get_run(run_id)
+        except MlflowException as error:
+            message = f"no run {run_id!r} in {self.uri}: {error.message}"
+            raise UserError(message, "a run id", "udamlf compare --format json lists run ids") from error
+
+    def search(self, conditions: Mapping[str, str], status: str | None = "FINISHED") -> list[MlflowRun]:
+        """Runs of every experiment whose tags equal ``conditions``, newest first."""
+        parts = [f"tags.`{name}` = '{value}'" for name, value in conditions.items()]
+        parts += [f"attributes.status = '{status}'"] if status else []
+        experiments = [e.experiment_id for e in self.client.search_experiments()]
+        runs: list[MlflowRun] = []
+        token = None
+        while True:
+            query = " and ".join(parts)
+            page = self.client.search_runs(experiments, query, order_by=["start_time DESC"], page_token=token)
+            runs += page
+            token = page.token
+            if not token:
+                return runs
+
+    def end(self, run_id: str, status: str, error: str | None = None) -> None:
+        """Close a run that is still open."""
+        if self.client.get_run(run_id).info.status == "RUNNING":
+            if error:
+                self.client.set_tag(run_id, ERROR, error[:5000])
+            self.client.set_terminated(run_id, status)
+
+    def fetch(self, run_id: str) -> Input:
+        """Artifacts of a finished stage run in a local folder, checked against their manifest. UserError: no such run,
+        not finished, or its artifacts are missing or damaged."""
+        run = self.get(run_id)
+        tags, uri = run.data.tags, run.info.artifact_uri
+        if run.info.status != "FINISHED" or DIGEST not in tags:
+            stage = tags.get("stage", "?")
+            message = f"run {run_id} ({stage}) is {run.info.status} and has published nothing"
+            raise UserError(message, "a finished stage run")
+        if is_local_uri(uri):
+            path = Path(local_file_uri_to_path(uri))
+            _check_manifest(path, tags[DIGEST], run_id, hashes=False)
+        else:
+            path = _downloaded(tags[DIGEST], run_id)
+        return Input(run_id, path, dict(tags))
+
+    def publish(self, run_id: str, out: Path) -> None:
+        """Upload the files of ``out``, then a manifest of their hashes, then tag its digest; what raises on the way is
+        not tagged, so that nothing counts as published."""
+        files = sorted(p for p in out.rglob("*") if p.is_file())
+        manifest = out.parent / MANIFEST
+        write_json(manifest, {"version": 1, "files": {p.relative_to(out).as_posix(): digest_file(p) for p in files}})
+        self.client.log_artifacts(run_id, str(out))
+        self.client.log_artifact(run_id, str(manifest))
+        self.client.set_tag(run_id, DIGEST, digest_file(manifest))
+
+    def log_model(self, run_id: str, name: str, checkpoint: Path, round: int, tags: Mapping[str, str]) -> None:
+        """Register a checkpoint's safetensors and description as a LoggedModel of the run."""
+        experiment = self.client.get_run(run_id).info.experiment_id
+        every = {**tags, "round": str(round)}
+        model = self.client.create_logged_model(experiment, name, run_id, every, model_type="segmenter")
+        for file in ("model.safetensors", "meta.json"):
+            self.client.log_model_artifact(model.model_id, str(checkpoint / file))
+        self.client.finalize_logged_model(model.model_id, "READY")
+        self.client.log_outputs(run_id, [LoggedModelOutput(model.model_id, round)])
+
+    def send(self, run_id: str, entries: Sequence[Entry]) -> None:
+        """Log journal entries, in as few calls as MLflow's limits allow."""
+        metrics = [
+            Metric(name, value, entry["time_ms"], entry["step"])
+            for entry in entries
+            for name, value in entry.get("metrics", {}).items()
+        ]
+        tags = {name: value for entry in entries for name, value in entry.get("tags", {}).items()}
+        params = {name: value for entry in entries for name, value in entry.get("params", {}).items()}
+        tag_list = [RunTag(name, value) for name, value in tags.items()]
+        param_list = [Param(name, value) for name, value in params.items()]
+        while metrics or tag_list or param_list:
+            self.client.log_batch(run_id, metrics[:800], param_list[:100], tag_list[:100])
+            metrics, param_list, tag_list = metrics[800:], param_list[100:], tag_list[100:]
+        datasets = [_dataset(**entry["dataset"]) for entry in entries if "dataset" in entry]
+        if datasets:
+            self.client.log_inputs(run_id, datasets)
+
+    def address(self, base: str | None = None, scenario: str | None = None) -> str:
+        """Address of the MLflow page that compares chains, best first."""
+        root = (base or (self.uri if self.uri.startswith("http") else "http://127.0.0.1:5000")).rstrip("/")
+        condition = f"tags.stage = '{CHAIN}'" + (f" and tags.scenario = '{scenario}'" if scenario else "")
+        query = f"workflowType=machine_learning&searchFilter={quote(condition, safe='')}"
+        order = "orderByKey=metrics.%60miou%60&orderByAsc=false"
+        return f"{root}/#/experiments/{self.experiment_id}/runs?{query}&{order}"
+
+
+def _experiment(client: MlflowClient, database: Path | None) -> str:
+    """The experiment that the environment names, else MLflow's default one: where `mlflow run` creates its runs."""
+    if os.environ.get("MLFLOW_EXPERIMENT_ID"):
+        return os.environ["MLFLOW_EXPERIMENT_ID"]
+    name = os.environ.get("MLFLOW_EXPERIMENT_NAME", "Default")
+    experiment = client.get_experiment_by_name(name)
+    if experiment is not None:
+        return str(experiment.experiment_id)
+    location = (database.parent / "mlruns" / name).as_uri() if database else None
+    return str(client.create_experiment(name, artifact_location=location))
+
+
+def _downloaded(digest: str, run_id: str) -> Path:
+    """Local copy of a run's artifacts in the cache folder, downloaded once; one that does not fit its manifest is
+    downloaded again. UserError: what the store holds does not fit it either; nothing is kept."""
+    path = cache_folder() / "artifacts" / run_id
+    with file_lock(path.with_name(f"{run_id}.lock")):
+        if path.is_dir():
+            try:
+                _check_manifest(path, digest, run_id, hashes=True)
+                return path
+            except UserError:
+                shutil.rmtree(path)
+        with atomic_folder(path) as folder:
+            # By run id: named by its address, MLflow would put the files into a folder "artifacts" of their own.
+            mlflow.artifacts.download_artifacts(run_id=run_id, dst_path=str(folder))
+            _check_manifest(folder, digest, run_id, hashes=True)
+    return path
+
+
+def _check_manifest(path: Path, digest: str, run_id: str, hashes: bool) -> None:
+    manifest = path / MANIFEST
+    hint = "run the chain again: it repeats what is missing"
+    if not manifest.is_file() or digest_file(manifest) != digest:
+        raise UserError(f"the artifacts of run {run_id} in {path} are missing or damaged", MANIFEST, hint)
+    for name, expected in json.loads(manifest.read_text(encoding="utf-8"))["files"].items():
+        file = path / name
+        if not file.is_file() or (hashes and digest_file(file) != expected):
+            raise UserError(f"{file} of run {run_id} is missing or damaged", "the file its manifest describes", hint)
+
+
+def _dataset(name: str, digest: str, context: str, count: int) -> DatasetInput:
+    dataset = Dataset(name, digest, "udamlf", "{}", profile=f'{{"images": {count}}}')
+    return DatasetInput(dataset, [InputTag("mlflow.data.context", context)])

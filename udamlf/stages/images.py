@@ -1,0 +1,119 @@
+"""Which images a training reads: labelled ones ("source"), and unlabelled or pseudo-labelled ones ("target")."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from udamlf.common.errors import UserError
+from udamlf.config.labels import IGNORE
+from udamlf.config.schema import OF_LABELS, TARGET, Config, Round, per_round
+from udamlf.data.geometry import resize_label
+from udamlf.data.pseudo_labels import PseudoLabels, decode_soft_label
+from udamlf.data.sample import Sample
+from udamlf.data.splits import ScenarioData
+
+
+@dataclass(frozen=True)
+class Images:
+    """Images of one domain."""
+
+    split: str  # the scenario's split they come from
+    count: int
+    read: Callable[[int], Sample]  # position 0 .. count - 1 -> whole frame with its label
+    label: Callable[[int], np.ndarray]  # position -> the label alone
+
+    def only(self, positions: Sequence[int] | np.ndarray) -> Images:
+        """The images at ``positions``, in that order."""
+        at = [int(position) for position in positions]
+        return Images(self.split, len(at), lambda index: self.read(at[index]), lambda index: self.label(at[index]))
+
+    def class_pixels(self, num_classes: int) -> np.ndarray:
+        """int64 [count, C]: pixels of each class in each label."""
+        labels = (self.label(index).ravel() for index in range(self.count))
+        return np.stack([np.bincount(label, minlength=IGNORE + 1)[:num_classes] for label in labels]).astype(np.int64)
+
+
+Domains = dict[str, Images]
+""""source" and "target"; a domain without images is left out."""
+
+
+def labelled_images(data: ScenarioData, split: str) -> Images:
+    """All frames of a split with their labels."""
+    frames = data.frames(split, with_labels=True)
+    return Images(split, len(frames), lambda index: Sample(frames.image(index), frames.label(index)), frames.label)
+
+
+def unlabelled_images(data: ScenarioData, split: str = TARGET, labels: PseudoLabels | None = None) -> Images:
+    """All frames of a split with their pseudo-labels, resized to the frame (nearest); IGNORE where there is none, as
+    no label file is opened. Soft labels come along as the array "soft", float32 [C, h, w] on the grid they are stored
+    on."""
+    frames = data.frames(split, with_labels=False)
+    names, num_classes = frames.names, data.config.space.num_classes
+
+    def read(index: int) -> Sample:
+        image, name = frames.image(index), names[index]
+        size = (image.shape[0], image.shape[1])
+        label = np.full(size, IGNORE, np.uint8) if labels is None or name not in labels else labels.label(name)
+        sample = Sample(image, resize_label(label, size, "pillow"))
+        if labels is not None and labels.has_soft:
+            sample.arrays["soft"] = decode_soft_label(labels.soft(name), num_classes).numpy()
+        return sample
+
+    return Images(split, len(frames), read, lambda index: read(index).label)
+
+
+def round_domains(config: Config, data: ScenarioData, round: int, labels: PseudoLabels | None) -> Domains:
+    """Images of the training of round 1, 2, ..., as its ``source``, ``target`` and batches say. UserError: a part of
+    the target that the selector did not publish, or one without images to learn from."""
+    settings, batch = config.method.round_at(round), config.training(round).batch
+    domains: Domains = {}
+    from_target = settings.source.startswith(OF_LABELS)
+    target = unlabelled_images(data, TARGET, labels) if batch.target or from_target else None
+    if batch.source and target is not None and from_target:
+        source = _part(target, labels, settings.source)
+        if not source.count:
+            message = f"{settings.source} holds none of the {target.count} target images, so nothing has a label"
+            raise UserError(message, "at least one image", f"other parameters than {settings.selector}")
+        domains["source"] = source
+    elif batch.source:
+        picked = picked_source(labelled_images(data, settings.source), settings, round, config.seed)
+        domains |= {"source": picked} if picked.count else {}
+    if batch.target and target is not None:
+        part = target if settings.target == TARGET else _part(target, labels, settings.target)
+        domains |= {"target": part} if part.count else {}
+    return domains
+
+
+def _part(target: Images, labels: PseudoLabels | None, name: str) -> Images:
+    """A part of the target images that the selector has published."""
+    key = name.removeprefix(OF_LABELS)
+    if labels is None or key not in labels.extras:
+        parts = ", ".join(labels.extras) if labels is not None else "nothing"
+        raise UserError(f"{name}: the selector publishes {parts}", "a selector that publishes this part")
+    return target.only(labels.extras[key])
+
+
+def source_picks(count: int, portion: float, seed: int, round: int = 1, policy: str = "cumulative") -> np.ndarray:
+    """The source images of a round: ``floor(count * portion)`` distinct indices, int64, in drawn order (cbst.md 4.6).
+
+    ``cumulative`` draws with the same seed every round: the picks are a prefix of one permutation, so those of a
+    later round, with a larger portion, contain those of an earlier one. ``random`` draws with the round's number.
+    """
+    # The legacy generator is part of the published method.
+    generator = np.random.RandomState(seed if policy == "cumulative" else round - 1)
+    return generator.choice(count, int(np.floor(count * portion)), replace=False)
+
+
+def picked_source(source: Images, settings: Round, round: int, seed: int) -> Images:
+    """The source images of a round: ``source_portion`` of them (CBST). UserError: less than one image, but not 0."""
+    portion = per_round(settings.source_portion, round)
+    if portion == 1:
+        return source
+    picks = source_picks(source.count, portion, seed, round, settings.source_policy)
+    if portion > 0 and len(picks) == 0:
+        message = f"source_portion {portion} of {source.count} images, which is less than one image"
+        raise UserError(message, f"0, or at least {1 / source.count:.4f}", "--set method.round.source_portion=1.0")
+    return source.only(picks)

@@ -1,0 +1,139 @@
+"""What a stage is, said in one place: its inputs, what of the configuration it reads, the splits it opens, its work.
+
+A stage is a file ``udamlf/stages/<name>.py`` with a class ``Stage``. The plan of a chain, the keys of its steps, the
+checks before a process starts and the entry point read this; a new stage is its file and an entry of MLproject.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, ClassVar, NamedTuple, Protocol
+
+from udamlf.common.errors import UserError
+from udamlf.config.parts import Part, Parts
+from udamlf.config.schema import Config
+from udamlf.data.splits import ScenarioData, subset_images
+
+TRAININGS = ("warmup", "self_train")
+"""Stages whose runs hold a checkpoint of the method; where one is an input, so is the other."""
+
+
+class Need(NamedTuple):
+    """An input: the output of a stage in a round."""
+
+    stage: str
+    round: int
+
+
+@dataclass(frozen=True)
+class Input:
+    """A finished run that a stage reads; ``path`` is a local folder with its artifacts."""
+
+    run_id: str
+    path: Path
+    tags: dict[str, str]
+
+
+class Log(Protocol):
+    """What a stage may tell its run, and ask of it (``runs.log.RunLog``)."""
+
+    def log_metrics(self, metrics: Mapping[str, float], step: int) -> None: ...
+    def set_tags(self, tags: Mapping[str, str]) -> None: ...
+    def log_dataset(self, name: str, digest: str, context: str, count: int) -> None: ...
+    def should_stop(self) -> bool: ...
+
+
+@dataclass(frozen=True)
+class Job:
+    """What a stage works with."""
+
+    config: Config
+    round: int
+    inputs: Mapping[str, Input]  # by the names of the declaration
+    splits: Mapping[str, bool]  # what the declaration lets it open: split -> whether with labels
+    root: Path  # holds the data sets
+    out: Path  # empty folder; everything in it is published when the stage succeeds, nothing otherwise
+    work: Path  # outlives a killed stage: the next process with the same key continues from what is in it
+    log: Log
+    key: str  # hash of everything the result depends on
+    predictions: Path | None = None  # for masks in the data set's submission format (``udamlf evaluate``)
+
+    @cached_property
+    def data(self) -> ScenarioData:
+        """The splits that it may open; ``target_train`` is cut to the input "subset" where there is one."""
+        subset = self.inputs.get("subset")
+        return ScenarioData(self.config, self.root, subset_images(subset.path) if subset else None, self.splits)
+
+    def log_split(self, name: str, use: str, count: int | None = None) -> None:
+        """Record a split that is read, and its use: source, target, prior, evaluation."""
+        images = len(self.data.samples(name)) if count is None else count
+        self.log.log_dataset(name, self.data.digest(name, self.splits[name]), use, images)
+
+
+class Declaration(NamedTuple):
+    """What a stage is in a round of a configuration."""
+
+    inputs: dict[str, Need]  # name of each input -> what it is
+    reads: dict[str, Any]  # the part of the configuration that the result depends on, as plain values
+    splits: dict[str, bool]  # splits that may be opened -> whether with their labels
+    parts: list[tuple[Parts, Part]]  # building blocks that are found by name
+
+
+class BaseStage:
+    """Base of every ``Stage``."""
+
+    once: ClassVar[bool] = False  # a chain has one step of it at the most, so that its round is not worth telling
+    partial: ClassVar[bool] = False  # it can do with some of its inputs when it is started by hand
+    needs_inputs: ClassVar[bool] = True  # it cannot start a chain
+
+    def rounds(self, config: Config) -> Iterable[int]:
+        """Rounds of the chain in which it has work; 0 is the warm-up."""
+        raise NotImplementedError
+
+    def declare(self, config: Config, round: int) -> Declaration:
+        """What it is in a round: plan, key, checks and entry point follow from this."""
+        raise NotImplementedError
+
+    def check(self, config: Config, round: int) -> None:
+        """UserError before the first stage starts: a building block, parameter or value that does not exist."""
+        where = f"method {config.method.name}, {type(self).__module__.rpartition('.')[2]} {round}: "
+        for kind, part in self.declare(config, round).parts:
+            kind.params(part, where)
+
+    def run(self, job: Job) -> None:
+        """Do the work and write the output under ``job.out``."""
+        raise NotImplementedError
+
+
+STAGES = Parts("udamlf.stages", "Stage", "stage")
+
+
+def stage(name: str) -> BaseStage:
+    """The stage of that name. UserError for an unknown one, with the nearest."""
+    declared: BaseStage = STAGES.find(name)()
+    return declared
+
+
+def previous_training(round: int) -> Need:
+    """The training before round 1, 2, ..."""
+    return Need("self_train", round - 1) if round > 1 else Need("warmup", 0)
+
+
+def subset_input(config: Config) -> dict[str, Need]:
+    """The choice of target images, in a method that makes one."""
+    return {"subset": Need("target_subset", 1)} if config.method.target_subset and config.method.rounds else {}
+
+
+def check_weights(part: Part, key: str) -> None:
+    """UserError before the first stage starts: the file of initial weights is missing, or named by a relative path,
+    which a stage's own folder would change."""
+    weights = str(part.params.get("weights"))
+    path = Path(weights).expanduser()
+    if weights in ("None", "imagenet") or "://" in weights or (path.is_absolute() and path.is_file()):
+        return
+    problem, where = (
+        ("a relative path", path.absolute()) if path.is_file() else ("no such file", f"/path/to/{path.name}")
+    )
+    message = f"initial weights {key}.weights={weights}: {problem}"
+    raise UserError(message, "an absolute path", f"--set {key}.weights={where}")

@@ -1,0 +1,97 @@
+"""What a training step needs, by taking two of them on frames of noise: memory, and seconds of the second."""
+
+import resource
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+
+from udamlf.common.seeding import rng
+from udamlf.config.schema import Config
+from udamlf.data.batches import Batches, Stream
+from udamlf.data.sample import Sample
+from udamlf.models.base import SegmentationModel, freeze_batchnorm
+from udamlf.models.base import build as build_network
+from udamlf.training.loop import Trainer
+from udamlf.training.objective import Context, build
+
+FRAME_HW = (1024, 2048)  # frames of a profile that keeps the native size: Cityscapes'
+
+Arrays = Mapping[str, np.ndarray]
+Label = Callable[[SegmentationModel, Sample], tuple[Arrays, Arrays]]
+"""Labels a frame with a network as the round does: the arrays that are published with it, and those of the frame."""
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What a step took: the peak of the GPU allocator, or growth of that of the process's resident memory; the part of
+    it that is the network's weights and buffers."""
+
+    peak_bytes: int
+    weight_bytes: int
+    seconds: float
+
+    def __str__(self) -> str:
+        peak, weights = self.peak_bytes / 2**30, self.weight_bytes / 2**20
+        return f"{peak:.2f} GiB at the peak of a step, {weights:.0f} MiB of weights, {self.seconds:.2f} s"
+
+
+def measure_step(config: Config, round: int, pretraining: bool = False, label: Label | None = None) -> Measured:
+    """Build a training (``round`` 0 is the warm-up; ``pretraining``: the round's self-supervised one) and take two
+    steps, on the GPU if there is one; the optimiser's state exists in the second.
+
+    On a CPU the number is that of a fresh process: one that has used memory before reports less. ``label``: how the
+    round labels its target; None = nothing is published. UserError: a loss or a gradient is not finite.
+    """
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    start = _process_peak()
+    trainer = trainer_on_noise(config, round, pretraining, device, label)
+    if device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats()
+    trainer.model.train()
+    for step, host in Batches(trainer.streams, 0, 2, workers=0):
+        began = time.perf_counter()
+        trainer.take_step(step, host)
+    if device.type == "cuda":
+        torch.cuda.synchronize()
+    seconds = time.perf_counter() - began
+    peak = torch.cuda.max_memory_allocated() if device.type == "cuda" else _process_peak() - start
+    weights = sum(value.numel() * value.element_size() for value in trainer.model.state_dict().values())
+    return Measured(peak, weights, seconds)
+
+
+def _process_peak() -> int:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024  # KiB on Linux
+
+
+def trainer_on_noise(
+    config: Config, round: int, pretraining: bool, device: torch.device, label: Label | None = None
+) -> Trainer:
+    """A training whose streams hold one frame of noise with random labels each."""
+    entry: Any = config.method.round_at(round) if round else config.method.warmup
+    training = config.pretraining(round) if pretraining else config.training(round)
+    profile, seed, classes = config.profile, config.seed, config.space.num_classes
+
+    def network(number: int) -> SegmentationModel:
+        part = config.backbone(number)
+        built = build_network(part.name, classes, pretrained=False, **part.params)
+        return built.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+    model = network(round)
+    freeze_batchnorm(model, training.freeze_bn_affine, training.freeze_bn_statistics)
+    draw, frame_hw = rng(seed, "noise"), profile.frames_hw or FRAME_HW
+    frame = Sample(draw.integers(0, 256, (*frame_hw, 3), np.uint8), draw.integers(0, classes, frame_hw, np.uint8))
+    published, arrays = label(model, frame) if label and not pretraining else ({}, {})
+    context = Context(model, config.space, training, round, seed, device, published=published)
+    context.source_class_pixels = lambda: np.bincount(frame.label.ravel(), minlength=classes)[None]
+    context.teacher, context.initial = lambda: network(round - 1).eval(), lambda: network(round).eval()
+    objective = build((entry.pretrain if pretraining else entry).objective, context)
+    frames = {"source": frame, "target": Sample(frame.image, frame.label, arrays=dict(arrays))}
+    streams = {
+        domain: Stream(domain, [sample].__getitem__, 1, training.augmentation, seed, objective.prepare)
+        for domain, sample in frames.items()
+    }
+    return Trainer(objective, streams, seed, "noise", None, profile.precision, profile.micro_batch, workers=0)

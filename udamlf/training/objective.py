@@ -1,0 +1,136 @@
+"""The contract of a training objective, one file ``udamlf/methods/<name>.py`` with a class ``Objective``: which images
+it reads, how a sample is prepared, which losses it minimises. It knows nothing of MLflow, files or processes."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from udamlf.common.errors import UserError
+from udamlf.common.seeding import rng
+from udamlf.config.labels import LabelSpace
+from udamlf.config.parts import Part, Parts, Strict
+from udamlf.config.schema import OptimiserConfig, Training
+from udamlf.data.batches import Draw, plain
+from udamlf.data.sample import Domain, Sample
+from udamlf.models.base import Output, SegmentationModel
+
+Losses = dict[str, dict[str, Tensor]]  # {optimiser: {loss name: unweighted scalar}}; the network's is called "model"
+
+
+@dataclass
+class Batch:
+    """Everything one micro-batch of step ``step`` reads; ``source`` or ``target`` is None when not asked for."""
+
+    step: int
+    micro: int
+    seed: int
+    source: Domain | None
+    target: Domain | None
+
+    def rng(self, *names: str) -> np.random.Generator:
+        """A generator that is a function of (seed, step, micro-batch, names)."""
+        return rng(self.seed, "batch", self.step, self.micro, *names)
+
+
+@dataclass
+class Context:
+    """What an objective is built from; ``published`` are arrays beside the pseudo-labels, e.g. thresholds."""
+
+    model: SegmentationModel
+    space: LabelSpace
+    training: Training  # the budget, with this round's values
+    round: int  # 0 for the warm-up
+    seed: int
+    device: torch.device
+    class_weights: Tensor | None = None  # float32 [C], from the source labels' frequencies
+    source_class_pixels: Callable[[], np.ndarray] | None = None  # counts each source label's, int64 [images, C]
+    published: Mapping[str, np.ndarray] = field(default_factory=dict)
+    teacher: Callable[[], SegmentationModel] | None = None  # builds the previous training's, which labelled the round
+    initial: Callable[[], SegmentationModel] | None = None  # builds it with its pretrained weights, if there are any
+
+
+class BaseObjective:
+    """Base of every ``Objective``; ``prepare``, ``losses``, ``after_step`` and ``modules`` are the contract.
+
+    ``Params`` is the pydantic model of the YAML parameters; a batch must hold images of every one of ``domains``.
+    """
+
+    Params: ClassVar[type[Strict]] = Strict
+    domains: ClassVar[tuple[str, ...]] = ("source",)
+
+    def __init__(self, params: Any, context: Context) -> None:
+        self.params, self.context, self.model = params, context, context.model
+
+    def prepare(self, draw: Draw) -> Sample:
+        """A training sample, in a loader thread: a function of the draw's generator alone."""
+        return plain(draw)
+
+    @property
+    def weights(self) -> dict[str, float]:
+        """Weight of each named loss; a loss that is not named has weight 1."""
+        return {}
+
+    def losses(self, batch: Batch) -> Losses | Iterator[Losses]:
+        """Unweighted losses of a batch, all evaluated with the same weights, before any optimiser steps. Given in
+        parts, each is back-propagated before the next one is computed: less memory where they share no graph."""
+        raise TypeError(f"{type(self).__name__} defines no losses")
+
+    def after_step(self, step: int) -> None:
+        """EMA, prototypes: what happens after the optimisers of step ``step`` have stepped."""
+
+    def modules(self) -> dict[str, nn.Module]:
+        """Further modules whose state belongs to the training; one called "teacher" is published with the network."""
+        return {}
+
+    def optimisers(self) -> dict[str, tuple[list[dict[str, Any]], OptimiserConfig]]:
+        """Further optimisers: name -> (parameter groups, configuration)."""
+        return {}
+
+    def scalars(self) -> dict[str, float]:
+        """Further metrics of the steps since they were last read: full name (``train/...``, ``pl/...``) -> value."""
+        return {}
+
+    def at_loss_resolution(self, logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+        """Logits float [N, C, h, w] and labels int64 [N, H, W] -> float32 [N, C, H', W'] and [N, H', W'], where
+        H' = ceil(H / loss_stride); a label is the centre pixel of its cell."""
+        labels = self.maps_at_loss_resolution(labels)
+        size = (labels.shape[-2], labels.shape[-1])
+        logits = logits.float()
+        return (logits if logits.shape[-2:] == size else self.model.upsample(logits, size)), labels
+
+    def tempered_class_weights(self, power: float) -> Tensor | None:
+        """The context's class weights to a power in 0..1, float32 [C]: 1 as they are, 0 none at all (None)."""
+        weights = self.context.class_weights
+        return None if weights is None or power == 0 else weights**power
+
+    def maps_at_loss_resolution(self, maps: Tensor) -> Tensor:
+        """Any map [N, H, W] at 1/loss_stride: the centre pixel of each cell."""
+        stride = self.context.training.loss_stride
+        return maps[:, stride // 2 :: stride, stride // 2 :: stride]
+
+    def forward_together(self, *images: Tensor) -> list[Output]:
+        """One forward pass of several image batches of one size: they share their BatchNorm statistics."""
+        sizes = [len(part) for part in images]
+        output = self.model(torch.cat(images))
+        columns = [[None] * len(sizes) if value is None else value.split(sizes) for value in output]
+        return [Output(*values) for values in zip(*columns, strict=True)]
+
+
+OBJECTIVES = Parts("udamlf.methods", "Objective", "objective")
+
+
+def build(part: Part, context: Context) -> BaseObjective:
+    """The objective named by ``part`` with its parameters. UserError: unknown, or refused parameters."""
+    objective: BaseObjective = OBJECTIVES.find(part.name)(OBJECTIVES.params(part), context)
+    return objective
+
+
+def check_batch(part: Part, training: Training) -> None:
+    """UserError: the objective needs images that the budget's batches do not hold."""
+    missing = [name for name in OBJECTIVES.find(part.name).domains if not getattr(training.batch, name)]
+    if training.steps and missing:
+        raise UserError(f"{part.name} with batch.{missing[0]} = 0", f"at least one {missing[0]} image in a batch")
