@@ -226,6 +226,30 @@ def test_overrides_reach_into_blocks_and_win_over_the_method_s_profile_values() 
     assert resolve("gta2city", "st", rounds=2, overrides=["method.rounds=5"]).method.rounds == 5
 
 
+def test_a_method_may_extend_another(tmp_path: Path) -> None:
+    """Its fields and dotted keys replace the other's; its blocks are applied after the other's of the same name."""
+    path = tmp_path / "mine.yaml"
+    path.write_text(
+        "extends: cbst\nname: mine\ntitle: mine\nround.objective.pool: pixels\n"
+        "profiles: {miniature: {method.round.selector.portion: 0.7, profile.round.steps: 11}}\n"
+    )
+    mine, cbst = resolve("gta2city", str(path)), resolve("gta2city", "cbst")
+    assert mine.method.name == "mine" and mine.method.warmup == cbst.method.warmup
+    assert mine.method.round_at(1).selector.params["portion"] == 0.7 and mine.training(1).steps == 11
+    assert mine.method.rounds == cbst.method.rounds == 3  # the profile's value for the extended method holds
+    assert resolve("gta2city", str(path), "paper").method.round_at(1).objective.params["pool"] == "pixels"
+
+
+def test_what_extends_itself_or_nothing_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text(f"extends: {path}\nname: mine\ntitle: mine\n")
+    assert "extends itself" in refused(method=str(path))
+    path.write_text("extends: cbts\nname: mine\ntitle: mine\n")
+    assert "'cbst'" in refused(method=str(path))
+    path.write_text("extends: cbst\nname: mine\ntitle: mine\nrond.objective.pool: pixels\n")
+    assert "rond.objective.pool" in refused(method=str(path))
+
+
 def test_without_the_profile_the_method_s_own_values_hold(tmp_path: Path) -> None:
     """A profile that the method does not name leaves the published values."""
     path = tmp_path / "other.yaml"

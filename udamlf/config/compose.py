@@ -73,7 +73,7 @@ def _merged(files: Sequence[_File], model: type[BaseModel]) -> dict[str, Any]:
     return checked.model_dump(mode="json", exclude_unset=True, exclude={*_OWN_VALUES})
 
 
-def _own_values(method: Sequence[_File], scenario: str, profiles: Sequence[str]) -> Iterator[Layer]:
+def _method_values(method: Sequence[_File], scenario: str, profiles: Sequence[str]) -> Iterator[Layer]:
     """What a method's files set for this scenario and profile; the later ones win, a profile's over a scenario's."""
     blocks = [("scenarios", scenario), *(("profiles", n) for p in profiles for n in (p, f"{p}/{scenario}"))]
     for block, name in blocks:
@@ -115,13 +115,13 @@ def resolve(
     """
     if seed < 0:
         raise UserError(f"--seed {seed}", "a seed of 0 or more")
-    chosen = _merged(_lineage("scenarios", scenario), Scenario)
+    scenario_tree = _merged(_lineage("scenarios", scenario), Scenario)
     methods = _lineage("methods", method)
-    profiles = _lineage("profiles", profile or chosen.get("profile", Scenario.model_fields["profile"].default))
-    tree: dict[str, Any] = {"scenario": chosen}
+    profiles = _lineage("profiles", profile or scenario_tree.get("profile", Scenario.model_fields["profile"].default))
+    tree: dict[str, Any] = {"scenario": scenario_tree}
     tree |= {"method": _merged(methods, Method), "profile": _merged(profiles, Profile)}
     tree |= {"seed": seed, "data_root": data_root or None, "overrides": list(overrides)}
-    layers = list(_own_values(methods, chosen["name"], [fields["name"] for _, fields in profiles]))
+    layers = list(_method_values(methods, scenario_tree["name"], [fields["name"] for _, fields in profiles]))
     if rounds is not None:
         if rounds < 1:
             raise UserError(f"--rounds {rounds}", "at least 1 round", "--method source_only for no adaptation at all")

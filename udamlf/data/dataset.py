@@ -60,21 +60,21 @@ class DataSet:
         root = data_root / self.name
         if not root.is_dir():
             there = ", ".join(sorted(path.name for path in data_root.glob("*"))[:8])
-            found = f"no data set {self.name}: {data_root} holds {there or 'nothing, or does not exist'}"
+            message = f"no data set {self.name}: {data_root} holds {there or 'nothing, or does not exist'}"
             hint = f"get it from {self.home} and place or link it at {root}"
-            raise UserError(found, f"{self.name} in its official layout", hint)
+            raise UserError(message, f"{self.name} in its official layout", hint)
         frames = []
         for name in sorted(self._names(root, split)):
             image, label = self.locate(root, name, split)
             if not image.is_file():
-                found = f"split {split!r} of {self.name} lists {name!r}, but there is no {image}"
-                raise UserError(found, "an image file")
+                message = f"split {split!r} of {self.name} lists {name!r}, but there is no {image}"
+                raise UserError(message, "an image file")
             frames.append(Frame(name, image, label if label.is_file() else None))
         bare = [frame for frame in frames if frame.label is None] if require_labels else []
         if bare:
-            found = f"image without label: {bare[0].image} ({len(bare)} of {len(frames)} in split {split!r})"
+            message = f"image without label: {bare[0].image} ({len(bare)} of {len(frames)} in split {split!r})"
             expected = f"a label file {self.locate(root, bare[0].name, split)[1]}"
-            raise UserError(found, expected, f"download the labels of {self.name} from {self.home}")
+            raise UserError(message, expected, f"download the labels of {self.name} from {self.home}")
         return frames
 
     def _names(self, root: Path, split: str) -> list[str]:
@@ -92,9 +92,9 @@ class DataSet:
             expected = "an official split, or a list of frame names (one per line) that defines it"
             raise UserError(f"{self.name} has no split {split!r}: there is no {path}", expected, f"create {path}")
         if not names:
-            found = f"no frames in {path if path.is_file() else f'{root}, split {split!r}'}"
+            message = f"no frames in {path if path.is_file() else f'{root}, split {split!r}'}"
             expected = f"{self.name} in its official layout, e.g. {self.locate(root, '<name>', split)[0]}"
-            raise UserError(found, expected, f"get it from {self.home}")
+            raise UserError(message, expected, f"get it from {self.home}")
         return names
 
     def read_image(self, frame: Frame) -> np.ndarray:
@@ -108,9 +108,9 @@ class DataSet:
             raise UserError(f"image without label: {frame.image}", "a label file", f"get it from {self.home}")
         raw, (height, width) = self.labels.read(frame.label), image_size_hw(frame.image)
         if raw.shape != (height, width):
-            found = f"label {frame.label} is {raw.shape[1]}x{raw.shape[0]}, its image {width}x{height}"
+            message = f"label {frame.label} is {raw.shape[1]}x{raw.shape[0]}, its image {width}x{height}"
             hint = "download the file again, or leave the frame out with a list in lists/<split>.txt"
-            raise UserError(found, "a label of its image's size", hint)
+            raise UserError(message, "a label of its image's size", hint)
         odd = set(np.flatnonzero(np.bincount(raw.ravel())).tolist()) - set(self.known_ids)
         if odd:
             expected = f"{self.name}'s ids {min(self.known_ids)}-{max(self.known_ids)}: raw label files, not train ids"

@@ -23,8 +23,8 @@ def _refused(path: Path) -> Iterator[None]:
         yield
     except _DAMAGE as error:
         size = path.stat().st_size if path.is_file() else 0
-        found = f"cannot decode {path} ({size} bytes): {error}" if size else f"{path} is missing or empty"
-        raise UserError(found, "a whole image file", "download the file again") from error
+        message = f"cannot decode {path} ({size} bytes): {error}" if size else f"{path} is missing or empty"
+        raise UserError(message, "a whole image file", "download the file again") from error
 
 
 @contextmanager

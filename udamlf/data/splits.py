@@ -75,5 +75,5 @@ def subset_images(folder: Path) -> list[str]:
 def check_subset(top_k: int, images: int) -> None:
     """UserError: a ``target_subset`` of more than the ``images`` that there are."""
     if top_k > images:
-        found = f"target_subset of {top_k} images, of a split of {images}"
-        raise UserError(found, f"at most {images}", f"--set method.target_subset.top_k={images}")
+        message = f"target_subset of {top_k} images, of a split of {images}"
+        raise UserError(message, f"at most {images}", f"--set method.target_subset.top_k={images}")

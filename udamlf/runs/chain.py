@@ -107,7 +107,7 @@ class Chain:
             try:
                 return self.tracker.fetch(run.info.run_id)
             except UserError as error:
-                logger.warning("not reused: %s", error.found)
+                logger.warning("not reused: %s", error.message)
         return None
 
     def _parameters(self, step: Step, inputs: Mapping[str, Input]) -> dict[str, str]:

@@ -176,12 +176,12 @@ class RunLog:
         patience = float(os.environ.get("UDAMLF_PATIENCE_S", PATIENCE_S))
         deadline, pause = time.monotonic() + patience, 1.0
         while not (self.flush() and self._attempt(action)):
-            kept = f"the results are in {self.work}"
+            where = f"the results are in {self.work}"
             if any(sign in self._last_error for sign in _FULL_OR_FORBIDDEN):
-                message = f"cannot write to the tracking store: {self._last_error}; {kept}"
+                message = f"cannot write to the tracking store: {self._last_error}; {where}"
                 raise UserError(message, "a writable store with free space", "udamlf sync")
             if time.monotonic() + pause > deadline:
-                message = f"the tracking store {self.tracker.uri} did not answer for {patience:.0f} s; {kept}"
+                message = f"the tracking store {self.tracker.uri} did not answer for {patience:.0f} s; {where}"
                 raise UserError(message, "a store that answers", "udamlf sync")
             self.stop.check()
             time.sleep(pause)

@@ -86,10 +86,10 @@ class ClassStatistics:
             self._pixels[index] = np.bincount(label.ravel(), minlength=IGNORE + 1)[:classes]
             sums += np.bincount(label.ravel(), confidence.ravel(), minlength=IGNORE + 1)[:classes]
             pixels += self._pixels[index]
-        seen = pixels > 0
-        step_mean = sums[seen] / pixels[seen]
-        moved = self.momentum * self.mean[seen] + (1 - self.momentum) * step_mean
-        self.mean[seen] = np.where(self.mean[seen] == 0, step_mean, moved)
+        present = pixels > 0
+        step_mean = sums[present] / pixels[present]
+        moved = self.momentum * self.mean[present] + (1 - self.momentum) * step_mean
+        self.mean[present] = np.where(self.mean[present] == 0, step_mean, moved)
 
     def arrays(self) -> dict[str, np.ndarray]:
         """``class_mean_confidence`` [C], ``labelled_images`` int64 [n] and ``class_pixels`` int64 [n, C], published."""
