@@ -31,14 +31,10 @@ class Notes:
     """Stands in for ``RunLog``: keeps what a stage records."""
 
     metrics: list[tuple[int, dict[str, float]]] = field(default_factory=list)
-    tags: dict[str, str] = field(default_factory=dict)
     splits: list[str] = field(default_factory=list)
 
     def log_metrics(self, metrics: dict[str, float], step: int) -> None:
         self.metrics.append((step, dict(metrics)))
-
-    def set_tags(self, tags: dict[str, str]) -> None:
-        self.tags.update(tags)
 
     def log_dataset(self, name: str, digest: str, context: str, count: int) -> None:
         self.splits.append(name)

@@ -13,8 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from udamlf.common.errors import UserError
+from udamlf.common.rounds import per_round
 from udamlf.config.compose import CONFIGS, available, resolve
-from udamlf.config.schema import Config, per_round
+from udamlf.config.schema import Config
 from udamlf.runs.plan import Request
 from udamlf.stages.stage import stage
 
@@ -230,14 +231,14 @@ def test_a_method_may_extend_another(tmp_path: Path) -> None:
     """Its fields and dotted keys replace the other's; its blocks are applied after the other's of the same name."""
     path = tmp_path / "mine.yaml"
     path.write_text(
-        "extends: cbst\nname: mine\ntitle: mine\nround.objective.pool: pixels\n"
+        "extends: cbst\nname: mine\ntitle: mine\nround.objective.entropy: 0.5\n"
         "profiles: {miniature: {method.round.selector.portion: 0.7, profile.round.steps: 11}}\n"
     )
     mine, cbst = resolve("gta2city", str(path)), resolve("gta2city", "cbst")
     assert mine.method.name == "mine" and mine.method.warmup == cbst.method.warmup
     assert mine.method.round_at(1).selector.params["portion"] == 0.7 and mine.training(1).steps == 11
     assert mine.method.rounds == cbst.method.rounds == 3  # the profile's value for the extended method holds
-    assert resolve("gta2city", str(path), "paper").method.round_at(1).objective.params["pool"] == "pixels"
+    assert mine.method.round_at(1).objective.params["entropy"] == 0.5
 
 
 def test_what_extends_itself_or_nothing_is_refused(tmp_path: Path) -> None:
@@ -248,6 +249,31 @@ def test_what_extends_itself_or_nothing_is_refused(tmp_path: Path) -> None:
     assert "'cbst'" in refused(method=str(path))
     path.write_text("extends: cbst\nname: mine\ntitle: mine\nrond.objective.pool: pixels\n")
     assert "rond.objective.pool" in refused(method=str(path))
+    path.write_text("extends: cbst\nround.objective.pool: pixels\n")
+    assert "without a `name`" in refused(method=str(path))  # it would pass for cbst in every table
+    path.write_text("extends: cbst\nname: mine\ntitle: mine\n1: pixels\n")
+    assert "'1'" in refused(method=str(path))
+
+
+def test_a_relative_path_that_is_extended_starts_beside_the_file(tmp_path: Path) -> None:
+    (tmp_path / "base.yaml").write_text("extends: cbst\nname: base\ntitle: base\nround.objective.entropy: 0.5\n")
+    path = tmp_path / "mine.yaml"
+    path.write_text("extends: base.yaml\nname: mine\ntitle: mine\n")
+    assert resolve("gta2city", str(path)).method.round_at(1).objective.params["entropy"] == 0.5
+
+
+@pytest.mark.parametrize(
+    ("override", "said"),
+    [
+        ("method.round.source=source", "method.round"),  # would train without a source
+        ("method.round.target=labels", "method.round"),
+        ("method.round.target=labels.hrad", "easy | hard"),
+        ("method.round.selector=null", "'easy' of the target without a `selector`"),
+        ("method.round.selector={name: global, portion: 0.5}", "publishes no part 'easy'"),
+    ],
+)
+def test_a_part_of_the_target_is_one_that_the_round_s_selector_publishes(override: str, said: str) -> None:
+    assert said in refused(method="intrada", overrides=(override,))
 
 
 def test_without_the_profile_the_method_s_own_values_hold(tmp_path: Path) -> None:
@@ -336,7 +362,7 @@ def changed_stages(*overrides: str, method: str = "cbst", **changes: Any) -> set
         ("method.round.objective.entropy=0.5", {"self_train"}),
         ("method.round.selector.portion=0.5", {"pseudo_label"}),
         ("profile.labelling.flip=false", {"pseudo_label"}),
-        ("profile.model.aux=true", {"warmup", "pseudo_label", "self_train"}),
+        ("profile.model.aux=true", {"warmup", "self_train"}),
         ("profile.frames_hw=[64,128]", {"warmup", "self_train"}),
         ("profile.precision=bfloat16", {"warmup", "self_train"}),
         ("seed=3", {"warmup", "pseudo_label", "self_train"}),

@@ -88,23 +88,27 @@ def test_an_edit_of_what_a_method_does_not_use_changes_no_key(
         ("losses.py", TRAINED),
         ("methods/supervised.py", {"warmup"}),
         ("methods/self_training.py", {"self_train"}),
+        ("training/loop.py", TRAINED),
+        ("stages/train.py", TRAINED),
+        ("stages/warmup.py", {"warmup"}),
+        ("stages/pseudo_label.py", {"pseudo_label"}),
+        ("stages/labelling.py", {"pseudo_label", "self_train"}),  # the second: the teacher of a round
         ("selection/global_.py", {"pseudo_label"}),
         ("selection/class_balanced.py", {"pseudo_label"}),
+        ("selection/base.py", {"pseudo_label"}),
         ("evaluation/score.py", {"evaluate"}),
-        ("models/compact.py", {*TRAINED}),
-        ("data/datasets/gta5.py", {"warmup", "self_train"}),
+        ("evaluation/predict.py", {"pseudo_label", "evaluate"}),
+        ("models/compact.py", set(STEPS)),
+        ("data/datasets/gta5.py", TRAINED),
+        ("common/rounds.py", {"pseudo_label", *TRAINED}),
         ("common/seeding.py", set(STEPS)),
     ],
 )
-def test_an_edit_of_what_a_stage_uses_changes_its_key(package: Path, file: str, stages: set[str]) -> None:
-    assert changed_by(package, file, CODE) >= stages
-
-
-def test_what_follows_a_changed_stage_and_nothing_else_is_repeated(package: Path) -> None:
-    """A selector is the labelling's alone; what it changes further reaches the others through their inputs."""
-    assert changed_by(package, "selection/global_.py", CODE) == {"pseudo_label"}
-    assert changed_by(package, "methods/supervised.py", CODE) == {"warmup"}
-    assert changed_by(package, "evaluation/score.py", CODE) == {"evaluate"}
+def test_an_edit_changes_the_keys_of_the_stages_that_use_it_and_no_other(
+    package: Path, file: str, stages: set[str]
+) -> None:
+    """What it changes further reaches the others through their inputs."""
+    assert changed_by(package, file, CODE) == stages
 
 
 def test_a_number_in_a_loss_is_code_and_a_line_break_is_not(package: Path) -> None:

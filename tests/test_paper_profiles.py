@@ -7,8 +7,9 @@ import math
 import pytest
 
 from tests.selection.helpers import Rising
+from udamlf.common.rounds import per_round
 from udamlf.config.compose import available, resolve
-from udamlf.config.schema import Config, per_round
+from udamlf.config.schema import Config
 from udamlf.training.optimisers import lr_factor
 
 PAPER = [name for name in available("profiles") if name.startswith("paper")]

@@ -202,7 +202,7 @@ def _entry(
     from udamlf.runs.runner import read_config, run_stage
     from udamlf.stages.stage import stage
 
-    request = Request(**fields, overrides=tuple(text for part in overrides for text in shlex.split(part)))
+    request = Request(**fields, overrides=tuple(text for part in overrides for text in _words(part)))
     ids = _named_runs(inputs)
     if name != "main" and (ids or config or not stage(name).needs_inputs):
         configure = request.resolve if config is None else partial(read_config, config)
@@ -210,15 +210,22 @@ def _entry(
         return
     from udamlf.runs.chain import run_chain
 
-    last_step = None if name in WHOLE_CHAIN else (name, round or 1)
+    last_step = None if name in WHOLE_CHAIN else (name, round)
     adopted = os.environ.get("MLFLOW_RUN_ID")
     click.echo(run_chain(request, stop, env_manager, adopted=adopted, last_step=last_step))
 
 
 def _named_runs(text: str) -> dict[str, str]:
     """``start=<run id> labels=<run id>`` as a mapping; a bare run id is round 0's."""
-    pairs = [part.split("=", 1) if "=" in part else ["round0", part] for part in shlex.split(text)]
+    pairs = [part.split("=", 1) if "=" in part else ["round0", part] for part in _words(text)]
     return {name: run_id for name, run_id in pairs}
+
+
+def _words(text: str) -> list[str]:
+    try:
+        return shlex.split(text)
+    except ValueError as error:
+        raise UserError(f"{text!r}: {error}", "words separated by spaces, with both quotes") from error
 
 
 def entry(name: str) -> None:

@@ -2,8 +2,7 @@
 
 Throughout: ``logits`` float [N, C, H, W]; ``labels`` int64 [N, H, W], train ids or ``IGNORE``; ``mask`` bool [N, H, W].
 A loss is an unweighted scalar: the mean over all the masked pixels of the batch, not per image; 0 with a gradient path
-where the mask is empty.
-"""
+where the mask is empty."""
 
 import math
 

@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 
 from udamlf.config.labels import CAMVID_11, IGNORE
-from udamlf.data.dataset import Frame, open_dataset
+from udamlf.data.dataset import DATASETS, Frame
 from udamlf.data.pseudo_labels import PseudoLabels, publish
 from udamlf.evaluation.score import audit
 
 SKY, ROAD, CAR = (CAMVID_11.classes.index(name) for name in ("sky", "road", "car"))
-DATA_SET = open_dataset("camvid")
+DATA_SET = DATASETS.find("camvid")
 
 
 def world(folder: Path, truths: dict[str, np.ndarray]) -> list[Frame]:

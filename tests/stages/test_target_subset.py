@@ -86,10 +86,12 @@ def test_mistakes_are_named(chains: InProcess, tiny_world: Path, tmp_path: Path)
         ("pseudo_label", complete, "without the input subset"),
         ("self_train", {"start": "a run", "subset": "a run"}, "without the input labels"),
         ("target_subset", {}, "without the input generator"),
+        ("target_subset", {**complete, "labels": "a run"}, "has no input 'labels'"),
+        ("evaluate", {"roundlast": "a run"}, "has no input 'roundlast'"),
         ("pretrain", {}, "no stage pretrain"),
     ):
         with pytest.raises(UserError, match=message):
-            _check_inputs(config, name, 1, ids)
+            _check_inputs(config, name, None, ids)
     assert _check_inputs(config, "pseudo_label", 1, {**complete, "subset": "another"}) == 1
     with pytest.raises(UserError, match="no stage target_subset"):
         _check_inputs(small("cbst", tiny_world), "target_subset", 1, complete)

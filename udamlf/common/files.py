@@ -15,10 +15,15 @@ from filelock import FileLock
 from udamlf.common.errors import UserError
 
 
-def _explain(error: OSError, path: Path) -> UserError:
-    free = shutil.disk_usage(next(p for p in [path, *path.parents] if p.exists())).free / 2**20
-    message = f"cannot write {path}: {error.strerror or error} ({free:.0f} MiB free)"
-    return UserError(message, "a writable folder with free space", "udamlf doctor")
+@contextmanager
+def _explained(path: Path) -> Iterator[None]:
+    """A UserError that says what is wrong with the disk, in place of an OSError."""
+    try:
+        yield
+    except OSError as error:
+        free = shutil.disk_usage(next(p for p in [path, *path.parents] if p.exists())).free / 2**20
+        message = f"cannot write {path}: {error.strerror or error} ({free:.0f} MiB free)"
+        raise UserError(message, "a writable folder with free space", "udamlf doctor") from error
 
 
 def _move(temporary: Path, path: Path) -> None:
@@ -33,53 +38,42 @@ def _move(temporary: Path, path: Path) -> None:
 
 @contextmanager
 def atomic_file(path: Path) -> Iterator[Path]:
-    """Yield a temporary path beside ``path``; on success it is synced and renamed to ``path``, else removed.
-
-    Raises:
-        UserError: the folder cannot be written or the disk is full; nothing is left behind.
-    """
+    """Yield a temporary path beside ``path``; on success it is synced and renamed to ``path``, else removed. UserError:
+    the folder cannot be written or the disk is full; nothing is left behind."""
     path = Path(path)
-    try:
+    with _explained(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
         os.close(descriptor)
-    except OSError as error:
-        raise _explain(error, path) from error
-    temporary = Path(name)
-    try:
-        yield temporary
-        with open(temporary, "rb+") as handle:
-            os.fsync(handle.fileno())
-        os.chmod(temporary, 0o644)
-        _move(temporary, path)
-    except OSError as error:
-        raise _explain(error, path) from error
-    finally:
-        temporary.unlink(missing_ok=True)
+        temporary = Path(name)
+        try:
+            yield temporary
+            with open(temporary, "rb+") as handle:
+                os.fsync(handle.fileno())
+            os.chmod(temporary, 0o644)
+            _move(temporary, path)
+        finally:
+            temporary.unlink(missing_ok=True)
 
 
 @contextmanager
 def atomic_folder(path: Path) -> Iterator[Path]:
-    """Yield a temporary folder beside ``path``; on success it is renamed to ``path``, else removed.
-
-    When ``path`` exists already (another process was faster), the new folder is dropped and the old one stays.
-    """
+    """Yield a temporary folder beside ``path``; on success it is renamed to ``path``, else removed. When ``path``
+    exists already (another process was faster), the new folder is dropped and the old one stays."""
     path = Path(path)
-    try:
+    with _explained(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
-    except OSError as error:
-        raise _explain(error, path) from error
-    try:
-        yield temporary
-        os.chmod(temporary, 0o755)
-        if not path.exists():
-            _move(temporary, path)
-    except OSError as error:
-        if not (path.is_dir() and any(path.iterdir())):
-            raise _explain(error, path) from error
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+        try:
+            yield temporary
+            os.chmod(temporary, 0o755)
+            if not path.exists():
+                _move(temporary, path)
+        except OSError:
+            if not (path.is_dir() and any(path.iterdir())):
+                raise
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
 
 
 def write_text(path: Path, text: str) -> None:
@@ -117,11 +111,8 @@ def cache_folder() -> Path:
 @contextmanager
 def file_lock(path: Path) -> Iterator[None]:
     """Hold an exclusive lock on the file ``path`` (made if absent); others wait. A killed holder releases it."""
-    path = Path(path)
-    try:
+    with _explained(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         lock = FileLock(path).acquire()
-    except OSError as error:
-        raise _explain(error, path) from error
     with lock:
         yield

@@ -3,8 +3,8 @@
 ``resolve`` reads the three files and sets, one after the other: the method's own values for the scenario, those for the
 profile (its ``scenarios`` and ``profiles`` blocks), ``--rounds`` and the ``--set key=value`` overrides. Keys are dotted
 paths into the result, e.g. ``profile.warmup.steps`` or ``method.round.selector.portion``. A file with ``extends`` gives
-what differs from another one of its kind.
-"""
+what differs from another one of its kind, under a name of its own; what that one sets for a profile is changed in the
+block of that profile."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -38,8 +38,9 @@ def available(kind: str) -> list[str]:
     return sorted(path.stem for path in (CONFIGS / kind).glob("*.yaml"))
 
 
-def _read(kind: str, name: str) -> _File:
-    path = Path(name) if name.endswith((".yaml", ".yml")) else CONFIGS / kind / f"{name}.yaml"
+def _read(kind: str, name: str, folder: Path = Path()) -> _File:
+    """The shipped file of that name, or the file at a path, which starts in ``folder``."""
+    path = folder / name if name.endswith((".yaml", ".yml")) else CONFIGS / kind / f"{name}.yaml"
     if not path.is_file():
         raise UserError(f"unknown {kind[:-1]} {name!r}", f"a file {path}", nearest(name, available(kind)))
     try:
@@ -55,7 +56,9 @@ def _lineage(kind: str, name: str) -> list[_File]:
     """The named file and those it extends, the most general one first."""
     files = [_read(kind, name)]
     while base := files[0][1].get("extends"):
-        files.insert(0, _read(kind, str(base)))
+        if not {"name", "title"} <= files[0][1].keys():
+            raise UserError(f"{files[0][0]} extends {base} without a `name` and a `title`", "a name of its own")
+        files.insert(0, _read(kind, str(base), Path(files[0][0]).parent))
         if len({path for path, _ in files}) < len(files):
             raise UserError(f"{files[-1][0]} extends itself", "a file that extends another one")
     return files
@@ -68,7 +71,7 @@ def _merged(files: Sequence[_File], model: type[BaseModel]) -> dict[str, Any]:
         for key, value in fields.items():
             if key in _OWN_VALUES and not isinstance(value, dict):
                 raise UserError(f"{path}: {key} is {value!r}", "a block of names")
-            assign(tree, key, value, path)
+            assign(tree, str(key), value, path)
     checked: BaseModel = validated(model, tree, files[-1][0])
     return checked.model_dump(mode="json", exclude_unset=True, exclude={*_OWN_VALUES})
 
@@ -79,7 +82,7 @@ def _method_values(method: Sequence[_File], scenario: str, profiles: Sequence[st
     for block, name in blocks:
         for path, tree in method:
             for key, value in ((tree.get(block) or {}).get(name) or {}).items():
-                yield Layer(f"{path}, {block}.{name}", key, value)
+                yield Layer(f"{path}, {block}.{name}", str(key), value)
 
 
 def _parse_override(text: str) -> Layer:
@@ -101,7 +104,7 @@ def resolve(
     data_root: str | None = None,
     overrides: Sequence[str] = (),
 ) -> Config:
-    """Read, merge and check a configuration; the building blocks' own parameters are checked by ``runs.plan``.
+    """Read, merge and check a configuration; the building blocks' parameters are checked by the stages.
 
     Args:
         scenario, method, profile: names in ``configs/`` or paths of YAML files; no profile = the scenario's.

@@ -1,8 +1,7 @@
 """Classes, ids, palettes and the ignore value: the only module that knows them.
 
 A ``LabelSpace`` is the set of classes a scenario trains and reports. A label file holds *raw ids* of its data set;
-``lookup_table`` turns the data set's ``{raw id: class name}`` into train ids (positions in the LabelSpace).
-"""
+``lookup_table`` turns the data set's ``{raw id: class name}`` into train ids (positions in the LabelSpace)."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -104,8 +103,7 @@ _COARSER = {
 
 def lookup_table(raw_classes: Mapping[int, str], space: LabelSpace) -> np.ndarray:
     """Train id of each raw id 0-255, uint8 [256]; ``IGNORE`` for an id that the data set does not name, or whose class
-    is not in ``space``.
-    """
+    is not in ``space``."""
     table = np.full(256, IGNORE, np.uint8)
     coarser = _COARSER.get(space.name, {})
     for raw, name in raw_classes.items():

@@ -38,8 +38,7 @@ class Parts:
 
     There is no list of them, and only the one asked for is imported: a file that is broken, or half written, stops
     nobody else's run. A name that is a Python keyword has a trailing underscore in its file's name. What a file defines
-    is usually a class with its parameters' model as ``Params``; ``kind`` is what it is called in messages.
-    """
+    is usually a class with its parameters' model as ``Params``; ``kind`` is what it is called in messages."""
 
     def __init__(self, package: str, word: str, kind: str) -> None:
         self.package, self.word, self.kind = package, word, kind
@@ -69,8 +68,12 @@ class Parts:
         return f"{self.package}.{self._files[name]}"
 
     def find(self, name: str) -> Any:
-        """The part's class (or object). UserError for an unknown one, with the nearest."""
-        return getattr(importlib.import_module(self.module(name)), self.word)
+        """The part's class (or object). UserError for an unknown one, with the nearest, or a broken file."""
+        module = self.module(name)
+        try:
+            return getattr(importlib.import_module(module), self.word)
+        except Exception as error:  # whatever a half-written file does
+            raise UserError(f"{self.kind} {name}: {module}: {error!r}", "a module that can be imported") from error
 
     def params(self, part: Part, where: str = "") -> Any:
         """A part's checked parameters. UserError: unknown part or parameter, or a value out of range."""

@@ -1,20 +1,19 @@
 """What a run is: scenario + method + profile + seed. ``udamlf.config.compose`` reads it from YAML files.
 
-Values alone: nothing here computes a result, so a key (``udamlf.runs.plan``) takes the values and not this code.
-"""
+Values alone: nothing here computes a result, so a key (``udamlf.runs.plan``) takes the values and not this code."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import cached_property
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, Self
 
 import yaml
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from udamlf.common.errors import UserError
+from udamlf.common.rounds import per_round
 from udamlf.config.labels import LABEL_SPACES, LabelSpace
 from udamlf.config.parts import Part, Strict, assign, flatten, validated
 
-Value = TypeVar("Value")
 Share = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=0)]
 Rate = Annotated[float, Field(ge=0)]
@@ -24,13 +23,6 @@ Rule = Literal["area", "bilinear", "bicubic", "lanczos"]
 Size = tuple[int, int]
 """Height and width."""
 SOURCE, TARGET, OF_LABELS = "source_train", "target_train", "labels."
-
-
-def per_round(value: Value | Sequence[Value], round: int) -> Value:
-    """Value of a per-round hyper-parameter in round 1, 2, ...: entry ``round - 1`` of a list, the last one repeats."""
-    if isinstance(value, (list, tuple)):
-        return value[min(max(round, 1), len(value)) - 1]
-    return value  # type: ignore[return-value]
 
 
 class SplitRef(Strict):
@@ -87,8 +79,8 @@ class Round(Strict):
     selector: Part | None = None
     generator: Literal["last", "middle", "teacher"] = "last"
     start: Literal["last", "initial"] = "last"
-    source: str = SOURCE
-    target: str = TARGET
+    source: str = Field(SOURCE, pattern=rf"^({SOURCE}|{OF_LABELS}\w+)$")
+    target: str = Field(TARGET, pattern=rf"^({TARGET}|{OF_LABELS}\w+)$")
     source_portion: Share | Annotated[tuple[Share, ...], OneOrMore] = 1.0
     source_policy: Literal["cumulative", "random"] = "cumulative"
     pretrain: Pretraining | None = None
@@ -96,6 +88,22 @@ class Round(Strict):
     labelling: dict[str, Any] = Field({})
     training: dict[str, Any] = Field({})
     model: dict[str, Any] = Field({})
+
+    @property
+    def parts_of_target(self) -> list[str]:
+        """Parts of the target, published by the selector, that are trained on."""
+        return [name.removeprefix(OF_LABELS) for name in (self.source, self.target) if name.startswith(OF_LABELS)]
+
+    @model_validator(mode="after")
+    def _has_selector(self) -> Self:
+        if self.parts_of_target and self.selector is None:
+            raise ValueError(f"part {self.parts_of_target[0]!r} of the target without a `selector` that publishes it")
+        return self
+
+    @property
+    def pretraining(self) -> Part | None:
+        """Objective of the pre-training; none where the round continues a training."""
+        return self.pretrain.objective if self.pretrain and self.start == "initial" else None
 
 
 class TargetSubset(Strict):
@@ -156,8 +164,7 @@ class Schedule(Strict):
 
     ``constant``; ``poly``: (1 - k/T)^power; ``cosine``: half a cosine from 1 to ``floor``, a share of the base rate.
     A period > 1 cuts the curve before its end (IAST trains 2 epochs of a period of 3, AdvEnt 120,000 steps of 250,000),
-    < 1 restarts a cosine and holds a poly at 0. ``warmup_steps`` of a linear warm-up multiply the curve.
-    """
+    < 1 restarts a cosine and holds a poly at 0. ``warmup_steps`` of a linear warm-up multiply the curve."""
 
     kind: Literal["constant", "poly", "cosine"] = "constant"
     power: float = Field(0.9, gt=0)

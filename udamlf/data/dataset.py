@@ -151,9 +151,3 @@ def listing_digest(frames: Sequence[Frame], with_labels: bool) -> str:
     """Digest of a listing's names and file sizes (no file is opened), of labels only ``with_labels``."""
     labels = [f.label.stat().st_size if f.label is not None and with_labels else -1 for f in frames]
     return digest_json([[f.name, f.image.stat().st_size, size] for f, size in zip(frames, labels, strict=True)])
-
-
-def open_dataset(name: str) -> DataSet:
-    """The data set of that name. UserError with the nearest valid name when there is none."""
-    data_set: DataSet = DATASETS.find(name)
-    return data_set

@@ -38,8 +38,7 @@ def features_in_crops(
     float [N, C, crop height // stride, crop width // stride].
     ProDA's weak views follow the released path (proda.md 7.3): upsample to frame/stride (``full``: to the frame),
     resize to the view's size, crop, mirror; bilinear, corners aligned, lengths rounded down. Any other crop is sampled
-    at its cells' centres, by the network's ``align_corners``; outside the border is repeated (the labels say where).
-    """
+    at its cells' centres, by the network's ``align_corners``; outside the border is repeated (the labels say where)."""
     unit = 1 if full else stride
 
     def matrix(g: Geometry, axis: int) -> Tensor:

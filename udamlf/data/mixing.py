@@ -22,7 +22,6 @@ class OnlineLabels(NamedTuple):
     confidence: Tensor  # float32 [N,H,W], its probability
     weights: Tensor  # float32 [N,H,W], the confident share everywhere, 0 in the ignored rows
     confident: Tensor  # bool [N,H,W], pixels at or over the threshold
-    confident_share: Tensor  # scalar, their share of the batch
 
 
 def online_labels(teacher_logits: Tensor, threshold: float, ignore_top: int, ignore_bottom: int) -> OnlineLabels:
@@ -30,11 +29,10 @@ def online_labels(teacher_logits: Tensor, threshold: float, ignore_top: int, ign
     confident; rows at the top and bottom have weight 0 (sky and bonnet: 15 and 120 in DAFormer)."""
     confidence, labels = torch.softmax(teacher_logits.float(), 1).max(1)
     confident = confidence >= threshold
-    share = confident.float().mean()
-    weights = share.expand_as(confidence).clone()
+    weights = confident.float().mean().expand_as(confidence).clone()
     weights[:, :ignore_top] = 0
     weights[:, weights.shape[1] - ignore_bottom :] = 0
-    return OnlineLabels(labels, confidence, weights, confident, share)
+    return OnlineLabels(labels, confidence, weights, confident)
 
 
 def choose_classes(present: np.ndarray, generator: np.random.Generator, share: float = 0.5) -> np.ndarray:

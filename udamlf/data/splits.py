@@ -8,7 +8,7 @@ from pathlib import Path
 
 from udamlf.common.errors import UserError
 from udamlf.config.schema import TARGET, Config, SplitRef
-from udamlf.data.dataset import DataSet, Frame, listing_digest, open_dataset
+from udamlf.data.dataset import DATASETS, DataSet, Frame, listing_digest
 from udamlf.data.frames import FrameStore
 
 SUBSET = "target_subset.json"
@@ -34,7 +34,8 @@ class ScenarioData:
 
     def dataset(self, name: str) -> DataSet:
         """Data set of a split."""
-        return open_dataset(self._ref(name).dataset)
+        data_set: DataSet = DATASETS.find(self._ref(name).dataset)
+        return data_set
 
     def _ref(self, name: str) -> SplitRef:
         scenario = self.config.scenario

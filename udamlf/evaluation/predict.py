@@ -57,8 +57,7 @@ def scores(
     """Class scores of ``images`` (uint8 RGB [N,H,W,3], one batch), averaged over test sizes and mirrored images.
 
     Returns float32 [N,C,*output_hw], by default of the images' own size, on the model's device: probabilities, or
-    logits with ``average="logits"``. The model is left as it was, its modes and running statistics included.
-    """
+    logits with ``average="logits"``. The model is left as it was, its modes and running statistics included."""
     device = next(model.parameters()).device
 
     def normalised(pixels: np.ndarray) -> Tensor:

@@ -20,8 +20,7 @@ def confusion_matrix(prediction: np.ndarray, label: np.ndarray, num_classes: int
     """int64 [C, C], rows = label, columns = prediction: pixels of every pair, where neither is ``IGNORE``.
 
     Both are uint8 of one shape, train ids or ``IGNORE`` (UserError if not). Matrices of images add up: a score is
-    computed from the sum over the whole set, never per image.
-    """
+    computed from the sum over the whole set, never per image."""
     if prediction.shape != label.shape:
         raise UserError(f"a prediction of shape {prediction.shape}", f"the shape of its label, {label.shape}")
     # 256 x 256 cells (0.5 MB) take every uint8 pair, so that counting and checking are one pass over the pixels.
@@ -97,8 +96,7 @@ def evaluate(
 ) -> Score:
     """Score ``model`` on labelled frames at the labels' own resolution. UserError: one has none or is not readable.
 
-    ``on_prediction`` gets every frame with image uint8 [H,W,3], truth uint8 [H,W] and prediction uint8 [H,W].
-    """
+    ``on_prediction`` gets every frame with image uint8 [H,W,3], truth uint8 [H,W] and prediction uint8 [H,W]."""
     total = np.zeros((space.num_classes, space.num_classes), np.int64)
     for frame in frames:
         image, truth = dataset.read_image(frame), dataset.read_label(frame, space)
@@ -113,8 +111,7 @@ def audit(labels: PseudoLabels, dataset: DataSet, frames: Sequence[Frame], space
     """Precision of published pseudo-labels by the target's true labels, which nobody reads who trains.
 
     Returns ``pl/precision`` and ``pl/precision/<class>``: percent of the labelled pixels (with a known truth) whose
-    label is right; a class without labelled pixels has none.
-    """
+    label is right; a class without labelled pixels has none."""
     total = np.zeros((space.num_classes, space.num_classes), np.int64)
     for frame in frames:
         if frame.label is not None and frame.name in labels:

@@ -2,8 +2,7 @@
 
 A discriminator of domains looks at class maps and the network fools it on the target; both losses use the pre-update
 weights (adversarial-warmup.md 6, advent.md 4). IntraDA's round has the easy images with pseudo-labels as source and the
-hard ones as target; where every image is easy, cross-entropy alone is left.
-"""
+hard ones as target; where every image is easy, cross-entropy alone is left."""
 
 from typing import Any, ClassVar, Literal
 

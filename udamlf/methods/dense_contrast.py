@@ -2,8 +2,7 @@
 
 Dense contrastive learning (Wang et al., CVPR 2021, arXiv 2011.09157) without queue, projection and second network, in
 place of SimCLRv2 weights for ProDA. Both views' geometry is known, so the correspondence is exact. Negatives come from
-the same domain only: telling the domains apart is the one thing not to be learned.
-"""
+the same domain only: telling the domains apart is the one thing not to be learned."""
 
 import numpy as np
 import torch

@@ -1,8 +1,7 @@
 """ProDA's stages 2 and 3: a student from self-supervised weights learns hard labels and from the previous network.
 
 Zhang et al., CVPR 2021 (arXiv 2101.10979); proda.md, section 9. Labels, student and the frozen teacher meet on the
-strong view of the crop, cutout included.
-"""
+strong view of the crop, cutout included."""
 
 from collections.abc import Iterator
 from typing import ClassVar, Literal
@@ -27,8 +26,7 @@ def distillation(student_logits: Tensor, teacher_logits: Tensor, form: Form = "c
     """Distillation between logits float [N, C, h, w], mean over all pixels and classes; the teacher gets no gradient.
 
     "corrected" is KL(teacher || student) / C. "released" takes the student's probability where its logarithm belongs, a
-    bug its authors confirmed; the published checkpoints were trained with it (proda.md, 13.6).
-    """
+    bug its authors confirmed; the published checkpoints were trained with it (proda.md, 13.6)."""
     log_teacher = F.log_softmax(teacher_logits.detach(), 1)
     if form == "corrected":
         return F.kl_div(F.log_softmax(student_logits, 1), log_teacher, reduction="none", log_target=True).mean()

@@ -2,8 +2,7 @@
 
 After any warm-up or round, without stored pseudo-labels (online-ema.md): the teacher labels the clean target crop, half
 of a source image's classes are pasted onto the augmented crop, the student learns the source and the mixed image.
-A method on top overrides ``prepare`` (what a sample holds) and ``terms`` (the losses).
-"""
+A method on top overrides ``prepare`` (what a sample holds) and ``terms`` (the losses)."""
 
 from collections.abc import Sequence
 from typing import Any, ClassVar, Literal

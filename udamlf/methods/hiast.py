@@ -1,8 +1,7 @@
 """HIAST's training: hard-class copy-paste, weak and strong views, an EMA teacher, region-adaptive regularisers.
 
 Zhu et al., "Hard-aware Instance Adaptive Self-training", TPAMI 2025 (arXiv 2302.06992); hiast.md sections 3 to 5.
-The student sees the strong view only; the teacher labels the ignored region softly from the weak view.
-"""
+The student sees the strong view only; the teacher labels the ignored region softly from the weak view."""
 
 from typing import ClassVar, Literal
 
@@ -38,8 +37,7 @@ def consistency(log_p: Tensor, targets: Tensor, mask: Tensor) -> Tensor:
 def region_terms(logits: Tensor, labels: Tensor, targets: Tensor, per_class: bool = True) -> dict[str, Tensor]:
     """The unweighted regularisers by name, from one log-softmax (iast.md 3, hiast.md 5): KL to uniform on the confident
     region of labels int64 [N, H, W] with IGNORE, entropy and consistency with the teacher's probabilities ``targets``
-    float [N, C, H, W] on the ignored one. ``per_class``: each with an extra 1/C, as released; else N counts pixels.
-    """
+    float [N, C, H, W] on the ignored one. ``per_class``: each with an extra 1/C, as released; else N counts pixels."""
     log_p, confident = F.log_softmax(logits, 1), labels != IGNORE
     scale = class_scale(logits, per_class)
     return {

@@ -2,8 +2,7 @@
 
 Zhang et al., "Prototypical Pseudo Label Denoising and Target Structure Learning", CVPR 2021 (arXiv 2101.10979);
 proda.md, section 7. The round's soft labels stay fixed; what changes is how much each class is believed, by the
-distance of the EMA teacher's features to prototypes that move along. Stages 2 and 3 are ``distillation``.
-"""
+distance of the EMA teacher's features to prototypes that move along. Stages 2 and 3 are ``distillation``."""
 
 import math
 from collections.abc import Callable, Iterator

@@ -1,7 +1,6 @@
 """From surface ids to an image: colour, pattern, light, haze, and the camera, each one vectorised pass.
 
-Arrays are float32 in 0-1 [2H, 2W]; a colour image is a list of three planes, R, G, B.
-"""
+Arrays are float32 in 0-1 [2H, 2W]; a colour image is a list of three planes, R, G, B."""
 
 from dataclasses import dataclass
 from functools import lru_cache

@@ -1,8 +1,7 @@
 """A painter's canvas: polygons, far to near, into one map of surface ids at twice the frame's size.
 
 World coordinates are metres: X right, Y up from the road, Z away from the camera. Every surface is a plane (ground,
-side wall at one X, front at one Z), so depth and position of each of its pixels follow from its id.
-"""
+side wall at one X, front at one Z), so depth and position of each of its pixels follow from its id."""
 
 import math
 from dataclasses import dataclass

@@ -12,8 +12,7 @@ from udamlf.miniature.style import Style
 def draw_frame(style: Style, seed: int, *names: int | str) -> tuple[np.ndarray, np.ndarray]:
     """Image, uint8 RGB [128, 256, 3], and its label, uint8 [128, 256] Cityscapes train ids with IGNORE.
 
-    Image and label come from one map of surface ids, so they are aligned exactly.
-    """
+    Image and label come from one map of surface ids, so they are aligned exactly."""
     canvas = Canvas(style, Dice(rng(seed, "miniature", *names)))
     street = paint_street(canvas)
     image = render(canvas, street)

@@ -2,8 +2,7 @@
 
 Colours are (hue in degrees, saturation, value). On the ground, where position does not tell classes apart, a new look
 is never another class's colour in the game world: where colour cues swap between classes self-training has nothing
-right to start from (the prototype's gaps D to F).
-"""
+right to start from (the prototype's gaps D to F)."""
 
 import colorsys
 from dataclasses import dataclass

@@ -2,8 +2,7 @@
 
 Gap W of the prototype: the gap between ``GAME`` and ``CAMERA`` is a continuum of appearance per object and within
 objects, local light and layout; its global (photometric) part is mild, so that statistics of a whole image cannot
-undo it and good pseudo-labels are worth something.
-"""
+undo it and good pseudo-labels are worth something."""
 
 from dataclasses import dataclass, field, replace
 

@@ -1,7 +1,6 @@
 """Things on the street: vehicles, people, two-wheelers, poles with what they carry, trees.
 
-Each function paints one object at (x, z) metres. Shape follows the object's novelty t where that is cheap.
-"""
+Each function paints one object at (x, z) metres. Shape follows the object's novelty t where that is cheap."""
 
 import math
 

@@ -1,8 +1,7 @@
 """Worlds on disk: the miniature's data sets in their real formats, so that the real readers are exercised.
 
 A world is a data root with gta5 and synthia (game-like sources), cityscapes and robotcar (camera-like targets).
-``val`` of a target is the split to tune on, ``test`` the one to report; every split has its own seeds.
-"""
+``val`` of a target is the split to tune on, ``test`` the one to report; every split has its own seeds."""
 
 from __future__ import annotations
 
@@ -20,7 +19,7 @@ import cv2
 from udamlf.common.errors import UserError
 from udamlf.common.files import atomic_folder, cache_folder, digest_json, file_lock, write_json
 from udamlf.config.labels import CITYSCAPES_16, CITYSCAPES_19, CITYSCAPES_CLASSES, ROBOTCAR_9, LabelSpace, lookup_table
-from udamlf.data.dataset import open_dataset
+from udamlf.data.dataset import DATASETS
 from udamlf.data.splits import MARKER, is_generated
 from udamlf.miniature.frame import draw_frame
 from udamlf.miniature.style import CAMERA, CAMERA_RAIN, GAME, GAME_SYNTHIA, Style
@@ -107,7 +106,7 @@ def _single_threaded() -> None:
 
 def write_frames(root: Path, data_set: str, split: str, start: int, stop: int, seed: int) -> None:
     """Draw and write frames ``start`` to ``stop`` of a split under the data root ``root``."""
-    recipe, reader = _RECIPES[data_set], open_dataset(data_set)
+    recipe, reader = _RECIPES[data_set], DATASETS.find(data_set)
     described = recipe.splits[split]
     table = lookup_table(dict(enumerate(CITYSCAPES_CLASSES)), recipe.space)
     for index in range(start, stop):
@@ -124,7 +123,7 @@ def _render(root: Path, data_sets: Sequence[str], seed: int, frames: Frames, wor
             count = getattr(frames, described.frames)
             tasks += [(root, name, split, a, min(a + _CHUNK, count), seed) for a in range(0, count, _CHUNK)]
             if _RECIPES[name].lists:
-                open_dataset(name).write_list(root, split, [described.name.format(i) for i in range(count)])
+                DATASETS.find(name).write_list(root, split, [described.name.format(i) for i in range(count)])
     workers = workers if workers is not None else len(os.sched_getaffinity(0))
     workers = min(workers, len(tasks))
     if workers <= 1:

@@ -1,9 +1,10 @@
 """The contract of every segmentation network, how one is found by name, and what is done to its BatchNorm."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any, ClassVar, NamedTuple, Self
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -13,6 +14,7 @@ from udamlf.common.seeding import torch_seed
 from udamlf.config.parts import Part, Parts, Strict
 
 NETWORKS = Parts("udamlf.models", "Network", "network")
+BN_BATCH = 8
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
@@ -39,8 +41,7 @@ class SegmentationModel(nn.Module):
 
     ``Params`` is the pydantic model of its YAML options. ``mean`` and ``std`` are RGB on the 0-1 scale; ``bgr``
     reverses the channels afterwards. ``align_corners`` holds for every bilinear interpolation of its output. With
-    ``stored_statistics`` BatchNorm uses its stored statistics in training mode too, and never updates them.
-    """
+    ``stored_statistics`` BatchNorm uses its stored statistics in training mode too, and never updates them."""
 
     Params: ClassVar[type[Strict]] = Strict
     mean: tuple[float, float, float] = IMAGENET_MEAN
@@ -95,6 +96,11 @@ def build(name: str, num_classes: int, *, seed: int = 0, pretrained: bool = True
     return model.train()
 
 
+def device() -> torch.device:
+    """The one GPU this process sees, or the CPU."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
 def batchnorm_modules(model: nn.Module) -> list[_BatchNorm]:
     """Every BatchNorm module of ``model`` that keeps running statistics."""
     return [module for module in model.modules() if isinstance(module, _BatchNorm) and module.track_running_stats]
@@ -109,9 +115,11 @@ def freeze_batchnorm(model: SegmentationModel, affine: bool, statistics: bool) -
 
 
 @torch.no_grad()
-def reestimate_batchnorm(model: nn.Module, batches: Iterable[Tensor]) -> None:
-    """Replace the running statistics by the plain average over ``batches`` (AdaBN, Li et al. 2016): normalised images
-    float [N, 3, H, W], at least one batch, and all equally large, as they weigh the same. Dropout stays off."""
+def reestimate_batchnorm(model: SegmentationModel, image: Callable[[int], np.ndarray], count: int) -> None:
+    """Replace the running statistics by the plain average over batches of 8 target images (AdaBN, Li et al. 2016).
+
+    ``image(0..count-1)`` are uint8 RGB [H, W, 3] of one size. As batches weigh the same, a shorter last one is left out
+    unless it is the only one. Dropout stays off."""
     training, norms = model.training, batchnorm_modules(model)
     momenta = [norm.momentum for norm in norms]
     model.eval()
@@ -119,8 +127,10 @@ def reestimate_batchnorm(model: nn.Module, batches: Iterable[Tensor]) -> None:
         norm.reset_running_stats()
         norm.momentum = None  # average over all batches
         norm.train()
-    for batch in batches:
-        model(batch)
+    where = next(model.parameters()).device
+    for start in range(0, max(count // BN_BATCH, 1) * BN_BATCH, BN_BATCH):
+        images = [image(index) for index in range(start, min(start + BN_BATCH, count))]
+        model(model.normalise(torch.from_numpy(np.stack(images)).to(where)))
     for norm, momentum in zip(norms, momenta, strict=True):
         norm.momentum = momentum
     model.train(training)

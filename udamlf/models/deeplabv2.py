@@ -1,7 +1,6 @@
 """DeepLab-v2 on ResNet-101 at stride 8: the network of IAST, HIAST, ADVENT, IntraDA and CRST.
 
-Four dilated 3x3 convolutions are summed into the logits; corners are aligned in every interpolation.
-"""
+Four dilated 3x3 convolutions are summed into the logits; corners are aligned in every interpolation."""
 
 from typing import Literal
 

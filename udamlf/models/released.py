@@ -1,7 +1,6 @@
 """Checkpoints that other projects published: recognised by their tensor names, renamed to ours, loaded strictly.
 
-Key lists: adversarial-warmup.md 1.5, advent.md 2 and proda.md 2. Files are read without running any code in them.
-"""
+Key lists: adversarial-warmup.md 1.5, advent.md 2 and proda.md 2. Files are read without running any code in them."""
 
 from collections.abc import Mapping
 from pathlib import Path

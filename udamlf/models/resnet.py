@@ -2,8 +2,7 @@
 
 Geometry ``torchvision`` (IAST, HIAST): stride in the 3x3 convolution, a max-pool that rounds down, and in a stage's
 first block the dilation of the stage before. ``caffe`` (ADVENT, IntraDA, CRST, ProDA): stride in the first 1x1
-convolution, a max-pool that rounds up (512x1024 -> 65x129), and in all blocks the stage's dilation: 2 (layer3), 4.
-"""
+convolution, a max-pool that rounds up (512x1024 -> 65x129), and in all blocks the stage's dilation: 2 (layer3), 4."""
 
 from typing import Any, Literal
 
@@ -59,8 +58,7 @@ class ResNet(nn.Module):
     """Images [N, 3, H, W] -> outputs of layer3 [N, 16 * width, h, w] and layer4 [N, 32 * width, h, w], stride 8.
 
     ``caffe_input``: images are BGR of 0-255 minus the mean. torchvision's first convolution, made for normalised RGB,
-    is converted to give the same; a file with a leading component was trained so.
-    """
+    is converted to give the same; a file with a leading component was trained so."""
 
     def __init__(self, params: ResNetParams, geometry: Geometry, caffe_input: bool = False) -> None:
         super().__init__()
@@ -106,8 +104,7 @@ class ResNet(nn.Module):
         """One group; in the ``caffe`` geometry one per number of visits (whether they count, the optimiser decides).
 
         The optimisers of ADVENT, IntraDA, CRST and ProDA list the stem once, the blocks 3 times and the projections 4
-        times: about 3 times the nominal rate (advent.md 5.1, proda.md 10).
-        """
+        times: about 3 times the nominal rate (advent.md 5.1, proda.md 10)."""
         if self.geometry == "torchvision":
             return [parameter_group("backbone", self.parameters())]
         listed: dict[int, list[nn.Parameter]] = {1: [], 3: [], 4: []}

@@ -19,8 +19,7 @@ def read_weights(source: str | Path) -> Mapping[str, Any]:
     """Content of a ``torch.save`` or ``.npz`` file on the CPU: tensors, containers and numbers only, no other object.
 
     A URL is downloaded once into torch.hub's folder, where a file that another tool fetched is found; the hash in a
-    name like ``resnet101-5d3b4d8f.pth`` is checked. UserError: missing, unreachable, damaged or unsafe.
-    """
+    name like ``resnet101-5d3b4d8f.pth`` is checked. UserError: missing, unreachable, damaged or unsafe."""
     source, hint = str(source), ""
     try:
         with torch.serialization.safe_globals(_NUMPY_SCALARS):
@@ -46,8 +45,7 @@ def read_weights(source: str | Path) -> Mapping[str, Any]:
 def load_into(model: nn.Module, state: Mapping[str, Tensor], where: str) -> None:
     """Copy weights into a network of the same tensors; only BatchNorm counters may be missing (PyTorch 0.4 had none).
 
-    UserError: a tensor is missing, unknown or of another shape; ``model`` is then unchanged.
-    """
+    UserError: a tensor is missing, unknown or of another shape; ``model`` is then unchanged."""
     expected = model.state_dict()
     problems = {
         "missing": [n for n in expected.keys() - state.keys() if not n.endswith("num_batches_tracked")],

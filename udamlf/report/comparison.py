@@ -37,8 +37,7 @@ class Row:
 
     ``data`` is miniature or real; ``overrides`` is what differs from the shipped configuration; ``run_ids`` has the
     parent run of each seed. ``miou`` and ``iou``: subset or class -> mean over seeds, None where it is undefined (class
-    absent, or not in the source). ``headline``: seed -> headline mIoU, for the seeds that have one.
-    """
+    absent, or not in the source). ``headline``: seed -> headline mIoU, for the seeds that have one."""
 
     scenario: str
     method: str
@@ -69,8 +68,7 @@ def rows(runs: Iterable[Any]) -> list[Row]:
     """Parent runs, newest first, grouped into rows. Of several runs of one seed the newest counts.
 
     Runs whose resolved configuration is not the newest run's are of an older state of the configuration files and left
-    out: they would be averaged with what they cannot be compared to.
-    """
+    out: they would be averaged with what they cannot be compared to."""
     lines = []
     for run in runs:
         tags = {name: run.data.tags.get(name, "") for name in (*_GROUP, CONFIG)}

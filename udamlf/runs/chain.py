@@ -1,8 +1,7 @@
 """Runs a plan: each step reuses a finished run or becomes a process.
 
 A finished run with a step's key and its artifacts in place is the step's result; two chains that need the same step at
-once do it once.
-"""
+once do it once."""
 
 import json
 import logging
@@ -60,7 +59,7 @@ class Chain:
     def parent_tags(self) -> dict[str, str]:
         """Tags of the parent run: what ``compare`` groups by."""
         config = self.config
-        splits = {SOURCE: True, TARGET: False, config.report_split: True}
+        splits = (SOURCE, TARGET, config.report_split)
         overrides = [*self.request.overrides, *([f"rounds={self.request.rounds}"] if self.request.rounds else [])]
         return {
             **chain_tags(config, self.data),
@@ -70,7 +69,7 @@ class Chain:
             "label_space": config.scenario.label_space,
             "overrides": shlex.join(overrides),
             "udamlf.config": digest_json(config.model_dump(mode="json", exclude={"seed", "data_root"})),
-            "udamlf.data": digest_json({name: self.digest(name, labelled) for name, labelled in splits.items()}),
+            "udamlf.data": digest_json({name: self.digest(name, True) for name in splits}),
         }
 
     def run(self, parent: RunLog, steps: Sequence[Step] | None = None) -> dict[Step, Input]:
@@ -117,7 +116,10 @@ class Chain:
         write_text(path, text)
         names = {kind: getattr(config, kind).name for kind in ("scenario", "method", "profile")}
         runs = " ".join(f"{name}={value.run_id}" for name, value in inputs.items())
-        return {**names, "seed": str(config.seed), "config": str(path), "round": str(step.round), "inputs": runs}
+        asked = {"rounds": self.request.rounds, "data_root": config.data_root, "set": shlex.join(config.overrides)}
+        asked = {"seed": config.seed, **{name: value for name, value in asked.items() if value}}
+        step_only = {"config": path, "round": step.round, "inputs": runs}
+        return names | {name: str(value) for name, value in (asked | step_only).items()}
 
     def _launch(self, step: Step, parameters: dict[str, str], run_id: str) -> None:
         """Run a stage to its end. UserError: it failed, with what it said."""
@@ -171,7 +173,7 @@ def run_chain(
     env_manager: str = LOCAL,
     references: bool = True,
     adopted: str | None = None,
-    last_step: tuple[str, int] | None = None,
+    last_step: tuple[str, int | None] | None = None,
 ) -> str:
     """Run a method's chain, and before it the reference methods that it is compared with; the text to print: a result
     table and the address of the comparison. UserError: bad input, or a stage failed; every started run is closed.
@@ -179,7 +181,7 @@ def run_chain(
     Args:
         references: also run ``REFERENCES``, each under a parent run of its own; the steps they share are done once.
         adopted: id of a run to be the method's parent (the one `mlflow run` has created).
-        last_step: (stage, round) to stop after; then there are no references and no result table.
+        last_step: (stage, round; None: its first) to stop after; then there are no references and no result table.
     """
     tracker = Tracker.connect()
     if adopted:

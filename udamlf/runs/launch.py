@@ -2,8 +2,7 @@
 
 The only module that starts a process. A stage is an entry point of the MLflow project, in a process group of its own.
 Its launcher holds a lock, the *lifeline*; the stage waits for that lock in a thread and ends when it gets it, which
-happens when the launcher lets go of it or dies, however it dies and whatever shells stand between the two.
-"""
+happens when the launcher lets go of it or dies, however it dies and whatever shells stand between the two."""
 
 from __future__ import annotations
 
@@ -81,8 +80,7 @@ class StopFlag:
 
     A loop that has called ``asked()`` within the last half minute is only told; everything else is interrupted at
     once. The second signal is ignored (a terminal and a launcher often send one each, and the state is being saved);
-    the third interrupts whatever happens.
-    """
+    the third interrupts whatever happens."""
 
     def __init__(self) -> None:
         self.signals, self._last_asked = 0, float("-inf")
@@ -185,8 +183,7 @@ def launch_stage(
     stage: str, parameters: Mapping[str, str], run_id: str, experiment_id: str, env_manager: str = LOCAL
 ) -> bool:
     """Run an entry point of the project as a process of its own, on one GPU or the CPU, and wait for it; it adopts the
-    run ``run_id``. Whether it succeeded.
-    """
+    run ``run_id``. Whether it succeeded."""
     import mlflow.projects
     from mlflow.exceptions import ExecutionException
 

@@ -96,8 +96,7 @@ class Journal:
 
 class RunLog:
     """What one process records of its run, with the journal in ``work``. Nothing here stops the work: when MLflow does
-    not answer, the run is tagged degraded and the entries are sent later.
-    """
+    not answer, the run is tagged degraded and the entries are sent later."""
 
     def __init__(self, tracker: Tracker, run_id: str, work: Path, stop: StopFlag | None = None) -> None:
         self.tracker, self.run_id, self.work, self.stop = tracker, run_id, work, stop or StopFlag()

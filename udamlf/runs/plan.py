@@ -3,8 +3,7 @@
 A step's key is a hash of everything its result depends on: a finished run with the same key is the result. The part of
 the code is the syntax trees, without docstrings and comments, of the modules that the stage and its building blocks
 import: a new method file, a comment or another selector leaves it as it is, a changed loss that the stage uses does
-not.
-"""
+not."""
 
 from __future__ import annotations
 
@@ -16,9 +15,10 @@ from dataclasses import dataclass, field, replace
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 from udamlf.common.errors import UserError
-from udamlf.common.files import digest_bytes, digest_json
+from udamlf.common.files import digest_json
 from udamlf.config.compose import resolve
 from udamlf.config.schema import Config
 from udamlf.data.dataset import DATASETS
@@ -109,11 +109,11 @@ def plan(config: Config) -> list[Step]:
     return list(steps.values())
 
 
-def until(steps: Sequence[Step], name: str, round: int) -> list[Step]:
-    """The plan of one step: all that it needs, and it. UserError when there is no such step."""
-    last = next((step for step in steps if (step.stage, step.round) == (name, round)), None)
+def until(steps: Sequence[Step], name: str, round: int | None = None) -> list[Step]:
+    """The plan of one step (no round: the stage's first one): all that it needs, and it. UserError: no such step."""
+    last = next((step for step in steps if step.stage == name and round in (None, step.round)), None)
     if last is None:
-        message = f"the method has no stage {name} in round {round}"
+        message = f"the method has no stage {name}" + (f" in round {round}" if round is not None else "")
         raise UserError(message, f"one of: {', '.join(map(str, steps))}")
     needed, pending = {last}, [last]
     while pending:
@@ -177,7 +177,16 @@ def _module(name: str, root: Path) -> tuple[str, tuple[str, ...]]:
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef):
             # A string that stands alone documents what it stands in or behind.
             node.body = [entry for entry in node.body if not _is_text(entry)]
-    return digest_bytes(ast.dump(tree).encode()), tuple(imported)
+    return digest_json(_plain(tree)), tuple(imported)
+
+
+def _plain(node: Any) -> Any:
+    """A syntax tree as nested lists, the same in every version of Python: newer ones add fields, which are empty."""
+    if isinstance(node, list):
+        return [_plain(entry) for entry in node]
+    if not isinstance(node, ast.AST):
+        return repr(node)
+    return [type(node).__name__, *([k, _plain(v)] for k, v in ast.iter_fields(node) if v is not None and v != [])]
 
 
 def _is_text(entry: ast.stmt) -> bool:

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from udamlf.common.errors import UserError, nearest
 from udamlf.common.files import write_json
 from udamlf.config.parts import validated
-from udamlf.config.schema import Config
+from udamlf.config.schema import SOURCE, Config
 from udamlf.data.splits import ScenarioData
 from udamlf.runs.launch import StopFlag, identity, only_once
 from udamlf.runs.log import RunLog, ending
@@ -68,14 +68,16 @@ def chain_tags(config: Config, data: ScenarioData) -> dict[str, str]:
 
 
 def _check_inputs(config: Config, name: str, round: int | None, ids: Mapping[str, str]) -> int:
-    """The stage's round. UserError: the method has no such stage, or an input of it has no run id."""
-    declared = stage(name)
-    number = next(iter(declared.rounds(config)), 1) if round is None else round
-    needs = until(plan(config), name, number)[-1].needs if not (declared.partial and ids) else {}
-    missing = [key for key in needs if key not in ids]
+    """The stage's round. UserError: the method has no such stage, or an input of it has no run id or is unknown."""
+    last = until(plan(config), name, round)[-1]
+    number, needs = last.round, last.needs
+    expected = " ".join(f"{key}=RUN_ID" for key in needs)
+    missing = [] if stage(name).partial and ids else [key for key in needs if key not in ids]
     if missing:
-        expected = " ".join(f"{key}=RUN_ID" for key in missing)
         raise UserError(f"stage {name}, round {number}, without the input {missing[0]}", f'inputs="{expected}"')
+    unknown = [key for key in ids if key not in needs]
+    if unknown:
+        raise UserError(f"stage {name}, round {number}, has no input {unknown[0]!r}", f'inputs="{expected}"')
     return number
 
 
@@ -84,8 +86,7 @@ def _fetch_inputs(tracker: Tracker, config: Config, name: str, round: int, ids: 
     needs, inputs = stage(name).declare(config, round).inputs, {}
     for key, run_id in ids.items():
         inputs[key] = tracker.fetch(run_id)
-        # By hand a run may be scored as any round: what is not declared is a training.
-        expected = needs[key].stage if key in needs else TRAININGS[0]
+        expected = needs[key].stage
         allowed = TRAININGS if expected in TRAININGS else (expected,)
         if inputs[key].tags.get("stage") not in allowed:
             message = f"{key}: run {run_id} is of stage {inputs[key].tags.get('stage')}"
@@ -112,6 +113,8 @@ def execute(
         # Whose process this is must be known at once, not with the next batch.
         tracker.client.set_tag(run_id, PROCESS, identity())
         log.set_tags({**tags, **{f"udamlf.input.{key}": value.run_id for key, value in inputs.items()}})
+        if any(labels and split != SOURCE for split, labels in splits.items()):
+            log.set_tags({"uses_target_labels": "true"})
         log.log_params({f"cfg.{name}": value for name, value in config.flat().items()})
         log.log_text(config.to_yaml(), "config.yaml")
         job = Job(config, round, inputs, splits, data_root(config), work / OUT, work, log, key, predictions)

@@ -1,7 +1,6 @@
 """The only door to MLflow's tracking: the store, its runs, their artifacts.
 
-Tags with a plain name (``method``, ``scenario``, ``stage`` …) are for people and filters; ``udamlf.*`` is machinery.
-"""
+Tags with a plain name (``method``, ``scenario``, ``stage`` …) are for people and filters; ``udamlf.*`` is machinery."""
 
 from __future__ import annotations
 

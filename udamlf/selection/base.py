@@ -1,8 +1,7 @@
 """The contract of a pseudo-label selector: a file ``udamlf/selection/<name>.py`` with a class ``Selector``.
 
 selector = build(Part(name="class_balanced", portion=0.2), space, round=1)
-for index, label in label_images(selector, count, seed, scores): ...
-"""
+for index, label in label_images(selector, count, seed, scores): ..."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -35,8 +34,7 @@ class Publication:
     """What a selector gives to be published beside the label maps.
 
     The round's training sees ``arrays`` as ``Context.published``; an int64 array of image positions is a part of the
-    target, which a round names as ``source: labels.NAME`` or ``target: labels.NAME``.
-    """
+    target, which a round names as ``source: labels.NAME`` or ``target: labels.NAME``."""
 
     arrays: dict[str, np.ndarray] = field(default_factory=dict)
     table: Table | None = None
@@ -50,6 +48,7 @@ class BaseSelector:
     reads_source: ClassVar[bool] = False  # ``prepare`` must see the source's label maps before the first image
     observes_network: ClassVar[bool] = False  # ``observe_network`` must see every image before its ``assign``
     group: int = 1  # images pooled by one ``assign`` call
+    parts: ClassVar[tuple[str, ...]] = ()  # parts of the target that it publishes
     passes: int = 0  # times every image is observed before the first ``assign``; each pass ends with ``finish``
     stores_soft: bool = False  # ``soft_label`` gives something to publish
 

@@ -1,8 +1,7 @@
 """CBST (Zou et al., ECCV 2018): per class, the most confident portion of the pixels predicted as that class.
 
 A class's threshold t_c is its k-th largest top-1 confidence, k = floor(n_c * portion); a pixel is labelled
-``argmax_c score_c / t_c`` where that ratio is at least 1; a class with k = 0 selects nothing (cbst.md, 4).
-"""
+``argmax_c score_c / t_c`` where that ratio is at least 1; a class with k = 0 selects nothing (cbst.md, 4)."""
 
 from collections.abc import Iterator, Sequence
 from typing import Annotated, Literal
@@ -12,9 +11,10 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
+from udamlf.common.rounds import per_round
 from udamlf.config.labels import IGNORE, LabelSpace
 from udamlf.config.parts import Strict
-from udamlf.config.schema import OneOrMore, Share, per_round
+from udamlf.config.schema import OneOrMore, Share
 from udamlf.selection.base import BAND_PIXELS, BaseSelector, Publication, slices, top1
 from udamlf.selection.histogram import Code, Histogram, Refinement
 
@@ -46,8 +46,7 @@ def entropy_regularised(scores: Tensor, thresholds: Tensor, alpha: float = 0.25)
     float32 [C], > 0; infinity takes a class out; without any class, y is uniform and nothing is selected.
 
     This is the published test, sum -y log p + alpha sum y log y < sum -y log t, rearranged. As alpha goes to 0 it
-    becomes CBST's rule and one-hot labels.
-    """
+    becomes CBST's rule and one-hot labels."""
     # The logarithm keeps (score / t)**(1 / alpha) in range; log 0 = -inf is a class without a share.
     log_weights = (scores / thresholds[:, None, None]).clamp(min=0).log() / alpha
     log_sum = log_weights.logsumexp(0)

@@ -8,8 +8,7 @@ import numpy as np
 def candidate_lists(class_pixels: np.ndarray, images: np.ndarray, drop_fraction: float = 0.1) -> list[np.ndarray]:
     """For every class the images that may donate it, int64: those that show it, fewest pixels first (of equal counts
     the first row first), less ``drop_fraction`` of them, rounded half to even (5 -> 0, 15 -> 2), at the small end. From
-    labelled pixels int64 [n, C] and each row's image, int64 [n].
-    """
+    labelled pixels int64 [n, C] and each row's image, int64 [n]."""
     lists = []
     for pixels in class_pixels.T:
         ascending = np.argsort(pixels, kind="stable")[np.count_nonzero(pixels == 0) :]

@@ -1,8 +1,7 @@
 """IntraDA's entropy ranking and easy/hard split (Pan et al., CVPR 2020; intrada.md, section 3).
 
 An image's score is its mean self-information over pixels and classes. The share of images with the lowest scores is
-"easy" and gets plain argmax labels, every pixel; the rest is the target domain of the second adaptation.
-"""
+"easy" and gets plain argmax labels, every pixel; the rest is the target domain of the second adaptation."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -66,6 +65,7 @@ class Selector(BaseSelector):
 
     Params = EntropyRankingParams
     params: EntropyRankingParams
+    parts = ("easy", "hard")
     passes = 1
 
     def __init__(self, params: EntropyRankingParams, space: LabelSpace, round: int) -> None:

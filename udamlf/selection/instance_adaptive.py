@@ -1,8 +1,7 @@
 """IAST's instance-adaptive selector (Mei et al., ECCV 2020), also used by HIAST (iast.md, section 2, steps a-f).
 
 Per class the running threshold theta moves towards psi, the (1 - alpha * theta**gamma) quantile of a step's confidences
-joined by theta itself. Half-precision confidences have 15,361 codes: a histogram gives the bits of a sort.
-"""
+joined by theta itself. Half-precision confidences have 15,361 codes: a histogram gives the bits of a sort."""
 
 from collections.abc import Sequence
 from typing import Annotated
@@ -11,10 +10,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from udamlf.common.rounds import per_round
 from udamlf.common.seeding import rng
 from udamlf.config.labels import IGNORE, LabelSpace
 from udamlf.config.parts import Strict
-from udamlf.config.schema import OneOrMore, Rate, Share, per_round
+from udamlf.config.schema import OneOrMore, Rate, Share
 from udamlf.selection.base import BaseSelector, Publication, keep_above, top1
 
 # The released constants: momentum of theta, its value at the start of a round, and where it is put back from 1 on.

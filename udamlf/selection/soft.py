@@ -1,8 +1,7 @@
 """ProDA's first round: argmax labels, soft labels and the initial prototypes, from one pass (proda.md, 5 and 6).
 
 The network's own output is what counts: its softmax at its stride is the soft label. Prototypes are running means of
-its features, folded image by image, so that one pass over the data is enough.
-"""
+its features, folded image by image, so that one pass over the data is enough."""
 
 from typing import Any, NamedTuple
 

@@ -6,15 +6,16 @@ from typing import Any
 
 import numpy as np
 
+from udamlf.common.errors import UserError
 from udamlf.common.files import atomic_file, write_json
 from udamlf.config.schema import TARGET, Config
 from udamlf.data.dataset import Frame
 from udamlf.data.pseudo_labels import PseudoLabels
 from udamlf.evaluation.score import Score, audit, evaluate
 from udamlf.models import checkpoint
+from udamlf.models.base import NETWORKS, device
 from udamlf.report.figures import confusion_figure, predictions_figure
 from udamlf.stages.stage import BaseStage, Declaration, Job, Need
-from udamlf.stages.train import device
 
 EXAMPLES = 4
 
@@ -39,13 +40,13 @@ class Stage(BaseStage):
             inputs[f"round{number}"] = Need("self_train", number)
         reads = {"space": config.scenario.label_space, "split": config.report_split, "audit": profile.audit}
         splits = {config.report_split: True} | ({TARGET: True} if profile.audit else {})
-        return Declaration(inputs, {**reads, "evaluation": profile.evaluation.model_dump()}, splits, [])
+        networks = [(NETWORKS, config.backbone(number)) for number in range(config.method.rounds + 1)]
+        return Declaration(inputs, {**reads, "evaluation": profile.evaluation.model_dump()}, splits, networks)
 
     def run(self, job: Job) -> None:
         config, data, split = job.config, job.data, job.config.report_split
         frames, dataset = data.samples(split, True), data.dataset(split)
         job.log_split(split, "evaluation")
-        job.log.set_tags({"uses_target_labels": "true"})
         examples: list[tuple[str, np.ndarray, np.ndarray, np.ndarray]] = []
 
         def keep(frame: Frame, image: np.ndarray, truth: np.ndarray, prediction: np.ndarray) -> None:
@@ -55,6 +56,8 @@ class Stage(BaseStage):
                 dataset.write_prediction(job.predictions, frame, prediction, config.space)
 
         rounds = sorted(int(name.removeprefix("round")) for name in job.inputs if name.startswith("round"))
+        if not rounds:
+            raise UserError(f"inputs {', '.join(job.inputs)}: none of a training", "round0=RUN_ID")
         scores: dict[int, Score] = {}
         entries: list[dict[str, Any]] = []
         for number in rounds:

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from udamlf.common.errors import UserError
+from udamlf.common.rounds import per_round
 from udamlf.config.labels import IGNORE
-from udamlf.config.schema import OF_LABELS, TARGET, Config, Round, per_round
+from udamlf.config.schema import OF_LABELS, TARGET, Config, Round
 from udamlf.data.geometry import resize_label
 from udamlf.data.pseudo_labels import PseudoLabels, decode_soft_label
 from udamlf.data.sample import Sample
@@ -91,8 +92,7 @@ def _part(target: Images, labels: PseudoLabels | None, name: str) -> Images:
     """A part of the target images that the selector has published."""
     key = name.removeprefix(OF_LABELS)
     if labels is None or key not in labels.extras:
-        parts = ", ".join(labels.extras) if labels is not None else "nothing"
-        raise UserError(f"{name}: the selector publishes {parts}", "a selector that publishes this part")
+        raise UserError(f"the run of the labels has no part {name}", "a run of this round's selector")
     return target.only(labels.extras[key])
 
 
@@ -100,8 +100,7 @@ def source_picks(count: int, portion: float, seed: int, round: int = 1, policy: 
     """The source images of a round: ``floor(count * portion)`` distinct indices, int64, in drawn order (cbst.md 4.6).
 
     ``cumulative`` draws with the same seed every round: the picks are a prefix of one permutation, so those of a
-    later round, with a larger portion, contain those of an earlier one. ``random`` draws with the round's number.
-    """
+    later round, with a larger portion, contain those of an earlier one. ``random`` draws with the round's number."""
     # The legacy generator is part of the published method.
     generator = np.random.RandomState(seed if policy == "cumulative" else round - 1)
     return generator.choice(count, int(np.floor(count * portion)), replace=False)

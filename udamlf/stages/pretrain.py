@@ -2,19 +2,12 @@
 
 from collections.abc import Iterable
 
-from udamlf.config.parts import Part
 from udamlf.config.schema import SOURCE, TARGET, Config
 from udamlf.models.base import NETWORKS
 from udamlf.stages.images import unlabelled_images
-from udamlf.stages.stage import BaseStage, Declaration, Job
+from udamlf.stages.stage import BaseStage, Declaration, Job, check_weights
 from udamlf.stages.train import initial_network, train, training_reads
 from udamlf.training.objective import OBJECTIVES, check_batch
-
-
-def pretraining_objective(config: Config, round: int) -> Part | None:
-    """The objective of the round's pre-training; none where the round continues a training."""
-    settings = config.method.round_at(round)
-    return settings.pretrain.objective if settings.pretrain and settings.start == "initial" else None
 
 
 class Stage(BaseStage):
@@ -23,10 +16,10 @@ class Stage(BaseStage):
     needs_inputs = False
 
     def rounds(self, config: Config) -> Iterable[int]:
-        return [number for number in range(1, config.method.rounds + 1) if pretraining_objective(config, number)]
+        return [n for n in range(1, config.method.rounds + 1) if config.method.round_at(n).pretraining]
 
     def declare(self, config: Config, round: int) -> Declaration:
-        objective = pretraining_objective(config, round)
+        objective = config.method.round_at(round).pretraining
         assert objective is not None
         reads = training_reads(config, round, config.pretraining(round))
         return Declaration(
@@ -39,6 +32,7 @@ class Stage(BaseStage):
     def check(self, config: Config, round: int) -> None:
         super().check(config, round)
         check_batch(self.declare(config, round).parts[0][1], config.pretraining(round))
+        check_weights(config, round)
 
     def run(self, job: Job) -> None:
         config, number = job.config, job.round

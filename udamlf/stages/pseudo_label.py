@@ -1,8 +1,7 @@
 """Label the target: the previous network's probabilities go through the selector, label maps are published.
 
 Every image is one forward pass of its own, so that the labels do not depend on a batch size. No probability map is
-kept: a selector that needs the whole split first (CBST) sees it in a first pass.
-"""
+kept: a selector that needs the whole split first (CBST) sees it in a first pass."""
 
 import csv
 import io
@@ -14,19 +13,19 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from udamlf.common.errors import UserError
 from udamlf.common.files import write_json, write_text
 from udamlf.config.parts import Part
 from udamlf.config.schema import SOURCE, TARGET, Config
 from udamlf.data.pseudo_labels import publish
 from udamlf.data.splits import ScenarioData
 from udamlf.evaluation.predict import label_scores
-from udamlf.models import checkpoint
-from udamlf.models.base import Output, SegmentationModel
+from udamlf.models.base import NETWORKS, Output, device
 from udamlf.report.figures import examples_figure
 from udamlf.selection.base import SELECTORS, BaseSelector, Table, build, label_images, top1
 from udamlf.selection.quality import Quality
-from udamlf.stages.stage import BaseStage, Declaration, Input, Job, previous_training, subset_input
-from udamlf.stages.train import device, reestimate
+from udamlf.stages.labelling import labelling_network, labelling_reads
+from udamlf.stages.stage import BaseStage, Declaration, Job, previous_training, subset_input
 
 
 class Stage(BaseStage):
@@ -42,13 +41,17 @@ class Stage(BaseStage):
             inputs={"generator": previous_training(round), **subset_input(config)},
             reads={**labelling_reads(config, round), "selector": selector.model_dump()},
             splits={TARGET: False} | ({SOURCE: True} if SELECTORS.find(selector.name).reads_source else {}),
-            parts=[(SELECTORS, selector)],
+            parts=[(SELECTORS, selector), (NETWORKS, config.backbone(round - 1))],
         )
 
     def check(self, config: Config, round: int) -> None:
         super().check(config, round)
-        build(selector_part(config, round), config.space, round)
+        selector, settings = build(selector_part(config, round), config.space, round), config.method.round_at(round)
         config.labelling(round)
+        for name in settings.parts_of_target:
+            if name not in selector.parts:
+                message = f"method.round: selector {settings.selector} publishes no part {name!r} of the target"
+                raise UserError(message, " | ".join(selector.parts) or "target_train")
 
     def run(self, job: Job) -> None:
         config, data = job.config, job.data
@@ -72,37 +75,6 @@ def selector_part(config: Config, round: int) -> Part:
     selector = config.method.round_at(round).selector
     assert selector is not None
     return selector
-
-
-def labelling_reads(config: Config, round: int) -> dict[str, Any]:
-    """What of the configuration decides the probabilities of the target images."""
-    settings = config.method.round_at(round)
-    return {
-        "space": config.scenario.label_space,
-        "seed": config.seed,
-        "round": round,
-        "generator": settings.generator,
-        "backbone": config.backbone(round).model_dump(),
-        "frames": config.frames if "labelling" in settings.reestimate_bn else None,
-        "labelling": config.labelling(round).model_dump(),
-    }
-
-
-def labelling_network(job: Job, training: Input) -> SegmentationModel:
-    """The network that labels the target for the job's round, on its device.
-
-    Args:
-        training: the previous one.
-    """
-    config = job.config
-    settings = config.method.round_at(job.round)
-    # The first round is labelled by the warm-up, which has no middle and no teacher.
-    variant = settings.generator if job.round > 1 else "last"
-    model = checkpoint.load(training.path / "checkpoint", config.space, variant)
-    model.to(device(), memory_format=torch.channels_last)  # type: ignore[call-overload]
-    if "labelling" in settings.reestimate_bn:
-        reestimate(model, job.data.frames(TARGET, with_labels=False))
-    return model
 
 
 class SourceLabels(Sequence[np.ndarray]):

@@ -7,8 +7,7 @@ from udamlf.data.pseudo_labels import PseudoLabels
 from udamlf.models import checkpoint
 from udamlf.models.base import NETWORKS, SegmentationModel
 from udamlf.stages.images import round_domains
-from udamlf.stages.pretrain import pretraining_objective
-from udamlf.stages.pseudo_label import labelling_network
+from udamlf.stages.labelling import labelling_network
 from udamlf.stages.stage import BaseStage, Declaration, Job, Need, check_weights, previous_training, subset_input
 from udamlf.stages.train import initial_network, train, training_reads
 from udamlf.training.objective import OBJECTIVES, check_batch
@@ -25,7 +24,7 @@ class Stage(BaseStage):
         settings = config.method.round_at(round)
         inputs = {"start": previous_training(round), **subset_input(config)}
         inputs |= {"labels": Need("pseudo_label", round)} if settings.selector else {}
-        inputs |= {"pretrain": Need("pretrain", round)} if pretraining_objective(config, round) else {}
+        inputs |= {"pretrain": Need("pretrain", round)} if settings.pretraining else {}
         read_elsewhere = {"selector", "training", "model", "pretrain", "labelling"}
         reads = {"round settings": settings.model_dump(exclude=read_elsewhere)}
         return Declaration(
@@ -33,7 +32,7 @@ class Stage(BaseStage):
             reads={**training_reads(config, round, config.training(round)), **reads,
                    "keeps_middle": config.keeps_middle(round)},
             splits={TARGET: False} | ({} if settings.source.startswith(OF_LABELS) else {settings.source: True}),
-            parts=[(OBJECTIVES, settings.objective), (NETWORKS, config.backbone(round))],
+            parts=[(OBJECTIVES, settings.objective), *((NETWORKS, config.backbone(n)) for n in (round, round - 1))],
         )  # fmt: skip
 
     def check(self, config: Config, round: int) -> None:
@@ -41,7 +40,7 @@ class Stage(BaseStage):
         settings = config.method.round_at(round)
         check_batch(settings.objective, config.training(round))
         if settings.start == "initial" and not settings.pretrain:
-            check_weights(config.backbone(round), f"method.round.{round}.model")
+            check_weights(config, round)
 
     def run(self, job: Job) -> None:
         config, space = job.config, job.config.space

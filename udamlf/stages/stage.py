@@ -1,8 +1,7 @@
 """What a stage is, said in one place: its inputs, what of the configuration it reads, the splits it opens, its work.
 
 A stage is a file ``udamlf/stages/<name>.py`` with a class ``Stage``. The plan of a chain, the keys of its steps, the
-checks before a process starts and the entry point read this; a new stage is its file and an entry of MLproject.
-"""
+checks before a process starts and the entry point read this; a new stage is its file and an entry of MLproject."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -39,7 +38,6 @@ class Log(Protocol):
     """What a stage may tell its run, and ask of it (``runs.log.RunLog``)."""
 
     def log_metrics(self, metrics: Mapping[str, float], step: int) -> None: ...
-    def set_tags(self, tags: Mapping[str, str]) -> None: ...
     def log_dataset(self, name: str, digest: str, context: str, count: int) -> None: ...
     def should_stop(self) -> bool: ...
 
@@ -125,10 +123,11 @@ def subset_input(config: Config) -> dict[str, Need]:
     return {"subset": Need("target_subset", 1)} if config.method.target_subset and config.method.rounds else {}
 
 
-def check_weights(part: Part, key: str) -> None:
+def check_weights(config: Config, round: int) -> None:
     """UserError before the first stage starts: the file of initial weights is missing, or named by a relative path,
     which a stage's own folder would change."""
-    weights = str(part.params.get("weights"))
+    weights, rounds = str(config.backbone(round).params.get("weights")), config.method.round
+    key = f"method.round{f'.{round}' if isinstance(rounds, tuple) else ''}.model" if round else "profile.model"
     path = Path(weights).expanduser()
     if weights in ("None", "imagenet") or "://" in weights or (path.is_absolute() and path.is_file()):
         return

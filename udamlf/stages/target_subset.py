@@ -10,7 +10,8 @@ from udamlf.common.files import write_json
 from udamlf.config.schema import TARGET, Config
 from udamlf.data.splits import SUBSET, check_subset
 from udamlf.evaluation.predict import label_scores
-from udamlf.stages.pseudo_label import labelling_network, labelling_reads
+from udamlf.models.base import NETWORKS
+from udamlf.stages.labelling import labelling_network, labelling_reads
 from udamlf.stages.stage import BaseStage, Declaration, Job, Need
 
 
@@ -41,7 +42,7 @@ class Stage(BaseStage):
         subset = config.method.target_subset
         assert subset is not None
         reads = {**labelling_reads(config, round), "subset": subset.model_dump()}
-        return Declaration({"generator": Need("warmup", 0)}, reads, {TARGET: False}, [])
+        return Declaration({"generator": Need("warmup", 0)}, reads, {TARGET: False}, [(NETWORKS, config.backbone(0))])
 
     def run(self, job: Job) -> None:
         subset, protocol = job.config.method.target_subset, job.config.labelling(job.round)

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import lru_cache, partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,42 +11,36 @@ import torch
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from udamlf.common.files import digest_file
 from udamlf.common.seeding import torch_seed
 from udamlf.config.parts import Part
 from udamlf.config.schema import TARGET, Config, Training
 from udamlf.data.batches import Stream
-from udamlf.data.frames import FrameStore
 from udamlf.data.pseudo_labels import PseudoLabels
 from udamlf.models import checkpoint
-from udamlf.models.base import SegmentationModel, freeze_batchnorm, reestimate_batchnorm
+from udamlf.models.base import SegmentationModel, device, freeze_batchnorm, reestimate_batchnorm
 from udamlf.models.base import build as build_network
 from udamlf.stages.images import Domains
 from udamlf.stages.stage import Job
 from udamlf.training.loop import Trainer, reproducible
 from udamlf.training.objective import BaseObjective, Context, build
 
-BN_BATCH = 8
-
 
 def training_reads(config: Config, round: int, training: Training) -> dict[str, Any]:
     """What every training reads of the configuration."""
-    profile = config.profile
+    profile, weights = config.profile, Path(str(config.backbone(round).params.get("weights"))).expanduser()
     return {
         "space": config.scenario.label_space,
         "seed": config.seed,
         "round": round,
         "training": training.model_dump(),
         "backbone": config.backbone(round).model_dump(),
+        "weights": digest_file(weights) if weights.is_file() else None,
         "frames": config.frames,
         "precision": profile.precision,
         "micro_batch": profile.micro_batch,
         "deterministic": profile.deterministic,
     }
-
-
-def device() -> torch.device:
-    """The one GPU this process sees, or the CPU."""
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
 def initial_network(config: Config, round: int, pretrained: bool = True) -> SegmentationModel:
@@ -68,20 +63,6 @@ def sqrt_median_frequency(pixels: np.ndarray) -> np.ndarray:
     if present.any():
         weights[present] = np.sqrt(np.median(frequency[present]) / frequency[present]).clip(0.3, 4.0)
     return weights
-
-
-def reestimate(model: SegmentationModel, frames: FrameStore) -> None:
-    """BatchNorm statistics from the target images (AdaBN) in order, in batches of 8; a shorter last batch is left out
-    unless it is the only one."""
-    count = max(len(frames) // BN_BATCH, 1) * BN_BATCH
-    where = next(model.parameters()).device
-
-    def batches() -> Iterator[torch.Tensor]:
-        for start in range(0, count, BN_BATCH):
-            images = [frames.image(i) for i in range(start, min(start + BN_BATCH, len(frames)))]
-            yield model.normalise(torch.from_numpy(np.stack(images)).to(where))
-
-    reestimate_batchnorm(model, batches())
 
 
 def train(
@@ -128,10 +109,10 @@ def train(
     around = {"before", "after"} & set(reestimate_bn)
     frames = job.data.frames(TARGET, with_labels=False) if around else None
     if frames is not None and "before" in reestimate_bn:
-        reestimate(model, frames)
+        reestimate_batchnorm(model, frames.image, len(frames))
     states = _run(job, build(objective, context), domains)
     if frames is not None and "after" in reestimate_bn:
-        reestimate(model, frames)
+        reestimate_batchnorm(model, frames.image, len(frames))
     states["last"] = model.state_dict()
     checkpoint.save(job.out / "checkpoint", states, config.backbone(round), config.space)
 

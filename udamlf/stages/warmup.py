@@ -31,7 +31,7 @@ class Stage(BaseStage):
     def check(self, config: Config, round: int) -> None:
         super().check(config, round)
         check_batch(config.method.warmup.objective, config.training(0))
-        check_weights(config.backbone(0), "profile.model")
+        check_weights(config, 0)
 
     def run(self, job: Job) -> None:
         config, warmup, training = job.config, job.config.method.warmup, job.config.training(0)

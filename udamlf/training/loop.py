@@ -113,8 +113,7 @@ class Trainer:
 
         ``on_metrics`` gets mean losses, learning rate and images per second every 20 steps; ``on_step`` the number of
         finished steps after each. When ``should_stop`` says so between steps, the state is saved and
-        ``KeyboardInterrupt`` raised. UserError: a loss or a gradient is not finite; the last good state is saved.
-        """
+        ``KeyboardInterrupt`` raised. UserError: a loss or a gradient is not finite; the last good state is saved."""
         if self.state_path is not None:
             self.state.load(self.state_path, self.device)
         self.model.train()

@@ -1,9 +1,9 @@
 """What a training step needs, by taking two of them on frames of noise: memory, and seconds of the second."""
 
-import resource
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,7 @@ from udamlf.common.seeding import rng
 from udamlf.config.schema import Config
 from udamlf.data.batches import Batches, Stream
 from udamlf.data.sample import Sample
-from udamlf.models.base import SegmentationModel, freeze_batchnorm
+from udamlf.models.base import SegmentationModel, device, freeze_batchnorm
 from udamlf.models.base import build as build_network
 from udamlf.training.loop import Trainer
 from udamlf.training.objective import Context, build
@@ -44,31 +44,31 @@ def measure_step(config: Config, round: int, pretraining: bool = False, label: L
     steps, on the GPU if there is one; the optimiser's state exists in the second.
 
     On a CPU the number is that of a fresh process: one that has used memory before reports less. ``label``: how the
-    round labels its target; None = nothing is published. UserError: a loss or a gradient is not finite.
-    """
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    start = _process_peak()
-    trainer = trainer_on_noise(config, round, pretraining, device, label)
-    if device.type == "cuda":
+    round labels its target; None = nothing is published. UserError: a loss or a gradient is not finite."""
+    start, where = _process_peak(), device()
+    trainer = trainer_on_noise(config, round, pretraining, where, label)
+    if where.type == "cuda":
         torch.cuda.reset_peak_memory_stats()
     trainer.model.train()
     for step, host in Batches(trainer.streams, 0, 2, workers=0):
         began = time.perf_counter()
         trainer.take_step(step, host)
-    if device.type == "cuda":
+    if where.type == "cuda":
         torch.cuda.synchronize()
     seconds = time.perf_counter() - began
-    peak = torch.cuda.max_memory_allocated() if device.type == "cuda" else _process_peak() - start
+    peak = torch.cuda.max_memory_allocated() if where.type == "cuda" else _process_peak() - start
     weights = sum(value.numel() * value.element_size() for value in trainer.model.state_dict().values())
     return Measured(peak, weights, seconds)
 
 
 def _process_peak() -> int:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024  # KiB on Linux
+    # getrusage would count the process that started this one too, whose memory it had until its exec.
+    status = Path("/proc/self/status").read_text().split()
+    return int(status[status.index("VmHWM:") + 1]) * 1024
 
 
 def trainer_on_noise(
-    config: Config, round: int, pretraining: bool, device: torch.device, label: Label | None = None
+    config: Config, round: int, pretraining: bool, where: torch.device, label: Label | None = None
 ) -> Trainer:
     """A training whose streams hold one frame of noise with random labels each."""
     entry: Any = config.method.round_at(round) if round else config.method.warmup
@@ -78,14 +78,14 @@ def trainer_on_noise(
     def network(number: int) -> SegmentationModel:
         part = config.backbone(number)
         built = build_network(part.name, classes, pretrained=False, **part.params)
-        return built.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        return built.to(where, memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     model = network(round)
     freeze_batchnorm(model, training.freeze_bn_affine, training.freeze_bn_statistics)
     draw, frame_hw = rng(seed, "noise"), profile.frames_hw or FRAME_HW
     frame = Sample(draw.integers(0, 256, (*frame_hw, 3), np.uint8), draw.integers(0, classes, frame_hw, np.uint8))
     published, arrays = label(model, frame) if label and not pretraining else ({}, {})
-    context = Context(model, config.space, training, round, seed, device, published=published)
+    context = Context(model, config.space, training, round, seed, where, published=published)
     context.source_class_pixels = lambda: np.bincount(frame.label.ravel(), minlength=classes)[None]
     context.teacher, context.initial = lambda: network(round - 1).eval(), lambda: network(round).eval()
     objective = build((entry.pretrain if pretraining else entry).objective, context)

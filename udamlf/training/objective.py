@@ -56,8 +56,7 @@ class Context:
 class BaseObjective:
     """Base of every ``Objective``; ``prepare``, ``losses``, ``after_step`` and ``modules`` are the contract.
 
-    ``Params`` is the pydantic model of the YAML parameters; a batch must hold images of every one of ``domains``.
-    """
+    ``Params`` is the pydantic model of the YAML parameters; a batch must hold images of every one of ``domains``."""
 
     Params: ClassVar[type[Strict]] = Strict
     domains: ClassVar[tuple[str, ...]] = ("source",)

@@ -19,8 +19,7 @@ class VisitedSGD(Optimizer):
 
     The released AdvEnt, CRST and IntraDA list a backbone tensor up to four times in one optimiser. Each visit decays
     the momentum, adds the weight decay and moves the parameter. PyTorch 0.4 added the decay into the gradient itself,
-    so that it grows over the visits: ``accumulate_decay``; without, each visit adds it afresh.
-    """
+    so that it grows over the visits: ``accumulate_decay``; without, each visit adds it afresh."""
 
     def __init__(self, groups: list[dict[str, Any]], momentum: float, accumulate_decay: bool) -> None:
         self.accumulate_decay = accumulate_decay
@@ -51,8 +50,7 @@ def build_optimiser(groups: Sequence[Mapping[str, Any]], config: OptimiserConfig
 
     ``sgd`` has momentum and no dampening; ``adam`` adds the weight decay to the gradient (coupled L2, as IAST and
     HIAST); ``adamw`` decouples it. ``config.visits``: "once" ignores the groups' visits; for sgd alone (UserError),
-    "simple" multiplies their learning rate by them, "exact" and "exact_fresh_decay" are ``VisitedSGD``.
-    """
+    "simple" multiplies their learning rate by them, "exact" and "exact_fresh_decay" are ``VisitedSGD``."""
     assert isinstance(config.lr, (int, float))
     if config.visits != "once" and config.name != "sgd":
         raise UserError(f"visits: {config.visits} with the optimiser {config.name!r}", "name: sgd")
@@ -87,8 +85,7 @@ def lr_factor(schedule: Schedule, step: int, total_steps: int, lr_scale: float =
     """Learning rate of a parameter group in step 0, 1, ... of ``total_steps``, in units of the base learning rate.
 
     ``lr_scale``, the group's multiple of the base rate, is an argument, and not a factor outside, because the floor of
-    a cosine is one absolute rate for all groups (adversarial-warmup.md 4).
-    """
+    a cosine is one absolute rate for all groups (adversarial-warmup.md 4)."""
     floor, shape, warmup = 0.0, 1.0, 1.0
     length = max(1, round(schedule.period * total_steps))
     if schedule.kind == "poly":

@@ -21,8 +21,7 @@ DIGEST_BYTES = hashlib.sha256().digest_size
 class TrainState:
     """A training in progress: modules by name, the network is called "model", and optimisers by name.
 
-    ``key`` is the digest of what the training is a function of; a state of another training is refused.
-    """
+    ``key`` is the digest of what the training is a function of; a state of another training is refused."""
 
     def __init__(self, modules: dict[str, nn.Module], optimisers: dict[str, Optimizer], key: str) -> None:
         self.modules, self.optimisers, self.key, self.step = modules, optimisers, key, 0
