@@ -162,7 +162,7 @@ def test_a_method_knows_nothing_of_files_processes_and_mlflow(name: str) -> None
 
 
 def test_few_modules_import_mlflow() -> None:
-    """Only the door to the store, the launcher (of MLflow projects) and the pyfunc."""
+    """Only the door to the store, and the launcher (of MLflow projects)."""
     assert {name for name in OURS if inside(name, {"mlflow"})} <= MLFLOW
 
 

@@ -130,12 +130,13 @@ def ui(host: str, port: int, scenario: str | None) -> None:
 @click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="With --dry-step.")
 def doctor(scenarios: tuple[str, ...], folder: str | None, dry_step: bool, **request: Any) -> None:
     """Versions, devices, environment managers, disk, and the data sets with their classes."""
-    from udamlf.config.compose import available, resolve
+    from udamlf.config.compose import available
     from udamlf.runs.doctor import measured_steps, report
+    from udamlf.runs.plan import Request
 
     scenario = scenarios[0] if scenarios else "gta2city"
     every = list(scenarios) or available("scenarios")
-    for line in measured_steps(resolve(scenario, **request)) if dry_step else report(every, folder):
+    for line in measured_steps(Request(scenario, **request).resolve()) if dry_step else report(every, folder):
         click.echo(line)
 
 
