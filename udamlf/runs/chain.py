@@ -116,10 +116,7 @@ class Chain:
         write_text(path, text)
         names = {kind: getattr(config, kind).name for kind in ("scenario", "method", "profile")}
         runs = " ".join(f"{name}={value.run_id}" for name, value in inputs.items())
-        asked = {"rounds": self.request.rounds, "data_root": config.data_root, "set": shlex.join(config.overrides)}
-        asked = {"seed": config.seed, **{name: value for name, value in asked.items() if value}}
-        step_only = {"config": path, "round": step.round, "inputs": runs}
-        return names | {name: str(value) for name, value in (asked | step_only).items()}
+        return {**names, "seed": str(config.seed), "config": str(path), "round": str(step.round), "inputs": runs}
 
     def _launch(self, step: Step, parameters: dict[str, str], run_id: str) -> None:
         """Run a stage to its end. UserError: it failed, with what it said."""
