@@ -373,12 +373,6 @@ def test_a_key_depends_on_what_the_stage_reads(override: str, stages: set[str]) 
     assert changed_stages(override) == stages
 
 
-def test_another_scenario_of_the_same_classes_may_share_nothing_else() -> None:
-    """The label space is part of every stage."""
-    plain, other = resolve("gta2city", "cbst"), resolve("syn2city", "cbst")
-    assert all(stage(s).declare(plain, 1).reads != stage(s).declare(other, 1).reads for s in STAGES)
-
-
 def test_more_rounds_leave_the_earlier_ones_as_they_are() -> None:
     """Two rounds now, a third one tomorrow: the first two are reused."""
     two, three = (resolve("gta2city", "cbst", rounds=n) for n in (2, 3))

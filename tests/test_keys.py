@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -70,6 +72,7 @@ TRAINED = {"warmup", "self_train"}
         ("data/datasets/synthia.py", CODE),
         ("stages/target_subset.py", CODE),
         ("config/schema.py", CODE),
+        ("config/labels.py", CODE),
         ("report/figures.py", CODE),
         ("runs/chain.py", CODE),
         ("cli.py", CODE),
@@ -115,6 +118,28 @@ def test_a_number_in_a_loss_is_code_and_a_line_break_is_not(package: Path) -> No
     """What counts is the syntax tree."""
     assert changed_by(package, "losses.py", lambda text: text.replace("min=1)", "min=2)", 1)) >= TRAINED
     assert changed_by(package, "losses.py", lambda text: text.replace("\n\n\ndef ", "\n\n\n\n\ndef ")) == set()
+
+
+@pytest.mark.parametrize(
+    ("change", "stages"),
+    [
+        ({"classes": ("street", *resolve("gta2city", "st").space.classes[1:])}, set(STEPS)),  # "road" is then ignored
+        ({"rare": ()}, set(STEPS)),
+        ({"not_in_source": ("snow",)}, set(STEPS)),
+        ({"subsets": {"1": ("road",)}}, {"evaluate"}),
+        ({"palette": ((0, 0, 0),) * 19}, set()),
+    ],
+)
+def test_a_label_space_counts_with_what_a_result_depends_on(change: dict, stages: set[str]) -> None:
+    """With its values: another label space in the same file retrains nothing."""
+
+    def by_stage(**changes: Any) -> dict[str, str]:
+        config = resolve("gta2city", "st")
+        config.__dict__["space"] = replace(config.space, **changes)  # where the cached property keeps it
+        return {n: keys.step_key(config, n, r, {}, lambda split, labels: split) for n, r in STEPS.items()}
+
+    plain, changed = by_stage(), by_stage(**change)
+    assert {name for name in STEPS if plain[name] != changed[name]} == stages
 
 
 @pytest.mark.parametrize("method", available("methods"))

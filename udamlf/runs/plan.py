@@ -27,8 +27,8 @@ from udamlf.stages.stage import STAGES, stage
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = "udamlf"
-# The configuration's models, whose values are in the key, and figures, on which no result depends.
-_LEFT_OUT = tuple(f"udamlf.{name}." for name in ("config.schema", "config.parts", "common.errors", "report"))
+# What counts with its values instead (configuration, label spaces), and figures, on which no result depends.
+_LEFT_OUT = tuple(f"udamlf.{n}." for n in ("config.schema", "config.parts", "config.labels", "common.errors", "report"))
 _VERSIONS = ("torch", "numpy", "opencv-python", "pillow")
 
 
@@ -135,13 +135,19 @@ def step_key(
         inputs: input name -> digest of its artifacts.
         digest: (split, whether its labels are read) -> digest of the split.
     """
-    declared = stage(name).declare(config, round)
+    declared, space = stage(name).declare(config, round), config.space
+
+    def listing(split: str, labelled: bool) -> list[Any]:
+        data_set = DATASETS.find(config.scenario.splits[split].dataset)
+        return [digest(split, labelled), data_set.train_ids(space).tolist() if labelled else None]
+
     return digest_json(
         {
             "stage": name,
             "config": json.loads(json.dumps(declared.reads, default=str)),
             "inputs": dict(inputs),
-            "data": {split: digest(split, labelled) for split, labelled in declared.splits.items()},
+            "space": [space.name, space.classes, space.not_in_source, space.rare],
+            "data": {split: listing(split, labelled) for split, labelled in declared.splits.items()},
             "code": code_digest(modules(config, name, round)),
             "versions": {package: version(package) for package in _VERSIONS},
         }

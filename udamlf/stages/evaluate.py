@@ -38,7 +38,7 @@ class Stage(BaseStage):
             if config.method.round_at(number).selector:
                 inputs[f"labels{number}"] = Need("pseudo_label", number)
             inputs[f"round{number}"] = Need("self_train", number)
-        reads = {"space": config.scenario.label_space, "split": config.report_split, "audit": profile.audit}
+        reads = {"subsets": dict(config.space.subsets), "split": config.report_split, "audit": profile.audit}
         splits = {config.report_split: True} | ({TARGET: True} if profile.audit else {})
         networks = [(NETWORKS, config.backbone(number)) for number in range(config.method.rounds + 1)]
         return Declaration(inputs, {**reads, "evaluation": profile.evaluation.model_dump()}, splits, networks)

@@ -14,7 +14,6 @@ def labelling_reads(config: Config, round: int) -> dict[str, Any]:
     """What of the configuration decides the probabilities of the target images."""
     settings = config.method.round_at(round)
     return {
-        "space": config.scenario.label_space,
         "seed": config.seed,
         "round": round,
         "generator": settings.generator,

@@ -30,7 +30,6 @@ def training_reads(config: Config, round: int, training: Training) -> dict[str, 
     """What every training reads of the configuration."""
     profile, weights = config.profile, Path(str(config.backbone(round).params.get("weights"))).expanduser()
     return {
-        "space": config.scenario.label_space,
         "seed": config.seed,
         "round": round,
         "training": training.model_dump(),
