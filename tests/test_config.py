@@ -267,6 +267,7 @@ def test_a_relative_path_that_is_extended_starts_beside_the_file(tmp_path: Path)
     [
         ("method.round.source=source", "method.round"),  # would train without a source
         ("method.round.target=labels", "method.round"),
+        ("method.round.target=labels_hard", "method.round"),
         ("method.round.target=labels.hrad", "easy | hard"),
         ("method.round.selector=null", "'easy' of the target without a `selector`"),
         ("method.round.selector={name: global, portion: 0.5}", "publishes no part 'easy'"),

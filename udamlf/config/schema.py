@@ -79,8 +79,8 @@ class Round(Strict):
     selector: Part | None = None
     generator: Literal["last", "middle", "teacher"] = "last"
     start: Literal["last", "initial"] = "last"
-    source: str = Field(SOURCE, pattern=rf"^({SOURCE}|{OF_LABELS}\w+)$")
-    target: str = Field(TARGET, pattern=rf"^({TARGET}|{OF_LABELS}\w+)$")
+    source: str = Field(SOURCE, pattern=rf"^({SOURCE}|labels\.\w+)$")
+    target: str = Field(TARGET, pattern=rf"^({TARGET}|labels\.\w+)$")
     source_portion: Share | Annotated[tuple[Share, ...], OneOrMore] = 1.0
     source_policy: Literal["cumulative", "random"] = "cumulative"
     pretrain: Pretraining | None = None
