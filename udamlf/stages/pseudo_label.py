@@ -50,8 +50,10 @@ class Stage(BaseStage):
         config.labelling(round)
         for name in settings.parts_of_target:
             if name not in selector.parts:
-                message = f"method.round: selector {selector_part(config, round).name} publishes no part {name!r} of the target"
-                raise UserError(message, " | ".join(selector.parts) or "target_train")
+                where = f"method.round: selector {selector_part(config, round).name}"
+                raise UserError(
+                    f"{where} publishes no part {name!r} of the target", " | ".join(selector.parts) or "target_train"
+                )
 
     def run(self, job: Job) -> None:
         config, data = job.config, job.data
