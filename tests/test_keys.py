@@ -142,6 +142,21 @@ def test_a_label_space_counts_with_what_a_result_depends_on(change: dict, stages
     assert {name for name in STEPS if plain[name] != changed[name]} == stages
 
 
+def test_initial_weights_count_with_their_content(tmp_path: Path) -> None:
+    """Another file under the same name is another training, whose checkpoint is then another input."""
+    weights = tmp_path / "weights.pth"
+    config = resolve("gta2city", "st", "paper", overrides=[f"profile.model.weights={weights}"])
+
+    def by_stage(content: bytes) -> dict[str, str]:
+        weights.write_bytes(content)
+        rounds = {**STEPS, "evaluate": config.method.rounds}
+        return {n: keys.step_key(config, n, r, {}, lambda split, labels: split) for n, r in rounds.items()}
+
+    one, same, other = by_stage(b"one"), by_stage(b"one"), by_stage(b"two")
+    assert one == same
+    assert {name for name in one if one[name] != other[name]} == TRAINED
+
+
 @pytest.mark.parametrize("method", available("methods"))
 def test_every_step_of_every_method_has_its_parts_in_its_code(method: str) -> None:
     config = resolve("gta2city", method)

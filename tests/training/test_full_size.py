@@ -5,9 +5,9 @@ from __future__ import annotations
 
 import pytest
 
-from tests.training.test_measure import label_as
 from udamlf.config.compose import available, resolve
 from udamlf.config.schema import Config
+from udamlf.runs.doctor import labels_of
 from udamlf.training.measure import measure_step
 
 
@@ -47,6 +47,6 @@ TRAININGS = distinct_trainings()
 @pytest.mark.parametrize(("method", "round"), TRAININGS)
 def test_a_step_with_the_published_network(method: str, round: int) -> None:
     config = TRAININGS[method, round]
-    measured = measure_step(config, round, label=label_as(config, round))
+    measured = measure_step(config, round, label=labels_of(config, round))
     assert measured.weight_bytes > 4 * 42_000_000
     print(f"{method}, round {round}: {measured}")

@@ -9,43 +9,17 @@ import pytest
 import torch
 
 from udamlf.config.compose import available, resolve
-from udamlf.config.schema import Config
-from udamlf.data.pseudo_labels import decode_soft_label
-from udamlf.data.sample import Sample
-from udamlf.evaluation.predict import evaluating, label_scores
-from udamlf.models.base import SegmentationModel
-from udamlf.selection.base import build, label_images
-from udamlf.training.measure import Arrays, Label, measure_step
+from udamlf.runs.doctor import labels_of
+from udamlf.training.measure import measure_step
 
 SMALL = ("profile.frames_hw=[64,128]", "profile.warmup.augmentation.crop_hw=[64,128]")
-
-
-def label_as(config: Config, round: int) -> Label:
-    """Labels one frame with the round's selector."""
-    part = config.method.round_at(round).selector if round else None
-
-    def label(model: SegmentationModel, frame: Sample) -> tuple[Arrays, Arrays]:
-        if part is None:
-            return {}, {}
-        selector = build(part, config.space, round)
-        selector.prepare([frame.label])
-        if selector.observes_network:
-            with evaluating(model):
-                images = torch.from_numpy(frame.image[None]).to(next(model.parameters()).device)
-                selector.observe_network(model(model.normalise(images)), 0)
-        protocol = config.labelling(round)
-        list(label_images(selector, 1, config.seed, lambda _: label_scores(model, frame.image, protocol)))
-        soft = decode_soft_label(selector.soft_label(0), config.space.num_classes) if selector.stores_soft else None
-        return selector.publish().arrays, {} if soft is None else {"soft": soft.numpy()}
-
-    return label
 
 
 @pytest.mark.parametrize("method", available("methods"))
 def test_every_shipped_training_takes_a_step(method: str) -> None:
     config = resolve("gta2city", method, overrides=SMALL[:1])
     for number in range(config.method.rounds + 1):
-        measured = measure_step(config, number, label=label_as(config, number))
+        measured = measure_step(config, number, label=labels_of(config, number))
         assert measured.peak_bytes >= 0 and measured.weight_bytes > 0 and measured.seconds > 0
 
 

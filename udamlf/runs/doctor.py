@@ -22,7 +22,7 @@ from udamlf.runs.plan import Request, data_root, plan
 from udamlf.runs.tracker import store_uri, work_root
 from udamlf.selection.base import build, label_images
 from udamlf.stages.pseudo_label import selector_part
-from udamlf.training.measure import Arrays, measure_step
+from udamlf.training.measure import Arrays, Label, measure_step
 
 _PACKAGES = ("udamlf", "torch", "mlflow", "numpy", "opencv-python", "pydantic", "safetensors")
 SAMPLED_LABELS = 16
@@ -78,11 +78,12 @@ def measured_steps(config: Config) -> Iterator[str]:
             yield f"{step}: {apart(_measured, config, step.round, step.stage == 'pretrain')}"
 
 
-def _measured(config: Config, round: int, pretraining: bool) -> str:
-    labels = round > 0 and config.method.round_at(round).selector is not None
+def labels_of(config: Config, round: int) -> Label | None:
+    """How a round labels one frame with its selector; None where it has none."""
+    if round == 0 or config.method.round_at(round).selector is None:
+        return None
 
     def label(model: SegmentationModel, frame: Sample) -> tuple[Arrays, Arrays]:
-        """Label one frame with the round's selector."""
         selector = build(selector_part(config, round), config.space, round)
         selector.prepare([frame.label])
         if selector.observes_network:
@@ -91,11 +92,13 @@ def _measured(config: Config, round: int, pretraining: bool) -> str:
                 selector.observe_network(model(model.normalise(images)), 0)
         protocol = config.labelling(round)
         list(label_images(selector, 1, config.seed, lambda _: label_scores(model, frame.image, protocol)))
-        arrays = {}
-        if selector.stores_soft:
-            arrays["soft"] = decode_soft_label(selector.soft_label(0), config.space.num_classes).numpy()
-        return selector.publish().arrays, arrays
+        soft = decode_soft_label(selector.soft_label(0), config.space.num_classes) if selector.stores_soft else None
+        return selector.publish().arrays, {} if soft is None else {"soft": soft.numpy()}
 
+    return label
+
+
+def _measured(config: Config, round: int, pretraining: bool) -> str:
     batch = (config.pretraining(round) if pretraining else config.training(round)).batch
-    measured = measure_step(config, round, pretraining, label if labels else None)
+    measured = measure_step(config, round, pretraining, labels_of(config, round))
     return f"{measured} ({batch.source} + {batch.target} images)"

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from udamlf.common.errors import UserError
-from udamlf.common.files import digest_json
+from udamlf.common.files import digest_file, digest_json
 from udamlf.config.compose import resolve
 from udamlf.config.schema import Config
 from udamlf.data.dataset import DATASETS
@@ -129,12 +129,8 @@ def until(steps: Sequence[Step], name: str, round: int | None = None) -> list[St
 def step_key(
     config: Config, name: str, round: int, inputs: Mapping[str, str], digest: Callable[[str, bool], str]
 ) -> str:
-    """SHA-256 of everything the result of stage ``name`` depends on.
-
-    Args:
-        inputs: input name -> digest of its artifacts.
-        digest: (split, whether its labels are read) -> digest of the split.
-    """
+    """SHA-256 of everything the result of stage ``name`` depends on. ``inputs``: input name -> digest of its artifacts;
+    ``digest``: (split, whether its labels are read) -> digest of the split."""
     declared, space = stage(name).declare(config, round), config.space
 
     def listing(split: str, labelled: bool) -> list[Any]:
@@ -148,6 +144,7 @@ def step_key(
             "inputs": dict(inputs),
             "space": [space.name, space.classes, space.not_in_source, space.rare],
             "data": {split: listing(split, labelled) for split, labelled in declared.splits.items()},
+            "files": [digest_file(path) for path in declared.files],
             "code": code_digest(modules(config, name, round)),
             "versions": {package: version(package) for package in _VERSIONS},
         }

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from udamlf.config.schema import SOURCE, TARGET, Config
 from udamlf.models.base import NETWORKS
 from udamlf.stages.images import unlabelled_images
-from udamlf.stages.stage import BaseStage, Declaration, Job, check_weights
+from udamlf.stages.stage import BaseStage, Declaration, Job, check_weights, weight_files
 from udamlf.stages.train import initial_network, train, training_reads
 from udamlf.training.objective import OBJECTIVES, check_batch
 
@@ -27,6 +27,7 @@ class Stage(BaseStage):
             reads={**reads, "objective": objective.model_dump()},
             splits={SOURCE: False, TARGET: False},
             parts=[(OBJECTIVES, objective), (NETWORKS, config.backbone(round))],
+            files=weight_files(config, round),
         )
 
     def check(self, config: Config, round: int) -> None:

@@ -8,7 +8,16 @@ from udamlf.models import checkpoint
 from udamlf.models.base import NETWORKS, SegmentationModel
 from udamlf.stages.images import round_domains
 from udamlf.stages.labelling import labelling_network
-from udamlf.stages.stage import BaseStage, Declaration, Job, Need, check_weights, previous_training, subset_input
+from udamlf.stages.stage import (
+    BaseStage,
+    Declaration,
+    Job,
+    Need,
+    check_weights,
+    previous_training,
+    subset_input,
+    weight_files,
+)
 from udamlf.stages.train import initial_network, train, training_reads
 from udamlf.training.objective import OBJECTIVES, check_batch
 
@@ -33,6 +42,7 @@ class Stage(BaseStage):
                    "keeps_middle": config.keeps_middle(round)},
             splits={TARGET: False} | ({} if settings.source.startswith(OF_LABELS) else {settings.source: True}),
             parts=[(OBJECTIVES, settings.objective), *((NETWORKS, config.backbone(n)) for n in (round, round - 1))],
+            files=weight_files(config, round),
         )  # fmt: skip
 
     def check(self, config: Config, round: int) -> None:

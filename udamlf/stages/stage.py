@@ -3,7 +3,7 @@
 A stage is a file ``udamlf/stages/<name>.py`` with a class ``Stage``. The plan of a chain, the keys of its steps, the
 checks before a process starts and the entry point read this; a new stage is its file and an entry of MLproject."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -76,6 +76,7 @@ class Declaration(NamedTuple):
     reads: dict[str, Any]  # the part of the configuration that the result depends on, as plain values
     splits: dict[str, bool]  # splits that may be opened -> whether with their labels
     parts: list[tuple[Parts, Part]]  # building blocks that are found by name
+    files: Sequence[Path] = ()  # further files whose content the result depends on
 
 
 class BaseStage:
@@ -123,13 +124,19 @@ def subset_input(config: Config) -> dict[str, Need]:
     return {"subset": Need("target_subset", 1)} if config.method.target_subset and config.method.rounds else {}
 
 
+def weight_files(config: Config, round: int) -> list[Path]:
+    """The file of a training's initial weights, where it is one on this machine."""
+    path = Path(str(config.backbone(round).params.get("weights"))).expanduser()
+    return [path] if path.is_absolute() and path.is_file() else []
+
+
 def check_weights(config: Config, round: int) -> None:
     """UserError before the first stage starts: the file of initial weights is missing, or named by a relative path,
     which a stage's own folder would change."""
     weights, rounds = str(config.backbone(round).params.get("weights")), config.method.round
     key = f"method.round{f'.{round}' if isinstance(rounds, tuple) else ''}.model" if round else "profile.model"
     path = Path(weights).expanduser()
-    if weights in ("None", "imagenet") or "://" in weights or (path.is_absolute() and path.is_file()):
+    if weights in ("None", "imagenet") or "://" in weights or weight_files(config, round):
         return
     problem, where = (
         ("a relative path", path.absolute()) if path.is_file() else ("no such file", f"/path/to/{path.name}")

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import lru_cache, partial
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,7 +10,6 @@ import torch
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from udamlf.common.files import digest_file
 from udamlf.common.seeding import torch_seed
 from udamlf.config.parts import Part
 from udamlf.config.schema import TARGET, Config, Training
@@ -28,13 +26,12 @@ from udamlf.training.objective import BaseObjective, Context, build
 
 def training_reads(config: Config, round: int, training: Training) -> dict[str, Any]:
     """What every training reads of the configuration."""
-    profile, weights = config.profile, Path(str(config.backbone(round).params.get("weights"))).expanduser()
+    profile = config.profile
     return {
         "seed": config.seed,
         "round": round,
         "training": training.model_dump(),
         "backbone": config.backbone(round).model_dump(),
-        "weights": digest_file(weights) if weights.is_file() else None,
         "frames": config.frames,
         "precision": profile.precision,
         "micro_batch": profile.micro_batch,

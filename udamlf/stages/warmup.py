@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from udamlf.config.schema import TARGET, Config
 from udamlf.models.base import NETWORKS
 from udamlf.stages.images import labelled_images, unlabelled_images
-from udamlf.stages.stage import BaseStage, Declaration, Job, check_weights
+from udamlf.stages.stage import BaseStage, Declaration, Job, check_weights, weight_files
 from udamlf.stages.train import initial_network, train, training_reads
 from udamlf.training.objective import OBJECTIVES, check_batch
 
@@ -26,6 +26,7 @@ class Stage(BaseStage):
             reads={**training_reads(config, 0, config.training(0)), "warmup": warmup.model_dump()},
             splits={TARGET: False, warmup.source: True},
             parts=[(OBJECTIVES, warmup.objective), (NETWORKS, config.backbone(0))],
+            files=weight_files(config, 0),
         )
 
     def check(self, config: Config, round: int) -> None:
