@@ -32,7 +32,25 @@ def _request_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """The options that say what is computed: the fields of ``runs.plan.Request``."""
     options = (
         click.option("--scenario", required=True, help="Source and target: a name in configs/scenarios, or a file."),
-        click.option("--method", default="iast", show_default=True, help="A name in configs/methods, or a YAML file."),
+        click.option(
+            "--method",
+            default="iast",
+            show_default=True,
+            help="A name in configs/methods, or a YAML file; `udamlf methods` lists them.",
+        ),
+        click.option(
+            "--recipe",
+            type=click.Choice(("adapted", "published")),
+            default="adapted",
+            show_default=True,
+            help="A published method's own values, or those adapted to the profile, where there are any.",
+        ),
+        click.option(
+            "--of",
+            default="",
+            metavar="METHOD",
+            help="With --method control, or a baseline: the method that it is matched to.",
+        ),
         click.option("--profile", default="", help="How much is computed; default: the scenario's."),
         click.option("--seed", type=int, default=0, show_default=True, help="0 or more."),
         click.option("--rounds", type=int, help="Number of self-training rounds; default: the method's."),
@@ -48,13 +66,15 @@ def _request_options(command: Callable[..., Any]) -> Callable[..., Any]:
 @_request_options
 @click.option("--env-manager", type=click.Choice(MANAGERS), default=LOCAL, show_default=True)
 @click.option("--references/--no-references", default=True, help="Also run source_only and adabn, to compare with.")
-def run(env_manager: str, references: bool, overrides: tuple[str, ...], **fields: Any) -> None:
+@click.option("--control", "with_control", is_flag=True, help="Also run the control that is matched to the method.")
+def run(env_manager: str, references: bool, with_control: bool, overrides: tuple[str, ...], **fields: Any) -> None:
     """Run a method on a scenario: every stage a process, finished stages reused."""
     stop = StopFlag().install()
-    from udamlf.runs.chain import run_chain
-    from udamlf.runs.plan import Request
+    from udamlf.runs.chain import REFERENCES, run_chain
+    from udamlf.runs.plan import CONTROL, Request
 
-    click.echo(run_chain(Request(**fields, overrides=overrides), stop, env_manager, references))
+    others = [*(REFERENCES if references else ()), *([CONTROL] if with_control else [])]
+    click.echo(run_chain(Request(**fields, overrides=overrides), stop, env_manager, others))
 
 
 @cli.command()
@@ -90,7 +110,9 @@ def _factors(text: str) -> list[float]:
 @cli.command()
 @click.option("--scenario", help="Only this scenario.")
 @click.option("--format", "form", type=click.Choice(FORMATS), default="table", show_default=True)
-@click.option("--gains", is_flag=True, help="Headline mIoU by seed, over source_only and control (table, markdown).")
+@click.option(
+    "--gains", is_flag=True, help="Headline mIoU by seed, over source_only and the matched control (table, markdown)."
+)
 def compare(scenario: str | None, form: str, gains: bool) -> None:
     """Methods beside classes, mean over seeds, from every finished chain of the store."""
     from udamlf.config.compose import available
@@ -99,10 +121,13 @@ def compare(scenario: str | None, form: str, gains: bool) -> None:
 
     if gains and form not in ("table", "markdown"):
         raise UserError(f"--gains --format {form}", "table or markdown", "udamlf compare --format json")
-    rows = comparison.rows(Tracker.connect().search(comparison.finished(scenario)))
+    tracker = Tracker.connect()
+    rows = comparison.rows(tracker.search(comparison.finished(scenario)))
     if scenario and not rows and scenario not in available("scenarios"):
         raise UserError(f"unknown scenario {scenario!r}", "", nearest(scenario, available("scenarios")))
     click.echo(comparison.render_gains(rows, form) if gains else comparison.render(rows, form))
+    running = tracker.search(comparison.chains(scenario), "RUNNING") if form == "table" else []
+    click.echo(comparison.render_running(running), nl=False)
 
 
 @cli.command()
@@ -192,14 +217,15 @@ def sync() -> None:
 @click.option("--round", type=int)
 @click.option("--inputs", default="")
 @click.option("--env-manager", type=click.Choice(MANAGERS), default=LOCAL)
+@click.option("--control", "with_control", type=click.Choice(("true", "false")), default="false")
 @click.argument("name")
 def _entry(
-    name: str, config: Path | None, round: int | None, inputs: str, env_manager: str, overrides: tuple[str, ...],
-    **fields: Any,
+    name: str, config: Path | None, round: int | None, inputs: str, env_manager: str, with_control: str,
+    overrides: tuple[str, ...], **fields: Any,
 ) -> None:  # fmt: skip
     stop = StopFlag().install()
     follow_launcher()
-    from udamlf.runs.plan import Request
+    from udamlf.runs.plan import CONTROL, Request
     from udamlf.runs.runner import read_config, run_stage
     from udamlf.stages.stage import stage
 
@@ -209,16 +235,17 @@ def _entry(
         configure = request.resolve if config is None else partial(read_config, config)
         run_stage(name, configure, f"{request.method}-s{request.seed}", round, ids, stop)
         return
-    from udamlf.runs.chain import run_chain
+    from udamlf.runs.chain import REFERENCES, run_chain
 
     last_step = None if name in WHOLE_CHAIN else (name, round)
     adopted = os.environ.get("MLFLOW_RUN_ID")
-    click.echo(run_chain(request, stop, env_manager, adopted=adopted, last_step=last_step))
+    others = (*REFERENCES, CONTROL) if with_control == "true" else REFERENCES
+    click.echo(run_chain(request, stop, env_manager, others, adopted, last_step))
 
 
 def _named_runs(text: str) -> dict[str, str]:
-    """``start=<run id> labels=<run id>`` as a mapping; a bare run id is round 0's."""
-    pairs = [part.split("=", 1) if "=" in part else ["round0", part] for part in _words(text)]
+    """``start=<run id> labels=<run id>`` as a mapping; a bare run id is the training to evaluate."""
+    pairs = [part.split("=", 1) if "=" in part else ["training", part] for part in _words(text)]
     return {name: run_id for name, run_id in pairs}
 
 

@@ -53,7 +53,7 @@ def test_an_empty_region_gives_zero_and_the_teacher_no_gradient(label: int) -> N
 
 def test_hard_classes_are_pasted_into_the_target_alone() -> None:
     """With every class of the toy world hard, pasted frames have more labels than without; the source has no donors."""
-    pasting, plain = (toy.objective("hiast", {"hard_classes": n}) for n in (5, 0))
+    pasting, plain = (toy.objective("hiast", {"hard_share": share}) for share in (1.0, 0.0))
     assert isinstance(pasting, Objective) and isinstance(plain, Objective)
     assert pasting.donors is not None and plain.donors is not None and not plain.donors.hard_classes
     batches = [toy.batch(method) for method in (pasting, plain)]

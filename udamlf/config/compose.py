@@ -1,10 +1,10 @@
 """From names and overrides to a configuration.
 
-``resolve`` reads the three files and sets, one after the other: the method's own values for the scenario, those for the
-profile (its ``scenarios`` and ``profiles`` blocks), ``--rounds`` and the ``--set key=value`` overrides. Keys are dotted
-paths into the result, e.g. ``profile.warmup.steps`` or ``method.round.selector.portion``. A file with ``extends`` gives
-what differs from another one of its kind, under a name of its own; what that one sets for a profile is changed in the
-block of that profile."""
+``resolve`` reads the three files and sets, one after the other: the method's own values for the scenario, its budget at
+the profile, what is adapted there (its blocks ``scenarios``, ``profiles`` and, unless the published recipe is asked
+for, ``adapted``), ``--rounds`` and the ``--set key=value`` overrides. Keys are dotted paths into the result, e.g.
+``profile.warmup.steps`` or ``method.round.selector.portion``. A file with ``extends`` gives what differs from another
+one of its kind, under a name of its own; what that one sets for a profile is changed in the block of that profile."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -16,10 +16,10 @@ from pydantic import BaseModel
 from udamlf.common.errors import UserError, nearest
 from udamlf.config.labels import LABEL_SPACES
 from udamlf.config.parts import assign, validated
-from udamlf.config.schema import Config, Method, Profile, Scenario
+from udamlf.config.schema import Config, Method, Profile, Recipe, Scenario
 
 CONFIGS = Path(__file__).resolve().parents[2] / "configs"
-_OWN_VALUES = ("scenarios", "profiles")
+_OWN_VALUES = ("scenarios", "profiles", "adapted")
 
 
 class Layer(NamedTuple):
@@ -76,13 +76,17 @@ def _merged(files: Sequence[_File], model: type[BaseModel]) -> dict[str, Any]:
     return checked.model_dump(mode="json", exclude_unset=True, exclude={*_OWN_VALUES})
 
 
-def _method_values(method: Sequence[_File], scenario: str, profiles: Sequence[str]) -> Iterator[Layer]:
-    """What a method's files set for this scenario and profile; the later ones win, a profile's over a scenario's."""
-    blocks = [("scenarios", scenario), *(("profiles", n) for p in profiles for n in (p, f"{p}/{scenario}"))]
+def _method_values(
+    method: Sequence[_File], scenario: str, profiles: Sequence[str], recipe: Recipe
+) -> Iterator[tuple[str, Layer]]:
+    """What a method's files set for this scenario and profile, with the block's name; the later ones win."""
+    places = [name for profile in profiles for name in (profile, f"{profile}/{scenario}")]
+    blocks = [("scenarios", scenario), *(("profiles", name) for name in places)]
+    blocks += [("adapted", name) for name in places] if recipe == "adapted" else []
     for block, name in blocks:
         for path, tree in method:
             for key, value in ((tree.get(block) or {}).get(name) or {}).items():
-                yield Layer(f"{path}, {block}.{name}", str(key), value)
+                yield block, Layer(f"{path}, {block}.{name}", str(key), value)
 
 
 def _parse_override(text: str) -> Layer:
@@ -102,6 +106,7 @@ def resolve(
     seed: int = 0,
     rounds: int | None = None,
     data_root: str | None = None,
+    recipe: Recipe = "adapted",
     overrides: Sequence[str] = (),
 ) -> Config:
     """Read, merge and check a configuration; the building blocks' parameters are checked by the stages.
@@ -111,6 +116,7 @@ def resolve(
         seed: non-negative.
         rounds: replaces the method's number of rounds (at least 1).
         data_root: folder that holds the data sets; none = the embedded miniature.
+        recipe: the method's published values, or those adapted to the profile, where there are any.
         overrides: ``key=value`` texts, keys are dotted paths (``profile.round.steps=60``).
 
     Raises:
@@ -123,8 +129,12 @@ def resolve(
     profiles = _lineage("profiles", profile or scenario_tree.get("profile", Scenario.model_fields["profile"].default))
     tree: dict[str, Any] = {"scenario": scenario_tree}
     tree |= {"method": _merged(methods, Method), "profile": _merged(profiles, Profile)}
-    tree |= {"seed": seed, "data_root": data_root or None, "overrides": list(overrides)}
-    layers = list(_method_values(methods, scenario_tree["name"], [fields["name"] for _, fields in profiles]))
+    tree |= {"seed": seed, "data_root": data_root or None}
+    tree |= {"overrides": [*overrides, *([f"rounds={rounds}"] if rounds is not None else [])]}
+    values = list(_method_values(methods, scenario_tree["name"], [fields["name"] for _, fields in profiles], recipe))
+    layers = [layer for _, layer in values]
+    if tree["method"].get("publication") and tree["method"].get("role", "method") == "method":
+        tree["recipe"] = "adapted" if any(block == "adapted" for block, _ in values) else "published"
     if rounds is not None:
         if rounds < 1:
             raise UserError(f"--rounds {rounds}", "at least 1 round", "--method source_only for no adaptation at all")

@@ -82,22 +82,33 @@ ROBOTCAR_9 = LabelSpace(
      (244, 35, 232), (128, 64, 128)),
     rare=("person", "two_wheeler", "traffic_sign", "traffic_light"),
 )  # fmt: skip
+_CAMVID = (
+    "sky", "building", "pole", "road", "pavement", "tree", "sign_symbol", "fence", "car", "pedestrian", "bicyclist",
+)  # fmt: skip
+# Also without the two that are too rare in small sets (KITTI's dev: 0.2 % of the pixels) for an IoU to mean much.
 CAMVID_11 = LabelSpace(
-    "camvid11",
-    ("sky", "building", "pole", "road", "pavement", "tree", "sign_symbol", "fence", "car", "pedestrian", "bicyclist"),
+    "camvid11", _CAMVID,
     ((128, 128, 128), (128, 0, 0), (192, 192, 128), (128, 64, 128), (60, 40, 222), (128, 128, 0), (192, 128, 128),
      (64, 64, 128), (64, 0, 128), (64, 64, 0), (0, 128, 192)),
+    {"11": _CAMVID, "9": tuple(c for c in _CAMVID if c not in ("pedestrian", "bicyclist"))},
     rare=("pole", "sign_symbol", "fence", "pedestrian", "bicyclist"),
 )  # fmt: skip
 LABEL_SPACES = {space.name: space for space in (CITYSCAPES_19, CITYSCAPES_16, ROBOTCAR_9, CAMVID_11)}
 
-# RobotCar's classes are coarser than Cityscapes': the source class -> class of the space. A class that is in neither
-# the space nor this table is ignored.
+# RobotCar's and CamVid's classes are coarser than Cityscapes': the data set's class -> class of the space. A class that
+# is in neither the space nor this table is ignored.
 _COARSER = {
     "robotcar9": {
         "rider": "person", "motorcycle": "two_wheeler", "bicycle": "two_wheeler", "car": "automobile",
         "truck": "automobile", "bus": "automobile",
-    }
+    },
+    "camvid11": {
+        "sidewalk": "pavement", "parking": "pavement", "wall": "building", "bridge": "building", "tunnel": "building",
+        "polegroup": "pole", "vegetation": "tree", "terrain": "tree", "traffic_light": "sign_symbol",
+        "traffic_sign": "sign_symbol", "guard_rail": "fence", "truck": "car", "bus": "car", "caravan": "car",
+        "trailer": "car", "train": "car", "person": "pedestrian", "rider": "bicyclist", "motorcycle": "bicyclist",
+        "bicycle": "bicyclist",
+    },
 }  # fmt: skip
 
 

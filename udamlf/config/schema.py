@@ -20,9 +20,10 @@ Rate = Annotated[float, Field(ge=0)]
 Pixels = Annotated[int, Field(ge=1)]
 OneOrMore = Field(min_length=1)
 Rule = Literal["area", "bilinear", "bicubic", "lanczos"]
+Recipe = Literal["published", "adapted"]
 Size = tuple[int, int]
 """Height and width."""
-SOURCE, TARGET, OF_LABELS = "source_train", "target_train", "labels."
+SOURCE, SOURCE_VAL, TARGET, OF_SOURCE, OF_LABELS = "source_train", "source_val", "target_train", "source_", "labels."
 
 
 class SplitRef(Strict):
@@ -113,12 +114,17 @@ class TargetSubset(Strict):
 
 
 class Method(Strict):
-    """What is computed.
+    """What is computed: the published recipe, where there is a publication.
 
     Attributes:
         extends: another method, of which this file gives what differs.
+        publication: authors, venue and year; none = a baseline, or a composition of this project.
         target_subset: none = every image of target_train.
-        scenarios, profiles: values of its own for a named scenario, a profile, or PROFILE/SCENARIO; a profile's win.
+        scenarios: values of its own for a named scenario.
+        profiles: the budget at a profile, or at PROFILE/SCENARIO: network, sizes, steps, batches, rates; wins over the
+            scenario's.
+        adapted: what is changed beyond the budget at a profile (objective, selector, warm-up, generator), which makes
+            it an adapted recipe; wins over both.
     """
 
     name: str
@@ -126,11 +132,13 @@ class Method(Strict):
     role: Literal["baseline", "method", "oracle"] = "method"
     warmup: Warmup
     extends: str | None = None
+    publication: str | None = None
     target_subset: TargetSubset | None = None
     rounds: int = Field(0, ge=0)
     round: Round | tuple[Round, ...] | None = None
     scenarios: dict[str, dict[str, Any]] = Field({})
     profiles: dict[str, dict[str, Any]] = Field({})
+    adapted: dict[str, dict[str, Any]] = Field({})
 
     def round_at(self, round: int) -> Round:
         """Settings of round 1, 2, ...; the last entry of a list repeats."""
@@ -244,7 +252,8 @@ class Profile(Strict):
 
     Attributes:
         extends: another profile, of which this file gives what differs; what methods set for it holds for both.
-        frames_hw: training frames are decoded once at this size.
+        frames_hw: training frames are decoded once at this size; source_frames_hw: the source's, and the network's
+            input for the source's score, where its frames have another shape than the target's.
         audit: the evaluate stage also scores pseudo-labels where target labels exist.
         report: overrides the scenario's reported split.
         micro_batch: most images of a domain in one pass; gradients accumulate, the batch stays the same.
@@ -256,6 +265,7 @@ class Profile(Strict):
     extends: str | None = None
     model: Part
     frames_hw: tuple[Pixels, Pixels] | None = None
+    source_frames_hw: tuple[Pixels, Pixels] | None = None
     frames_interpolation: Rule = "area"
     warmup: Training
     round: Training
@@ -270,11 +280,17 @@ class Profile(Strict):
 
 
 class Config(Strict):
-    """Everything a chain is a function of, beside the data and the code. ``data_root``: none = the miniature."""
+    """Everything a chain is a function of, beside the data and the code.
+
+    Attributes:
+        recipe: whether a published method has its published values; none = there is no publication.
+        data_root: none = the miniature.
+    """
 
     scenario: Scenario
     method: Method
     profile: Profile
+    recipe: Recipe | None = None
     seed: int = Field(0, ge=0)
     data_root: str | None = None
     overrides: tuple[str, ...] = ()
@@ -289,10 +305,16 @@ class Config(Strict):
         """Name of the split that is reported."""
         return self.profile.report or self.scenario.report
 
-    @property
-    def frames(self) -> tuple[tuple[int, int] | None, str]:
-        """Size and interpolation of the frames a training reads."""
-        return self.profile.frames_hw, self.profile.frames_interpolation
+    def frames(self, split: str) -> tuple[Size | None, str]:
+        """Size and interpolation of the frames a training reads of a split."""
+        size = self.profile.source_frames_hw if split.startswith(OF_SOURCE) else None
+        return size or self.profile.frames_hw, self.profile.frames_interpolation
+
+    def protocol(self, split: str) -> EvalProtocol:
+        """How a network is scored on a split."""
+        size = self.profile.source_frames_hw if split.startswith(OF_SOURCE) else None
+        protocol = self.profile.evaluation
+        return protocol.model_copy(update={"size_hw": size}) if size else protocol
 
     def training(self, round: int) -> Training:
         """Budget of the warm-up (round 0) or of round 1, 2, ..., with this round's learning rate and steps."""

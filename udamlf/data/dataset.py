@@ -77,6 +77,11 @@ class DataSet:
             raise UserError(message, expected, f"download the labels of {self.name} from {self.home}")
         return frames
 
+    def has_split(self, data_root: Path, split: str) -> bool:
+        """Whether there is a list of the split, or it is an official one of a data set that is there."""
+        root = data_root / self.name
+        return (root / "lists" / f"{split}.txt").is_file() or (split in self.splits and root.is_dir())
+
     def _names(self, root: Path, split: str) -> list[str]:
         path = root / "lists" / f"{split}.txt"
         if path.is_file():

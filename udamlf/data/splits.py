@@ -7,7 +7,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from udamlf.common.errors import UserError
-from udamlf.config.schema import TARGET, Config, SplitRef
+from udamlf.config.schema import SOURCE_VAL, TARGET, Config, SplitRef
 from udamlf.data.dataset import DATASETS, DataSet, Frame, listing_digest
 from udamlf.data.frames import FrameStore
 
@@ -43,6 +43,12 @@ class ScenarioData:
             raise UserError(f"scenario {scenario.name} has no split {name!r}", f"one of: {', '.join(scenario.splits)}")
         return scenario.splits[name]
 
+    def has(self, name: str) -> bool:
+        """Whether the scenario names the split and its data set has it: GTA5 as released has no ``val``."""
+        if name not in self.config.scenario.splits:
+            return False
+        return self.dataset(name).has_split(self.root, self._ref(name).split)
+
     def _samples(self, name: str, require_labels: bool = False) -> list[Frame]:
         """Frames of a split; without their labels where these may not be read."""
         may_read = self.splits is None or self.splits.get(name)
@@ -55,12 +61,14 @@ class ScenarioData:
         return frames if may_read else [replace(frame, label=None) for frame in frames]
 
     def digest(self, name: str, with_labels: bool) -> str:
-        """Digest of a split's names and image sizes, and of its labels' sizes for who reads them."""
+        """Digest of a split's names and image sizes, and of its labels' sizes for who reads them; "" without it."""
+        if name == SOURCE_VAL and not self.has(name):
+            return ""
         return listing_digest(self.samples(name), with_labels)
 
     def frames(self, name: str, with_labels: bool) -> FrameStore:
         """Frames of a split, decoded as the configuration says."""
-        size_hw, rule = self.config.frames
+        size_hw, rule = self.config.frames(name)
         frames, dataset = self.samples(name, with_labels), self.dataset(name)
         return FrameStore(frames, dataset, self.config.space, size_hw, with_labels, rule)
 

@@ -50,7 +50,7 @@ def region_terms(logits: Tensor, labels: Tensor, targets: Tensor, per_class: boo
 class HiastParams(Strict):
     """Parameters of ``hiast``; the defaults are the released ones."""
 
-    hard_classes: int = Field(14, ge=0)  # how many classes of lowest mean confidence are pasted
+    hard_share: float = Field(14 / 19, ge=0, le=1)  # of the classes, those of lowest mean confidence, are pasted
     decay: float = Field(0.999, ge=0, lt=1)  # of the EMA teacher, from the first step on
     regulariser_scale: Literal["per_class", "per_pixel"] = "per_class"  # with the released extra 1/C, or the paper's
     source_weight: float = Field(0.0, ge=0)  # of a source cross-entropy in the same BatchNorm batch
@@ -77,7 +77,7 @@ class Objective(BaseObjective):
     def __init__(self, params: HiastParams, context: Context) -> None:
         super().__init__(params, context)
         self.teacher = make_teacher(context.model).eval()
-        self.donors = donors(context, params.hard_classes)
+        self.donors = donors(context, round(params.hard_share * context.space.num_classes))
 
     @property
     def weights(self) -> dict[str, float]:

@@ -17,12 +17,13 @@ import pandas as pd
 from udamlf.config.labels import LABEL_SPACES, LabelSpace
 from udamlf.report import KINDS
 
-CONFIG = "udamlf.config"  # tag with the digest of a chain's resolved configuration
-REFERENCES = ("source_only", "control")
-NOT_IN_SOURCE, ABSENT = "not in source", "-"
+# Tags of a chain: digests of its configuration, of its matched control's, of its protocol; the last round scored.
+CONFIG, MATCHED, PROTOCOL, SCORED = "udamlf.config", "udamlf.control", "udamlf.protocol", "udamlf.scored"
+SOURCE_ONLY, CONTROL = "source_only", "control"
+NOT_IN_SOURCE, ABSENT, NO_RUN = "not in source", "-", "no run"
 
-_IDENTITY = ("scenario", "method", "profile", "data", "split", "overrides")
-_GROUP = [*_IDENTITY, "role", "label_space", "udamlf.data"]
+_IDENTITY = ("scenario", "method", "recipe", "profile", "data", "split", "network", "overrides")
+_GROUP = [*_IDENTITY, "role", "label_space", "udamlf.data", PROTOCOL, "of"]
 _TABLE = attrgetter("scenario", "data", "profile", "split", "space.name")  # what the rows of one table share
 _ROLES = {"baseline": 0, "method": 1, "oracle": 2}
 _FIRST = {"source_only": 0, "adabn": 1, "control": 2}
@@ -35,43 +36,70 @@ Cells = Sequence[Sequence[str]]
 class Row:
     """One line of a comparison.
 
-    ``data`` is miniature or real; ``overrides`` is what differs from the shipped configuration; ``run_ids`` has the
-    parent run of each seed. ``miou`` and ``iou``: subset or class -> mean over seeds, None where it is undefined (class
-    absent, or not in the source). ``headline``: seed -> headline mIoU, for the seeds that have one."""
+    ``recipe`` is published or adapted, "" without a publication; ``data`` is miniature or real; ``overrides`` is what
+    differs from the shipped configuration; ``config`` and ``matched`` are digests of the configuration and of the
+    matched control's; ``run_ids`` has the parent run of each seed. ``miou`` and ``iou``: subset or class -> mean over
+    seeds, None where it is undefined (class absent, or not in the source); ``source``: subset -> mean on the source's
+    held-out frames. ``headline``, ``home``: seed -> headline mIoU on the reported split and on those frames."""
 
     scenario: str
     method: str
+    recipe: str
     profile: str
     data: str
     split: str
+    network: str
     overrides: str
     role: str
     space: LabelSpace
+    protocol: str
+    config: str
+    matched: str
     seeds: list[int]
     run_ids: list[str]
     miou: dict[str, Mean | None]
     iou: dict[str, Mean | None]
+    source: dict[str, Mean | None]
     headline: dict[int, float]
+    home: dict[int, float]
 
-    def label(self, shared: Sequence[str] = ()) -> str:
-        """Method and what sets it apart, beside the overrides that all rows share."""
-        rest = [text for text in shlex.split(self.overrides) if text not in shared]
-        return f"{self.method} ({shlex.join(rest)})" if rest else self.method
+    @property
+    def title(self) -> str:
+        """Method and recipe."""
+        return f"{self.method} ({self.recipe})" if self.recipe else self.method
+
+    def label(self, rows: Sequence["Row"]) -> str:
+        """Method, recipe, and what sets the row apart among ``rows``, those of its table."""
+        shared = shared_overrides(rows)
+        apart = [text for text in shlex.split(self.overrides) if text not in shared]
+        apart += [self.network] if len({row.network for row in rows}) > 1 else []
+        title = self.title
+        if self.method == CONTROL:
+            matched = dict.fromkeys(row.title for row in rows if row.matched == self.config)
+            title = f"control of {', '.join(matched)}" if matched else CONTROL
+        return f"{title} ({shlex.join(apart)})" if apart else title
+
+
+def chains(scenario: str | None = None) -> dict[str, str]:
+    """Tags of the parent runs of chains."""
+    return {"stage": "chain", **({"scenario": scenario} if scenario else {})}
 
 
 def finished(scenario: str | None = None) -> dict[str, str]:
     """Tags of the runs that a comparison is made of."""
-    return {"stage": "chain", "udamlf.complete": "true", **({"scenario": scenario} if scenario else {})}
+    return {**chains(scenario), "udamlf.complete": "true"}
 
 
 def rows(runs: Iterable[Any]) -> list[Row]:
     """Parent runs, newest first, grouped into rows. Of several runs of one seed the newest counts.
 
     Runs whose resolved configuration is not the newest run's are of an older state of the configuration files and left
-    out: they would be averaged with what they cannot be compared to."""
+    out: they would be averaged with what they cannot be compared to. A control has no file: each of its configurations
+    is a row."""
     lines = []
     for run in runs:
-        tags = {name: run.data.tags.get(name, "") for name in (*_GROUP, CONFIG)}
+        tags = {name: run.data.tags.get(name, "") for name in (*_GROUP, CONFIG, MATCHED)}
+        tags["of"] = tags[CONFIG] if tags["method"] == CONTROL else ""
         lines.append({**tags, "seed": int(run.data.tags["seed"]), "run_id": run.info.run_id, **run.data.metrics})
     if not lines:
         return []
@@ -94,16 +122,22 @@ def _row(names: Sequence[str], scores: pd.DataFrame) -> Row:
     return Row(
         **{name: tags[name] for name in (*_IDENTITY, "role")},
         space=space,
+        protocol=tags[PROTOCOL],
+        config=scores[CONFIG].iloc[0],
+        matched=scores[MATCHED].iloc[0],
         seeds=scores.index.tolist(),
         run_ids=scores["run_id"].tolist(),
         miou={name: mean(f"miou/{name}") for name in space.subsets},
         iou={name: mean(f"iou/{name}") for name in (*space.classes, *space.not_in_source)},
+        source={name: mean(f"source/miou/{name}") for name in space.subsets},
         headline=by_seed.get(f"miou/{space.headline}", {}),
+        home=by_seed.get(f"source/miou/{space.headline}", {}),
     )
 
 
 def _order(row: Row) -> tuple[Any, ...]:
-    return (*_TABLE(row), _ROLES.get(row.role, 3), _FIRST.get(row.method, 3), row.method, row.overrides)
+    place = (_ROLES.get(row.role, 3), _FIRST.get(row.method, 3), row.method, row.recipe)
+    return (*_TABLE(row), *place, row.overrides, row.network, row.config)
 
 
 def shared_overrides(rows: Sequence[Row]) -> list[str]:
@@ -115,18 +149,19 @@ def render(rows: Sequence[Row], form: str) -> str:
     """Rows as table, markdown, csv or json. There is a table for each scenario, data, profile and split, for a terminal
     with a line for every subset and class, in Markdown, as in papers, with one for every method."""
     if form == "json":
-        published = (*_IDENTITY, "seeds", "run_ids", "miou", "iou")
+        published = (*_IDENTITY, "seeds", "run_ids", "miou", "iou", "source")
         return json.dumps([{name: getattr(row, name) for name in published} for row in rows], indent=2)
     if form == "csv":
         return _csv(rows)
 
     def content(group: list[Row]) -> tuple[str, Cells]:
         shared, space = shared_overrides(group), group[0].space
-        names = [*(f"mIoU {name}" for name in space.subsets), *space.classes, *space.not_in_source]
+        names = [*(f"mIoU {name}" for name in space.subsets), *space.classes, *space.not_in_source, "source mIoU"]
         cells = [["method" if form == "markdown" else "", "seeds", *names]]
         for row in group:
             scores = [_cell(value, name, space) for name, value in (row.miou | row.iou).items()]
-            cells.append([row.label(shared), " ".join(map(str, row.seeds)), *scores])
+            scores.append(_cell(row.source[space.headline], "", space))
+            cells.append([row.label(group), " ".join(map(str, row.seeds)), *scores])
         note = f", with {shlex.join(shared)}" if shared else ""
         return note, cells if form == "markdown" else list(zip(*cells, strict=True))
 
@@ -134,26 +169,59 @@ def render(rows: Sequence[Row], form: str) -> str:
 
 
 def render_gains(rows: Sequence[Row], form: str) -> str:
-    """Headline mIoU seed by seed, and what it gained over ``source_only`` and over the matched ``control``, as table
-    or markdown: mean (every seed), paired by seed, as a method and its reference share the warm-up where they can."""
+    """Headline mIoU seed by seed, what it gained over ``source_only`` and over the matched control, and the mIoU at
+    home, on the source's held-out frames, with what ``source_only`` had there: as table or markdown, mean (every seed),
+    paired by seed. A gain is a difference of runs of one network, protocol, split and data; else its cell says what is
+    missing."""
 
     def content(group: list[Row]) -> tuple[str, Cells]:
-        references = {r.method: r.headline for r in group if r.method in REFERENCES and not r.overrides}
-        head = ["method", "mIoU by seed", "mean ± std", *(f"over {name}" for name in REFERENCES)]
-        return f": mIoU-{group[0].space.headline}", [head, *(_gains_line(row, references) for row in group)]
+        head = ["method", "mIoU by seed", "mean ± std", f"over {SOURCE_ONLY}", "over its control", "at home"]
+        return f": mIoU-{group[0].space.headline}", [head, *(_gains_line(row, group) for row in group)]
 
     return _tables(rows, form, content)
 
 
-def _gains_line(row: Row, references: Mapping[str, dict[int, float]]) -> list[str]:
-    mean = _cell(row.miou[row.space.headline], row.space.headline, row.space).replace("±", "± ")
-    cells = [row.label(), " / ".join(f"{score:.1f}" for score in row.headline.values()), mean]
-    for name in REFERENCES:
-        reference = references.get(name, {}) if name != row.method else {}
-        gains = [score - reference[seed] for seed, score in row.headline.items() if seed in reference]
-        seeds = " / ".join(f"{gain:+.1f}" for gain in gains)
-        cells.append(f"{sum(gains) / len(gains):+.1f} ({seeds})" if gains else ABSENT)
-    return cells
+def _gains_line(row: Row, group: Sequence[Row]) -> list[str]:
+    headline = row.space.headline
+    mean = _cell(row.miou[headline], headline, row.space).replace("±", "± ")
+    source_only = _source_only(row, group)
+    control = next((other for other in group if other.config == row.matched), NO_RUN) if row.matched else ABSENT
+    home = _cell(row.source[headline], headline, row.space).replace("±", "± ")
+    if row.home and isinstance(source_only, Row):
+        home += f", {_gain(row.home, source_only.home)}"
+    scores = " / ".join(f"{score:.1f}" for score in row.headline.values())
+    gains = [o if isinstance(o, str) else _gain(row.headline, o.headline) for o in (source_only, control)]
+    return [row.label(group), scores, mean, *gains, home]
+
+
+def _source_only(row: Row, group: Sequence[Row]) -> Row | str:
+    """The run of ``source_only`` that a row's gain is measured from, or why there is none."""
+    if row.method == SOURCE_ONLY:
+        return ABSENT
+    shared = [text for text in shlex.split(row.overrides) if not text.startswith(("method.", "rounds="))]
+    others = [other for other in group if other.method == SOURCE_ONLY and shlex.split(other.overrides) == shared]
+    alike = [other for other in others if other.network == row.network]
+    if not others or not alike:
+        return f"other network ({others[0].network})" if others else NO_RUN
+    return next((other for other in alike if other.protocol == row.protocol), "other protocol")
+
+
+def _gain(scores: Mapping[int, float], reference: Mapping[int, float]) -> str:
+    """Mean difference and that of every seed."""
+    gains = [score - reference[seed] for seed, score in scores.items() if seed in reference]
+    seeds = " / ".join(f"{gain:+.1f}" for gain in gains)
+    return f"{sum(gains) / len(gains):+.1f} ({seeds})" if gains else "other seeds"
+
+
+def render_running(runs: Iterable[Any]) -> str:
+    """A line for every chain that is running: its last scored round, of how many, and the mIoU there."""
+    lines = []
+    for run in runs:
+        tags, miou = run.data.tags, run.data.metrics.get("miou")
+        done = f"round {tags.get(SCORED)} of {tags.get('rounds')}"
+        score = "not scored yet" if miou is None else f"{done}: mIoU {miou:.1f}"
+        lines.append(f"\nrunning: {tags.get('scenario', '')} {run.info.run_name}, {score}")
+    return "".join(lines)
 
 
 def render_evaluation(result: Mapping[str, Any], space: LabelSpace) -> str:
@@ -197,11 +265,12 @@ def _aligned(cells: Cells, form: str) -> str:
 
 def _csv(rows: Sequence[Row]) -> str:
     """One line per row and metric: machine-readable, whatever classes the scenarios have."""
-    columns = ["scenario", "data", "profile", "split", "method", "overrides", "seeds", "metric", "name", "mean", "std"]
+    identity = ["scenario", "data", "profile", "split", "method", "recipe", "network", "overrides"]
+    columns = [*identity, "seeds", "metric", "name", "mean", "std"]
     lines = []
     for row in rows:
-        first = (*(getattr(row, name) for name in columns[:6]), " ".join(map(str, row.seeds)))
-        for metric, values in (("miou", row.miou), ("iou", row.iou)):
+        first = (*(getattr(row, name) for name in identity), " ".join(map(str, row.seeds)))
+        for metric, values in (("miou", row.miou), ("iou", row.iou), ("source/miou", row.source)):
             for name, value in values.items():
                 undefined = NOT_IN_SOURCE if name in row.space.not_in_source else None
                 numbers = [n if n is None else f"{n:.4f}" for n in value.values()] if value else [undefined, None]

@@ -16,7 +16,8 @@ from pathlib import Path
 
 from udamlf.common.errors import UserError
 from udamlf.common.files import digest_json, write_text
-from udamlf.config.schema import SOURCE, TARGET
+from udamlf.config.references import control, network
+from udamlf.config.schema import SOURCE, TARGET, Config
 from udamlf.data.splits import ScenarioData, check_subset
 from udamlf.report import comparison
 from udamlf.report.figures import class_bars
@@ -33,13 +34,17 @@ from udamlf.runs.launch import (
 )
 from udamlf.runs.log import RunLog, ending
 from udamlf.runs.maintenance import reap
-from udamlf.runs.plan import Request, Step, data_root, plan, step_key, until
+from udamlf.runs.plan import CONTROL, Request, Step, data_root, plan, step_key, until
 from udamlf.runs.runner import chain_tags, stage_tags
 from udamlf.runs.tracker import CHAIN, DESCRIPTION, DIGEST, ERROR, KEY, PROCESS, Tracker
 from udamlf.stages.stage import Input
 
 REFERENCES = ("source_only", "adabn")
 logger = logging.getLogger("udamlf")
+
+
+def _digest(config: Config) -> str:
+    return digest_json(config.model_dump(mode="json", exclude={"seed", "data_root"}))
 
 
 class Chain:
@@ -54,21 +59,24 @@ class Chain:
         self.digest = lru_cache(maxsize=None)(self.data.digest)
         if self.config.method.target_subset:
             check_subset(self.config.method.target_subset.top_k, len(self.data.samples(TARGET)))
-        self.name = f"{self.config.method.name}-s{self.config.seed}"  # short: MLflow's tables cut at 18 characters
+        kind = Path(request.of).stem if request.method == CONTROL else self.config.recipe
+        self.name = "-".join(word for word in (self.config.method.name, kind, f"s{self.config.seed}") if word)
 
     def parent_tags(self) -> dict[str, str]:
         """Tags of the parent run: what ``compare`` groups by."""
-        config = self.config
+        config, matched = self.config, self.config.method.role == "method"
         splits = (SOURCE, TARGET, config.report_split)
-        overrides = [*self.request.overrides, *([f"rounds={self.request.rounds}"] if self.request.rounds else [])]
         return {
             **chain_tags(config, self.data),
             "stage": CHAIN,
             "rounds": str(config.method.rounds),
             "split": config.report_split,
             "label_space": config.scenario.label_space,
-            "overrides": shlex.join(overrides),
-            "udamlf.config": digest_json(config.model_dump(mode="json", exclude={"seed", "data_root"})),
+            "overrides": shlex.join(config.overrides),
+            comparison.CONFIG: _digest(config),
+            comparison.MATCHED: _digest(control(config)) if matched else "",
+            "network": network(config),
+            comparison.PROTOCOL: digest_json(config.protocol(config.report_split).model_dump(mode="json"))[:16],
             "udamlf.data": digest_json({name: self.digest(name, True) for name in splits}),
         }
 
@@ -86,6 +94,8 @@ class Chain:
             logger.info("%s: %d/%d %s %s", self.name, position, len(steps), step, how)
             parent.set_tags({f"udamlf.run.{step.stage}.{step.round}": results[step].run_id})
             self._record(parent, step, results[step])
+        if len(steps) == len(plan(self.config)):
+            parent.set_tags({"udamlf.complete": "true"})
         return results
 
     def _do(self, step: Step, inputs: Mapping[str, Input], parent_id: str) -> tuple[Input, str]:
@@ -151,11 +161,11 @@ class Chain:
         """Copy a step's metrics to the parent, with step = round, so that MLflow draws lines over rounds."""
         if step.stage == "evaluate":
             path = result.path / "evaluation" / "evaluation.json"
-            for entry in json.loads(path.read_text(encoding="utf-8"))["rounds"]:
-                headline = entry["miou"][self.config.space.headline]
-                score = {"miou": headline} if headline is not None else {}
-                parent.log_metrics({**entry["metrics"], **score}, entry["round"])
-            parent.set_tags({"udamlf.complete": "true"})
+            entry = json.loads(path.read_text(encoding="utf-8"))
+            headline = entry["miou"][self.config.space.headline]
+            score = {"miou": headline} if headline is not None else {}
+            parent.log_metrics({**entry["metrics"], **score}, step.round)
+            parent.set_tags({comparison.SCORED: str(step.round)})
         elif step.round > 0:  # quality of pseudo-labels, of a labelling or made while training (ema_mix)
             metrics = self.tracker.get(result.run_id).data.metrics
             parent.log_metrics({name: value for name, value in metrics.items() if name.startswith("pl/")}, step.round)
@@ -168,7 +178,7 @@ def run_chain(
     request: Request,
     stop: StopFlag,
     env_manager: str = LOCAL,
-    references: bool = True,
+    references: Sequence[str] = REFERENCES,
     adopted: str | None = None,
     last_step: tuple[str, int | None] | None = None,
 ) -> str:
@@ -176,7 +186,7 @@ def run_chain(
     table and the address of the comparison. UserError: bad input, or a stage failed; every started run is closed.
 
     Args:
-        references: also run ``REFERENCES``, each under a parent run of its own; the steps they share are done once.
+        references: methods to run too, each under a parent run of its own; the steps they share are done once.
         adopted: id of a run to be the method's parent (the one `mlflow run` has created).
         last_step: (stage, round; None: its first) to stop after; then there are no references and no result table.
     """
@@ -184,17 +194,17 @@ def run_chain(
     if adopted:
         tracker = tracker.within(adopted)
         tracker.client.set_tag(adopted, PROCESS, identity())
-        tracker.client.set_tag(adopted, "mlflow.runName", f"{request.method}-s{request.seed}")
     else:
         request.resolve()  # bad input starts no run
     parent_id = adopted or tracker.create_run(f"{request.method}-s{request.seed}", {"stage": CHAIN})
     with ending(tracker, parent_id):
         check_manager(env_manager)
         chain = Chain(request, tracker, env_manager)
+        tracker.client.set_tag(parent_id, "mlflow.runName", chain.name)
         steps = plan(chain.config)
         reap(tracker)
         compared = []
-        for method in REFERENCES if references and last_step is None else ():
+        for method in references if last_step is None else ():
             if method != request.method:
                 reference = Chain(request.reference(method), tracker, env_manager)
                 compared.append(tracker.create_run(reference.name, {"stage": CHAIN}))
@@ -227,13 +237,13 @@ def _report(chain: Chain, parent: RunLog, results: Mapping[Step, Input], run_ids
     """Result table into the parent's description, figures beside it; returns the table for a terminal."""
     parent.complete()  # the table is made of what MLflow has
     rows = comparison.rows([chain.tracker.get(run_id) for run_id in run_ids])
-    description = f"{comparison.render(rows, 'markdown')}\n\n```\n{chain.request.command()}\n```\n"
+    tables = f"{comparison.render_gains(rows, 'markdown')}\n\n{comparison.render(rows, 'markdown')}"
+    description = f"{tables}\n\n```\n{chain.request.command()}\n```\n"
     parent.set_tags({DESCRIPTION: description})
-    evaluation = next(result for step, result in results.items() if step.stage == "evaluate")
+    evaluation = [result for step, result in results.items() if step.stage == "evaluate"][-1]
     for figure in sorted((evaluation.path / "figures").glob("*.png")):
         parent.log_file(figure, "figures")
-    shared = comparison.shared_overrides(rows)
-    scores = {r.label(shared): {name: value["mean"] if value else None for name, value in r.iou.items()} for r in rows}
+    scores = {r.label(rows): {name: value["mean"] if value else None for name, value in r.iou.items()} for r in rows}
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "classes.png"
         class_bars(scores, chain.config.space, chain.data.kind, path)

@@ -20,11 +20,14 @@ from typing import Any
 from udamlf.common.errors import UserError
 from udamlf.common.files import digest_file, digest_json
 from udamlf.config.compose import resolve
-from udamlf.config.schema import Config
+from udamlf.config.references import control, reference
+from udamlf.config.schema import Config, Recipe
 from udamlf.data.dataset import DATASETS
 from udamlf.miniature import cached_world
 from udamlf.stages.stage import STAGES, stage
 
+CONTROL = "control"
+"""The method name of a control that is matched to another method (``udamlf.config.references``)."""
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = "udamlf"
 # What counts with its values instead (configuration, label spaces), and figures, on which no result depends.
@@ -45,7 +48,8 @@ def data_root(config: Config) -> Path:
 
 @dataclass(frozen=True)
 class Request:
-    """What a user asks for: the arguments of ``udamlf.config.compose.resolve``."""
+    """What a user asks for: the arguments of ``udamlf.config.compose.resolve``; ``of`` is the method that ``method``, a
+    reference or ``CONTROL``, is matched to."""
 
     scenario: str
     method: str
@@ -53,22 +57,35 @@ class Request:
     seed: int = 0
     rounds: int | None = None
     data_root: str | None = None
+    recipe: Recipe = "adapted"
+    of: str = ""
     overrides: tuple[str, ...] = ()
 
     def resolve(self) -> Config:
         """The configuration, checked by every stage of its chain. UserError: see ``resolve`` and ``check``."""
-        fields = {name: getattr(self, name) for name in self.__dataclass_fields__}
-        config = resolve(**fields | {"data_root": _absolute(self.data_root) if self.data_root else None})
+        config = self._resolve()
         for split in config.scenario.splits.values():
             DATASETS.module(split.dataset)
         for step in plan(config):
             stage(step.stage).check(config, step.round)
         return config
 
+    def _resolve(self) -> Config:
+        if self.of:
+            matched = replace(self, method=self.of, of="")._resolve()
+            if self.method == CONTROL:
+                return control(matched)
+            return reference(replace(self.beside(self.method), of="")._resolve(), matched)
+        if self.method == CONTROL:
+            raise UserError("--method control", "the method that it is the control of", "--method control --of iast")
+        fields = {name: getattr(self, name) for name in self.__dataclass_fields__ if name != "of"}
+        return resolve(**fields | {"data_root": _absolute(self.data_root) if self.data_root else None})
+
     def command(self) -> str:
         """The command line that repeats it, valid in any folder."""
-        values = {name: getattr(self, name) for name in ("scenario", "method", "profile")}
+        values = {name: getattr(self, name) for name in ("scenario", "method", "of", "profile")}
         values = {name: _absolute(v) if v.endswith((".yaml", ".yml")) else v for name, v in values.items()}
+        values |= {"recipe": self.recipe} if self.recipe == "published" else {}
         values |= {"seed": str(self.seed), "rounds": str(self.rounds or "")}
         values |= {"data-root": _absolute(self.data_root) if self.data_root else ""}
         pairs = [(name, value) for name, value in values.items() if value]
@@ -76,6 +93,10 @@ class Request:
         return shlex.join(["udamlf", "run", *(text for name, value in pairs for text in (f"--{name}", value))])
 
     def reference(self, method: str) -> Request:
+        """The request of a reference that this one's gain is measured from: ``CONTROL``, or a baseline's name."""
+        return replace(self, method=method, of=self.of or self.method)
+
+    def beside(self, method: str) -> Request:
         """The same budget and data for another method: what was set for the method itself falls away."""
         shared = tuple(text for text in self.overrides if not text.strip().startswith("method."))
         return replace(self, method=method, rounds=None, overrides=shared)
@@ -94,7 +115,7 @@ class Step:
 
 
 def plan(config: Config) -> list[Step]:
-    """Every step of the chain, each after those that it needs, an evaluation last."""
+    """Every step of the chain, each after those that it needs; a training is evaluated as soon as it has ended."""
     steps: dict[tuple[str, int], Step] = {}
 
     def add(name: str, round: int) -> Step:
@@ -103,8 +124,7 @@ def plan(config: Config) -> list[Step]:
             steps[name, round] = Step(name, round, needs)
         return steps[name, round]
 
-    pairs = [(name == "evaluate", round, name) for name in STAGES.names() for round in stage(name).rounds(config)]
-    for _, round, name in sorted(pairs):
+    for round, _, name in sorted((r, n == "evaluate", n) for n in STAGES.names() for r in stage(n).rounds(config)):
         add(name, round)
     return list(steps.values())
 

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from udamlf.common.errors import UserError, nearest
 from udamlf.common.files import write_json
 from udamlf.config.parts import validated
-from udamlf.config.schema import SOURCE, Config
+from udamlf.config.schema import SOURCE, SOURCE_VAL, Config
 from udamlf.data.splits import ScenarioData
 from udamlf.runs.launch import StopFlag, identity, only_once
 from udamlf.runs.log import RunLog, ending
@@ -64,7 +64,8 @@ def stage_tags(config: Config, data: ScenarioData, name: str, round: int) -> dic
 def chain_tags(config: Config, data: ScenarioData) -> dict[str, str]:
     """Tags that a chain and its stages share."""
     named = {kind: getattr(config, kind).name for kind in ("scenario", "method", "profile")}
-    return {**named, "role": config.method.role, "seed": str(config.seed), "data": data.kind}
+    tags = {"role": config.method.role, "recipe": config.recipe or "", "seed": str(config.seed), "data": data.kind}
+    return {**named, **tags}
 
 
 def _check_inputs(config: Config, name: str, round: int | None, ids: Mapping[str, str]) -> int:
@@ -187,8 +188,9 @@ def evaluate_run(
     tags["udamlf.evaluates"] = run_id
     child = tracker.create_run(f"evaluate {config.report_split}", tags, parent=run_id)
     with ending(tracker, child):
-        key = f"evaluate-{child}"
-        result = execute("evaluate", config, 0, {"round0": training}, tracker, child, key, {}, stop, predictions)
+        key, number = f"evaluate-{child}", int(training.tags["round"])
+        inputs = {"training": training}
+        result = execute("evaluate", config, number, inputs, tracker, child, key, {}, stop, predictions)
     space = config.space
     score = {"run_id": run_id, **{name: result[name] for name in ("split", "images", "protocol")}}
     score["miou"] = {name: result["miou"][name] for name in space.subsets}
@@ -243,5 +245,9 @@ def _changed(config: Config, split: str | None, folder: str | None, scales: Sequ
     protocol = ({"scales": tuple(scales)} if scales else {}) | ({"flip": True} if flip else {})
     changes: dict[str, Any] = {"evaluation": config.profile.evaluation.model_copy(update=protocol), "audit": False}
     changes |= {"report": split} if split is not None else {}
+    # A score of one split alone.
+    scored = {n: ref for n, ref in config.scenario.splits.items() if n != SOURCE_VAL or n == split}
+    scenario = config.scenario.model_copy(update={"splits": scored})
     root = {"data_root": str(Path(folder).expanduser().absolute())} if folder else {}
-    return config.model_copy(update={"profile": config.profile.model_copy(update=changes), **root})
+    profile = config.profile.model_copy(update=changes)
+    return config.model_copy(update={"scenario": scenario, "profile": profile, **root})

@@ -1,19 +1,19 @@
-"""Score every training of a chain on the reported split, and audit its pseudo-labels: the one stage of a chain that
-reads target labels. Nothing it publishes is an input of a stage that trains."""
+"""Score a training on the reported split, and at home, and audit the pseudo-labels it learnt from: the one stage of a
+chain that reads target labels. Nothing it publishes is an input of a stage that trains."""
 
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from udamlf.common.errors import UserError
 from udamlf.common.files import atomic_file, write_json
-from udamlf.config.schema import TARGET, Config
+from udamlf.config.schema import SOURCE_VAL, TARGET, Config
 from udamlf.data.dataset import Frame
 from udamlf.data.pseudo_labels import PseudoLabels
 from udamlf.evaluation.score import Score, audit, evaluate
 from udamlf.models import checkpoint
-from udamlf.models.base import NETWORKS, device
+from udamlf.models.base import NETWORKS, SegmentationModel, device
 from udamlf.report.figures import confusion_figure, predictions_figure
 from udamlf.stages.stage import BaseStage, Declaration, Job, Need
 
@@ -21,65 +21,73 @@ EXAMPLES = 4
 
 
 class Stage(BaseStage):
-    """Scores the inputs "round0", "round1", ... (trainings) and audits "labels1", ... (pseudo-labels).
+    """Scores the input "training" and audits the input "labels", the pseudo-labels of the same round.
 
-    Publishes ``evaluation/evaluation.json`` (every round), ``evaluation/confusion.npz`` and figures of the last round.
+    Where the scenario has labelled source frames that nobody trains on (``source_val``), they are scored too: what the
+    adaptation costs at home. Publishes ``evaluation/evaluation.json``, ``evaluation/confusion.npz`` and figures.
     """
 
-    once = True
     partial = True
 
     def rounds(self, config: Config) -> Iterable[int]:
-        return (config.method.rounds,)
+        return range(config.method.rounds + 1)
 
     def declare(self, config: Config, round: int) -> Declaration:
-        profile, inputs = config.profile, {"round0": Need("warmup", 0)}
-        for number in range(1, config.method.rounds + 1):
-            if config.method.round_at(number).selector:
-                inputs[f"labels{number}"] = Need("pseudo_label", number)
-            inputs[f"round{number}"] = Need("self_train", number)
-        reads = {"subsets": dict(config.space.subsets), "split": config.report_split, "audit": profile.audit}
-        splits = {config.report_split: True} | ({TARGET: True} if profile.audit else {})
-        networks = [(NETWORKS, config.backbone(number)) for number in range(config.method.rounds + 1)]
-        return Declaration(inputs, {**reads, "evaluation": profile.evaluation.model_dump()}, splits, networks)
+        profile, split = config.profile, config.report_split
+        inputs = {"training": Need("self_train", round) if round else Need("warmup", 0)}
+        if round and config.method.round_at(round).selector:
+            inputs["labels"] = Need("pseudo_label", round)
+        splits = {split: True} | ({SOURCE_VAL: True} if SOURCE_VAL in config.scenario.splits else {})
+        reads = {
+            "subsets": dict(config.space.subsets),
+            "split": split,
+            "evaluation": {name: config.protocol(name).model_dump() for name in splits},
+            "audit": profile.audit and "labels" in inputs,
+        }
+        splits |= {TARGET: True} if reads["audit"] else {}
+        return Declaration(inputs, reads, splits, [(NETWORKS, config.backbone(round))])
 
     def run(self, job: Job) -> None:
-        config, data, split = job.config, job.data, job.config.report_split
-        frames, dataset = data.samples(split, True), data.dataset(split)
-        job.log_split(split, "evaluation")
+        config, split, training = job.config, job.config.report_split, job.inputs["training"]
+        model = checkpoint.load(training.path / "checkpoint", config.space).to(device())
         examples: list[tuple[str, np.ndarray, np.ndarray, np.ndarray]] = []
 
         def keep(frame: Frame, image: np.ndarray, truth: np.ndarray, prediction: np.ndarray) -> None:
             if len(examples) < EXAMPLES:
                 examples.append((frame.name, image, truth, prediction))
             if job.predictions is not None:
-                dataset.write_prediction(job.predictions, frame, prediction, config.space)
+                job.data.dataset(split).write_prediction(job.predictions, frame, prediction, config.space)
 
-        rounds = sorted(int(name.removeprefix("round")) for name in job.inputs if name.startswith("round"))
-        if not rounds:
-            raise UserError(f"inputs {', '.join(job.inputs)}: none of a training", "round0=RUN_ID")
-        scores: dict[int, Score] = {}
-        entries: list[dict[str, Any]] = []
-        for number in rounds:
-            training = job.inputs[f"round{number}"]
-            model = checkpoint.load(training.path / "checkpoint", config.space).to(device())
-            watch = keep if number == rounds[-1] else None
-            scores[number] = evaluate(model, dataset, frames, config.space, split, config.profile.evaluation, watch)
-            metrics = scores[number].metrics() | _audit(job, number)
-            job.log.log_metrics(metrics, number)
-            entry = {"round": number, "run_id": training.run_id, "metrics": metrics, **scores[number].to_json()}
-            entries.append(entry)
-        last = scores[rounds[-1]]
-        write_json(job.out / "evaluation" / "evaluation.json", {**last.to_json(), "rounds": entries})
-        with atomic_file(job.out / "evaluation" / "confusion.npz") as temporary, open(temporary, "wb") as handle:
-            matrices = {f"round{number}": score.confusion for number, score in scores.items()}
-            np.savez_compressed(handle, allow_pickle=False, **matrices)
-        predictions_figure(examples, config.space, data.kind, job.out / "figures" / "predictions.png")
-        confusion_figure(last.confusion, config.space, data.kind, job.out / "figures" / "confusion.png")
+        score = _score(job, model, split, keep)
+        metrics = score.metrics() | _audit(job)
+        home = _score(job, model, SOURCE_VAL) if split != SOURCE_VAL and job.data.has(SOURCE_VAL) else None
+        if home is not None:
+            metrics |= {f"source/{name}": value for name, value in home.metrics().items()}
+        job.log.log_metrics(metrics, job.round)
+        at_home = {} if home is None else {"source": home.to_json()}
+        result = {**score.to_json(), "run_id": training.run_id, "metrics": metrics, **at_home}
+        folder, figures = job.out / "evaluation", job.out / "figures"
+        write_json(folder / "evaluation.json", result)
+        _write_confusion(folder / "confusion.npz", score, home)
+        predictions_figure(examples, config.space, job.data.kind, figures / "predictions.png")
+        confusion_figure(score.confusion, config.space, job.data.kind, figures / "confusion.png")
 
 
-def _audit(job: Job, number: int) -> dict[str, float]:
-    published = job.inputs.get(f"labels{number}")
+def _score(job: Job, model: SegmentationModel, split: str, watch: Any = None) -> Score:
+    frames, dataset, config = job.data.samples(split, True), job.data.dataset(split), job.config
+    job.log_split(split, "evaluation")
+    return evaluate(model, dataset, frames, config.space, split, config.protocol(split), watch)
+
+
+def _write_confusion(path: Path, score: Score, home: Score | None) -> None:
+    """int64 [C, C] of each split under its name, rows = truth."""
+    matrices = {each.split: each.confusion for each in (score, home) if each is not None}
+    with atomic_file(path) as temporary, open(temporary, "wb") as handle:
+        np.savez_compressed(handle, allow_pickle=False, **matrices)
+
+
+def _audit(job: Job) -> dict[str, float]:
+    published = job.inputs.get("labels")
     if published is None or not job.config.profile.audit:
         return {}
     labels = PseudoLabels(published.path / "pseudo_labels", job.config.scenario.label_space)

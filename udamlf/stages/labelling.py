@@ -17,7 +17,7 @@ def labelling_reads(config: Config, round: int) -> dict[str, Any]:
         "seed": config.seed,
         "round": round,
         "generator": settings.generator,
-        "frames": config.frames if "labelling" in settings.reestimate_bn else None,
+        "frames": config.frames(TARGET) if "labelling" in settings.reestimate_bn else None,
         "labelling": config.labelling(round).model_dump(),
     }
 

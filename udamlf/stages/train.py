@@ -12,7 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from udamlf.common.seeding import torch_seed
 from udamlf.config.parts import Part
-from udamlf.config.schema import TARGET, Config, Training
+from udamlf.config.schema import SOURCE, TARGET, Config, Training
 from udamlf.data.batches import Stream
 from udamlf.data.pseudo_labels import PseudoLabels
 from udamlf.models import checkpoint
@@ -32,7 +32,7 @@ def training_reads(config: Config, round: int, training: Training) -> dict[str, 
         "round": round,
         "training": training.model_dump(),
         "backbone": config.backbone(round).model_dump(),
-        "frames": config.frames,
+        "frames": [config.frames(SOURCE), config.frames(TARGET)],
         "precision": profile.precision,
         "micro_batch": profile.micro_batch,
         "deterministic": profile.deterministic,
