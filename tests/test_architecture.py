@@ -21,7 +21,7 @@ from udamlf.config.schema import Method
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = "udamlf"
-MOST_ROOMS, MOST_FLOORS, MOST_LINES = 14, 8, 9500
+MOST_ROOMS, MOST_FLOORS, MOST_LINES = 14, 8, 12500
 MOST_LINES_OF_A_FILE = 350
 
 FLOORS: tuple[tuple[str, ...], ...] = (

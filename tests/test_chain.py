@@ -41,8 +41,9 @@ class FakeStages:
             out = self.folder / run_id / "out"
             out.mkdir(parents=True)
             if stage == "evaluate":
-                rounds = [self._score(pair) for pair in parameters["inputs"].split() if pair.startswith("round")]
-                write_json(out / "evaluation" / "evaluation.json", {"rounds": rounds})
+                score = 50.0 + int(parameters["round"])
+                scores = {"metrics": {"miou/16": score, "iou/road": score}, "miou": {"16": score}}
+                write_json(out / "evaluation" / "evaluation.json", scores)
             else:
                 # What a real stage computes is a function of its inputs; so is this.
                 write_json(out / "result.json", {k: v for k, v in parameters.items() if k != "inputs"})
@@ -50,11 +51,6 @@ class FakeStages:
                 self.tracker.client.log_metric(run_id, "pl/coverage", 40.0 + int(parameters["round"]))
             self.tracker.publish(run_id, out)
         return True
-
-    def _score(self, pair: str) -> dict[str, Any]:
-        number = int(pair.split("=")[0].removeprefix("round"))
-        score = 50.0 + number
-        return {"round": number, "metrics": {"miou/16": score, "iou/road": score}, "miou": {"16": score}}
 
     @property
     def stages(self) -> list[str]:
@@ -80,21 +76,23 @@ def go(tracker: Tracker, store: Path) -> Callable[..., tuple[str, FakeStages]]:
 # --- plan ------------------------------------------------------------------------------------------------------------
 
 
-def test_a_plan_is_warmup_then_labels_and_training_per_round_then_one_evaluation(request_: Request) -> None:
+def test_a_plan_is_warmup_then_labels_and_training_per_round_each_evaluated_at_once(request_: Request) -> None:
     steps = plan(request_.resolve())
-    names = ["warmup", "pseudo_label 1", "self_train 1", "pseudo_label 2", "self_train 2", "evaluate"]
-    assert [str(step) for step in steps] == names
+    rounds = [[f"pseudo_label {n}", f"self_train {n}", f"evaluate {n}"] for n in (1, 2)]
+    assert [str(step) for step in steps] == ["warmup", "evaluate 0", *rounds[0], *rounds[1]]
     last = steps[-2]
     assert {name: str(need) for name, need in last.needs.items()} == {
         "start": "self_train 1",
         "labels": "pseudo_label 2",
     }
-    assert set(steps[-1].needs) == {"round0", "round1", "round2", "labels1", "labels2"}
+    evaluation = {name: str(need) for name, need in steps[-1].needs.items()}
+    assert evaluation == {"training": "self_train 2", "labels": "pseudo_label 2"}
 
 
 def test_a_method_without_selector_has_no_labels_and_one_without_rounds_no_training(request_: Request) -> None:
-    assert [str(s) for s in plan(request_.reference("adabn").resolve())] == ["warmup", "self_train 1", "evaluate"]
-    assert [str(s) for s in plan(request_.reference("source_only").resolve())] == ["warmup", "evaluate"]
+    source_only = ["warmup", "evaluate 0"]
+    assert [str(s) for s in plan(request_.reference("source_only").resolve())] == source_only
+    assert [str(s) for s in plan(request_.reference("adabn").resolve())] == [*source_only, "self_train 1", "evaluate 1"]
 
 
 def test_a_plan_can_stop_after_any_of_its_steps(request_: Request) -> None:
@@ -155,7 +153,7 @@ def test_the_parent_shows_every_round_and_where_its_numbers_come_from(
     tags = found.data.tags
     assert {tags[n] for n in ("scenario", "method", "seed", "stage", "data")} == {"syn2city", "st", "0", "chain",
                                                                                  "miniature"}  # fmt: skip
-    assert tags["udamlf.run.self_train.2"] == stages.started[4][2]
+    assert tags["udamlf.run.self_train.2"] == stages.started[6][2] and stages.started[6][0] == "self_train"
     assert found.data.params["cfg.method.rounds"] == "2"
     for stage, _, run_id in stages.started:
         child = tracker.get(run_id).data.tags
@@ -164,10 +162,10 @@ def test_the_parent_shows_every_round_and_where_its_numbers_come_from(
 
 def test_inputs_reach_a_stage_as_run_ids(go: Any, request_: Request) -> None:
     _, stages = go(request_)
-    warmup, labels, training = stages.started[:3]
+    warmup, _, labels, training, evaluation = stages.started[:5]
     assert labels[1]["inputs"] == f"generator={warmup[2]}"
     assert training[1]["inputs"] == f"start={warmup[2]} labels={labels[2]}"
-    assert stages.started[-1][1]["inputs"].split()[:2] == [f"round0={warmup[2]}", f"labels1={labels[2]}"]
+    assert evaluation[1]["inputs"] == f"training={training[2]} labels={labels[2]}"
 
 
 def test_a_second_chain_starts_nothing_and_shows_the_same(go: Any, tracker: Tracker, request_: Request) -> None:
@@ -244,7 +242,7 @@ def test_two_chains_at_once_do_shared_work_once(tracker: Tracker, store: Path, r
         thread.join()
     assert not errors
     assert stages.stages.count("warmup") == 1
-    assert stages.stages.count("evaluate") == 2
+    assert stages.stages.count("evaluate") == 4, "three of st, one of adabn: the warm-up is scored once"
 
 
 def test_a_run_belongs_to_the_process_that_will_close_it(tracker: Tracker) -> None:

@@ -11,9 +11,9 @@ import torch
 from torch import Tensor
 
 from udamlf.common.seeding import rng
+from udamlf.config.budget import Augmentation, BatchSize, OptimiserConfig, Training
 from udamlf.config.labels import IGNORE, LabelSpace
 from udamlf.config.parts import Part
-from udamlf.config.schema import Augmentation, BatchSize, OptimiserConfig, Training
 from udamlf.data.batches import Batches, Stream
 from udamlf.data.sample import Sample
 from udamlf.models.base import SegmentationModel

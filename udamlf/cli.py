@@ -7,6 +7,7 @@ import os
 import shlex
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ import click
 from udamlf.common.errors import UserError, nearest
 from udamlf.runs.launch import LOCAL, MANAGERS, StopFlag, follow_launcher, serve
 
+RECIPES = ("adapted", "published")
 FORMATS = ("table", "markdown", "csv", "json")
 EXIT_USER_ERROR, EXIT_SIGNAL = 2, 128
 WHOLE_CHAIN = ("main", "self_train", "evaluate")
@@ -40,7 +42,7 @@ def _request_options(command: Callable[..., Any]) -> Callable[..., Any]:
         ),
         click.option(
             "--recipe",
-            type=click.Choice(("adapted", "published")),
+            type=click.Choice(RECIPES),
             default="adapted",
             show_default=True,
             help="A published method's own values, or those adapted to the profile, where there are any.",
@@ -128,6 +130,31 @@ def compare(scenario: str | None, form: str, gains: bool) -> None:
     click.echo(comparison.render_gains(rows, form) if gains else comparison.render(rows, form))
     running = tracker.search(comparison.chains(scenario), "RUNNING") if form == "table" else []
     click.echo(comparison.render_running(running), nl=False)
+
+
+@cli.group(invoke_without_command=True)
+@click.pass_context
+def methods(context: click.Context) -> None:
+    """List scenarios, methods and profiles, a line each."""
+    if context.invoked_subcommand is None:
+        from udamlf.runs.recipes import listing
+
+        click.echo(listing())
+
+
+@methods.command()
+@click.argument("method")
+@click.option("--scenario", default="gta2city", show_default=True)
+@click.option("--profile", default="", help="Default: the scenario's.")
+@click.option("--recipe", type=click.Choice(RECIPES), default="adapted", show_default=True)
+@click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Override a configuration value.")
+def show(method: str, recipe: Any, scenario: str, profile: str, overrides: tuple[str, ...]) -> None:
+    """Print a method's resolved recipe, and what differs from the published one."""
+    from udamlf.runs.plan import Request
+    from udamlf.runs.recipes import recipe_text
+
+    published = Request(scenario, method, profile, recipe="published", overrides=overrides)
+    click.echo(recipe_text(replace(published, recipe=recipe).configuration(), published.configuration()))
 
 
 @cli.command()

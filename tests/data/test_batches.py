@@ -13,8 +13,8 @@ from torch import Tensor
 
 from tests import toy
 from udamlf.common.errors import UserError
+from udamlf.config.budget import Augmentation
 from udamlf.config.labels import IGNORE
-from udamlf.config.schema import Augmentation
 from udamlf.data.batches import MAX_CROP_ATTEMPTS, Batches, Draw, Stream, plain
 from udamlf.data.sample import Domain, Sample
 

@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from udamlf.common.seeding import rng
+from udamlf.config.budget import Augmentation
 from udamlf.config.labels import IGNORE
-from udamlf.config.schema import Augmentation
 from udamlf.data.batches import Draw, Place, Stream
 from udamlf.data.geometry import Geometry, draw_geometry
 from udamlf.data.sample import Sample

@@ -11,8 +11,8 @@ from PIL import Image
 
 from udamlf.common.errors import UserError
 from udamlf.common.seeding import rng
+from udamlf.config.budget import Augmentation
 from udamlf.config.labels import IGNORE
-from udamlf.config.schema import Augmentation
 from udamlf.data.geometry import (
     MEAN_COLOUR,
     Geometry,

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from udamlf.common.errors import UserError
 from udamlf.common.seeding import rng
-from udamlf.config.schema import EvalProtocol
+from udamlf.config.budget import EvalProtocol
 from udamlf.evaluation.predict import input_sizes, label_scores, predict, scores, upsample_probabilities
 from udamlf.models.base import Output, SegmentationModel
 

@@ -14,8 +14,8 @@ from torch import Tensor, nn
 
 from tests.data.worlds import write_data_set
 from udamlf.common.errors import UserError
+from udamlf.config.budget import EvalProtocol
 from udamlf.config.labels import CITYSCAPES_16, CITYSCAPES_19, IGNORE, ROBOTCAR_9, LabelSpace
-from udamlf.config.schema import EvalProtocol
 from udamlf.data.dataset import DATASETS, DataSet, Frame
 from udamlf.evaluation.score import Score, evaluate
 from udamlf.models.base import Output, SegmentationModel

@@ -7,7 +7,7 @@ import torch
 
 from tests import toy
 from udamlf.common.errors import UserError
-from udamlf.config.schema import BatchSize
+from udamlf.config.budget import BatchSize
 from udamlf.data.sample import Domain
 from udamlf.methods.adversarial import (
     SOURCE,

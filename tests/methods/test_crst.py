@@ -14,8 +14,8 @@ from torch import Tensor
 
 from tests import toy
 from udamlf.common.errors import UserError
+from udamlf.config.budget import Augmentation
 from udamlf.config.labels import IGNORE
-from udamlf.config.schema import Augmentation
 from udamlf.losses import cross_entropy, entropy, kl_to_uniform
 from udamlf.methods.crst import CrstParams, Objective, lrent, mrent, mrkld, one_hot
 from udamlf.selection.class_balanced import entropy_regularised

@@ -10,8 +10,8 @@ import torch
 from tests import toy
 from tests.methods.test_proda import Pointwise
 from udamlf.common.errors import UserError
+from udamlf.config.budget import Augmentation
 from udamlf.config.labels import IGNORE
-from udamlf.config.schema import Augmentation
 from udamlf.methods import distillation
 from udamlf.training.objective import Batch
 

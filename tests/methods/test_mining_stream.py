@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from tests import toy
 from udamlf.common.errors import UserError
 from udamlf.common.seeding import rng
+from udamlf.config.budget import Augmentation
 from udamlf.config.labels import IGNORE
 from udamlf.config.parts import Part
-from udamlf.config.schema import Augmentation
 from udamlf.data.batches import Stream
 from udamlf.data.geometry import Geometry
 from udamlf.data.mining import Miner, Rule

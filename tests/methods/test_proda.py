@@ -14,8 +14,8 @@ from torch import Tensor
 
 from tests import toy
 from udamlf.common.errors import UserError
+from udamlf.config.budget import Augmentation, BatchSize
 from udamlf.config.labels import IGNORE
-from udamlf.config.schema import Augmentation, BatchSize
 from udamlf.data.sample import Sample
 from udamlf.data.strong_view import gather_maps
 from udamlf.methods import proda

@@ -11,8 +11,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from tests.parity.conftest import Golden
+from udamlf.config.budget import EvalProtocol
 from udamlf.config.labels import IGNORE
-from udamlf.config.schema import EvalProtocol
 from udamlf.evaluation.predict import scores_of_inputs
 from udamlf.evaluation.score import confusion_matrix, iou, miou
 from udamlf.models.base import Output, SegmentationModel

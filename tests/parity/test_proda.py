@@ -23,8 +23,8 @@ from tests.parity.proda_arrays import (
     train_ids,
     weak_views,
 )
+from udamlf.config.budget import EvalProtocol, OptimiserConfig, Schedule
 from udamlf.config.labels import IGNORE
-from udamlf.config.schema import EvalProtocol, OptimiserConfig, Schedule
 from udamlf.data.geometry import cut_image, cut_label
 from udamlf.data.maps import features_in_crops, probabilities_in_crops, resize_matrix
 from udamlf.data.strong_view import (

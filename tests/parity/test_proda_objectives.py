@@ -13,9 +13,9 @@ from torch import Tensor
 from tests.parity.conftest import Golden
 from tests.parity.proda_arrays import Arrays, Toy, close, strong_views, train_ids, weak_views
 from tests.parity.test_proda_steps import images, sgd
+from udamlf.config.budget import BatchSize, OptimiserConfig, Training
 from udamlf.config.labels import LabelSpace
 from udamlf.config.parts import Part
-from udamlf.config.schema import BatchSize, OptimiserConfig, Training
 from udamlf.data.maps import resize_matrix
 from udamlf.data.sample import Cut
 from udamlf.data.strong_view import strong_index

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from tests.parity.conftest import Golden
-from udamlf.config.schema import OptimiserConfig, Schedule
+from udamlf.config.budget import OptimiserConfig, Schedule
 from udamlf.training.optimisers import VisitedSGD, build_optimiser, lr_factor, set_learning_rates
 
 

@@ -12,7 +12,18 @@ from typing import Any
 import pytest
 
 from udamlf.config.labels import CITYSCAPES_16
-from udamlf.report.comparison import NOT_IN_SOURCE, Row, render, render_evaluation, render_gains, rows
+from udamlf.report.comparison import (
+    CONFIG,
+    MATCHED,
+    NOT_IN_SOURCE,
+    SCORED,
+    Row,
+    render,
+    render_evaluation,
+    render_gains,
+    render_running,
+    rows,
+)
 
 
 def parent(run_id: str, method: str = "st", seed: int = 0, score: float = 40.0, **tags: str) -> Any:
@@ -20,10 +31,13 @@ def parent(run_id: str, method: str = "st", seed: int = 0, score: float = 40.0, 
     labels = {
         "scenario": "syn2city", "method": method, "seed": str(seed), "profile": "miniature", "data": "miniature",
         "split": "target_test", "overrides": "", "label_space": "cityscapes16", "udamlf.data": "d",
-        "udamlf.config": "c", "role": "baseline" if method in ("source_only", "adabn", "control") else "method", **tags,
+        "network": "compact", "udamlf.protocol": "p", "udamlf.config": method,
+        "role": "baseline" if method in ("source_only", "adabn", "control") else "method", **tags,
     }  # fmt: skip
-    metrics = {"miou/16": score, "miou/13": score + 5, "iou/road": 2 * score, "iou/wall": 0.0}
-    return SimpleNamespace(info=SimpleNamespace(run_id=run_id), data=SimpleNamespace(tags=labels, metrics=metrics))
+    metrics = {"miou/16": score, "miou/13": score + 5, "iou/road": 2 * score, "iou/wall": 0.0, "source/miou/16": 60.0}
+    return SimpleNamespace(
+        info=SimpleNamespace(run_id=run_id, run_name=run_id), data=SimpleNamespace(tags=labels, metrics=metrics)
+    )
 
 
 def test_seeds_of_one_method_are_one_row_with_mean_and_deviation() -> None:
@@ -46,7 +60,9 @@ def test_runs_of_an_older_configuration_are_not_averaged_in() -> None:
     assert row.run_ids == ["new"]
 
 
-@pytest.mark.parametrize("tag", ["scenario", "profile", "data", "split", "overrides", "udamlf.data"])
+@pytest.mark.parametrize(
+    "tag", ["scenario", "profile", "data", "split", "overrides", "udamlf.data", "recipe", "network", "udamlf.protocol"]
+)
 def test_what_cannot_be_compared_is_not_averaged(tag: str) -> None:
     assert len(rows([parent("a", seed=0), parent("b", seed=1, **{tag: "real" if tag == "data" else "other"})])) == 2
 
@@ -68,7 +84,7 @@ def make(*methods: str) -> list[Row]:
 def test_baselines_come_first_and_every_class_and_subset_is_there() -> None:
     table = make("st", "cbst", "control", "adabn", "source_only")
     assert [row.method for row in table] == ["source_only", "adabn", "control", "cbst", "st"]
-    names = ["mIoU 16", "mIoU 13", *CITYSCAPES_16.classes, *CITYSCAPES_16.not_in_source]
+    names = ["mIoU 16", "mIoU 13", *CITYSCAPES_16.classes, *CITYSCAPES_16.not_in_source, "source mIoU"]
     lines = [line.split("  ") for line in render(table, "table").splitlines()[2:]]
     assert [line[0] for line in lines[2:]] == names
 
@@ -81,7 +97,7 @@ def test_markdown_has_methods_as_rows_and_classes_as_columns() -> None:
         for line in render(table, "markdown").splitlines()
         if line.startswith("|")
     )
-    names = ["mIoU 16", "mIoU 13", *CITYSCAPES_16.classes, *CITYSCAPES_16.not_in_source]
+    names = ["mIoU 16", "mIoU 13", *CITYSCAPES_16.classes, *CITYSCAPES_16.not_in_source, "source mIoU"]
     assert head == ["method", "seeds", *names] and all(set(cell) <= {"-", ":"} for cell in rule)
     assert [line[0] for line in lines] == ["source_only", "st"]
     for line, row in zip(lines, table, strict=True):
@@ -120,17 +136,57 @@ def test_one_evaluation_is_shown_with_its_protocol() -> None:
     assert NOT_IN_SOURCE in table and "80.0" in table
 
 
-def test_gains_are_paired_by_seed() -> None:
-    """Over each reference's plain run, on the seeds that both have; a reference gains nothing over itself."""
-    runs = [parent(f"s{seed}", "st", seed, 41.0 + 2 * seed) for seed in range(3)]
-    runs += [parent(f"b{seed}", "source_only", seed, 40.0 + seed) for seed in range(2)]
-    runs += [parent("long", "control", 0, 99.0, overrides="rounds=8")]
+def gains(runs: list[Any]) -> list[list[str]]:
     lines = [line.strip("| ").split(" | ") for line in render_gains(rows(runs), "markdown").splitlines()[4:]]
-    assert [[cell.strip() for cell in line] for line in lines] == [
-        ["source_only", "40.0 / 41.0", "40.5 ± 0.7", "-", "-"],
-        ["control (rounds=8)", "99.0", "99.0", "+59.0 (+59.0)", "-"],
-        ["st", "41.0 / 43.0 / 45.0", "43.0 ± 2.0", "+1.5 (+1.0 / +2.0)", "-"],
-    ]
+    return [[cell.strip() for cell in line] for line in lines]
+
+
+def test_gains_are_paired_by_seed_with_source_only_and_the_matched_control() -> None:
+    """On the seeds that both have. A control is named after what it is matched to; a reference gains nothing over
+    itself, and the control of another method is none."""
+    runs = [parent(f"s{seed}", "st", seed, 41.0 + 2 * seed, recipe="adapted", **{MATCHED: "k"}) for seed in range(3)]
+    runs += [parent("p", "st", 0, 30.0, recipe="published", **{MATCHED: "longer"})]
+    runs += [parent(f"b{seed}", "source_only", seed, 40.0 + seed) for seed in range(2)]
+    runs += [parent("k0", "control", 0, 39.0, **{CONFIG: "k"}), parent("o", "control", 0, 99.0, **{CONFIG: "other"})]
+    assert gains(runs) == [
+        ["source_only", "40.0 / 41.0", "40.5 ± 0.7", "-", "-", "60.0 ± 0.0"],
+        ["control of st (adapted)", "39.0", "39.0", "-1.0 (-1.0)", "-", "60.0, +0.0 (+0.0)"],
+        ["control", "99.0", "99.0", "+59.0 (+59.0)", "-", "60.0, +0.0 (+0.0)"],
+        ["st (adapted)", "41.0 / 43.0 / 45.0", "43.0 ± 2.0", "+1.5 (+1.0 / +2.0)", "+2.0 (+2.0)",
+         "60.0 ± 0.0, +0.0 (+0.0 / +0.0)"],
+        ["st (published)", "30.0", "30.0", "-10.0 (-10.0)", "no run", "60.0, +0.0 (+0.0)"],
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("tags", "reason"),
+    [
+        ({"network": "resnet38"}, "other network (compact)"),
+        ({"udamlf.protocol": "flip"}, "other protocol"),
+        ({"overrides": "profile.warmup.steps=3"}, "no run"),
+        ({"overrides": "method.rounds=2"}, "+1.0 (+1.0)"),  # source_only does not read it
+        ({"seed": "4"}, "other seeds"),
+    ],
+)
+def test_a_gain_over_what_cannot_be_compared_says_why_there_is_none(tags: dict[str, str], reason: str) -> None:
+    lines = gains([parent("a", "st", score=41.0, **tags), parent("b", "source_only", score=40.0)])
+    assert next(line for line in lines if line[0].startswith("st"))[3] == reason
+
+
+def test_networks_are_named_where_a_table_has_several() -> None:
+    text = render(rows([parent("a", "st", network="resnet38"), parent("b", "source_only")]), "table")
+    assert "st (resnet38)" in text and "source_only (compact)" in text
+
+
+def test_a_running_chain_shows_its_last_scored_round() -> None:
+    begun, new = parent("iast-s0", "iast", rounds="3", **{SCORED: "1"}), parent("st-s0")
+    begun.data.metrics = {"miou": 43.21}
+    new.data.metrics = {}
+    lines = render_running([begun, new]).splitlines()[1:]
+    assert lines == [
+        "running: syn2city iast-s0, round 1 of 3: mIoU 43.2", "running: syn2city st-s0, not scored yet",
+    ]  # fmt: skip
+    assert render_running([]) == ""
 
 
 def test_an_empty_store_says_how_to_fill_it() -> None:

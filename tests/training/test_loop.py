@@ -11,7 +11,7 @@ from torch import Tensor
 
 from tests import toy
 from udamlf.common.errors import UserError
-from udamlf.config.schema import BatchSize, OptimiserConfig
+from udamlf.config.budget import BatchSize, OptimiserConfig
 from udamlf.methods import supervised
 from udamlf.training import loop as loop_module
 from udamlf.training.loop import Trainer, micro_batches

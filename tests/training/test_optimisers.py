@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from udamlf.common.errors import UserError
-from udamlf.config.schema import OptimiserConfig, Schedule
+from udamlf.config.budget import OptimiserConfig, Schedule
 from udamlf.training.optimisers import build_optimiser, set_learning_rates
 
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from udamlf.config.schema import Schedule
+from udamlf.config.budget import Schedule
 from udamlf.training.optimisers import WARMUP_FROM, lr_factor
 
 KINDS = st.sampled_from(["constant", "poly", "cosine"])

@@ -14,9 +14,10 @@ import yaml
 from pydantic import BaseModel
 
 from udamlf.common.errors import UserError, nearest
+from udamlf.config.budget import Profile
 from udamlf.config.labels import LABEL_SPACES
 from udamlf.config.parts import assign, validated
-from udamlf.config.schema import Config, Method, Profile, Recipe, Scenario
+from udamlf.config.schema import Config, Method, Recipe, Scenario
 
 CONFIGS = Path(__file__).resolve().parents[2] / "configs"
 _OWN_VALUES = ("scenarios", "profiles", "adapted")
@@ -36,6 +37,18 @@ _File = tuple[str, dict[str, Any]]  # path, content
 def available(kind: str) -> list[str]:
     """Names of the shipped configurations of a kind (scenarios, methods, profiles)."""
     return sorted(path.stem for path in (CONFIGS / kind).glob("*.yaml"))
+
+
+def titles(kind: str) -> list[tuple[str, str]]:
+    """Name and title of every shipped configuration of a kind, and its publication where there is one."""
+    lines = []
+    for name in available(kind):
+        fields: dict[str, Any] = {}
+        for _, tree in _lineage(kind, name):
+            fields |= tree
+        publication = fields.get("publication")
+        lines.append((name, f"{fields['title']} ({publication})" if publication else fields["title"]))
+    return lines
 
 
 def _read(kind: str, name: str, folder: Path = Path()) -> _File:

@@ -3,8 +3,9 @@
 from typing import Any
 
 from udamlf.common.errors import UserError
+from udamlf.config.budget import Training
 from udamlf.config.parts import Part
-from udamlf.config.schema import Config, Method, Round, Training, Warmup
+from udamlf.config.schema import Config, Method, Round, Warmup
 
 _SUPERVISED = Part(name="supervised")
 # Options of a network that a score does not depend on: heads that only train, and where training starts.

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from udamlf.common.errors import UserError
 from udamlf.common.seeding import rng
-from udamlf.config.schema import Augmentation
+from udamlf.config.budget import Augmentation
 from udamlf.data.colour import jitter, random_brightness_contrast
 from udamlf.data.geometry import Geometry, cut_image, cut_label, draw_geometry
 from udamlf.data.sample import Cut, Domain, Sample

@@ -10,8 +10,8 @@ import numpy as np
 from PIL import Image
 
 from udamlf.common.errors import UserError
+from udamlf.config.budget import Augmentation
 from udamlf.config.labels import IGNORE
-from udamlf.config.schema import Augmentation
 
 MEAN_COLOUR = (124, 116, 104)  # ImageNet's mean RGB: an image is padded with what normalisation turns into 0
 CBST_STRIDE = 8  # output stride of the network for which CBST pads its crops

@@ -11,7 +11,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 from udamlf.common.errors import UserError
-from udamlf.config.schema import EvalProtocol, Size
+from udamlf.config.budget import EvalProtocol, Size
 from udamlf.data.geometry import resize_image
 from udamlf.models.base import SegmentationModel
 

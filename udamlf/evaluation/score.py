@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from udamlf.common.errors import UserError
+from udamlf.config.budget import EvalProtocol
 from udamlf.config.labels import IGNORE, LabelSpace
-from udamlf.config.schema import EvalProtocol
 from udamlf.data.dataset import DataSet, Frame
 from udamlf.data.geometry import resize_label
 from udamlf.data.pseudo_labels import PseudoLabels

@@ -13,8 +13,8 @@ from torch import Tensor, nn
 
 from udamlf.common.errors import UserError
 from udamlf.common.seeding import torch_seed
+from udamlf.config.budget import OptimiserConfig
 from udamlf.config.parts import Strict
-from udamlf.config.schema import OptimiserConfig
 from udamlf.losses import cross_entropy, self_information
 from udamlf.models.discriminator import discriminator
 from udamlf.training.objective import BaseObjective, Batch, Context, Losses

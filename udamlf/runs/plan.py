@@ -31,7 +31,8 @@ CONTROL = "control"
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = "udamlf"
 # What counts with its values instead (configuration, label spaces), and figures, on which no result depends.
-_LEFT_OUT = tuple(f"udamlf.{n}." for n in ("config.schema", "config.parts", "config.labels", "common.errors", "report"))
+_VALUES = ("config.schema", "config.budget", "config.parts", "config.labels")
+_LEFT_OUT = tuple(f"{PACKAGE}.{name}." for name in (*_VALUES, "common.errors", "report"))
 _VERSIONS = ("torch", "numpy", "opencv-python", "pillow")
 
 
@@ -63,19 +64,20 @@ class Request:
 
     def resolve(self) -> Config:
         """The configuration, checked by every stage of its chain. UserError: see ``resolve`` and ``check``."""
-        config = self._resolve()
+        config = self.configuration()
         for split in config.scenario.splits.values():
             DATASETS.module(split.dataset)
         for step in plan(config):
             stage(step.stage).check(config, step.round)
         return config
 
-    def _resolve(self) -> Config:
+    def configuration(self) -> Config:
+        """``resolve`` without the checks of the stages."""
         if self.of:
-            matched = replace(self, method=self.of, of="")._resolve()
+            matched = replace(self, method=self.of, of="").configuration()
             if self.method == CONTROL:
                 return control(matched)
-            return reference(replace(self.beside(self.method), of="")._resolve(), matched)
+            return reference(replace(self.beside(self.method), of="").configuration(), matched)
         if self.method == CONTROL:
             raise UserError("--method control", "the method that it is the control of", "--method control --of iast")
         fields = {name: getattr(self, name) for name in self.__dataclass_fields__ if name != "of"}

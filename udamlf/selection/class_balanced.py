@@ -12,9 +12,9 @@ from pydantic import Field
 from torch import Tensor
 
 from udamlf.common.rounds import per_round
+from udamlf.config.budget import OneOrMore, Share
 from udamlf.config.labels import IGNORE, LabelSpace
 from udamlf.config.parts import Strict
-from udamlf.config.schema import OneOrMore, Share
 from udamlf.selection.base import BAND_PIXELS, BaseSelector, Publication, slices, top1
 from udamlf.selection.histogram import Code, Histogram, Refinement
 

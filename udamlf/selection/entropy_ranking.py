@@ -11,9 +11,9 @@ import torch
 from torch import Tensor
 
 from udamlf.common.errors import UserError
+from udamlf.config.budget import Share
 from udamlf.config.labels import LabelSpace
 from udamlf.config.parts import Strict
-from udamlf.config.schema import Share
 from udamlf.losses import self_information
 from udamlf.selection.base import BaseSelector, Publication, Table, slices, top1
 

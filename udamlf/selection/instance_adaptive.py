@@ -12,9 +12,9 @@ from torch import Tensor
 
 from udamlf.common.rounds import per_round
 from udamlf.common.seeding import rng
+from udamlf.config.budget import OneOrMore, Rate, Share
 from udamlf.config.labels import IGNORE, LabelSpace
 from udamlf.config.parts import Strict
-from udamlf.config.schema import OneOrMore, Rate, Share
 from udamlf.selection.base import BaseSelector, Publication, keep_above, top1
 
 # The released constants: momentum of theta, its value at the start of a round, and where it is put back from 1 on.

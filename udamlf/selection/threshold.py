@@ -6,9 +6,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from udamlf.config.budget import Share
 from udamlf.config.labels import IGNORE
 from udamlf.config.parts import Strict
-from udamlf.config.schema import Share
 from udamlf.selection.base import BaseSelector
 
 

@@ -11,8 +11,9 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from udamlf.common.seeding import torch_seed
+from udamlf.config.budget import Training
 from udamlf.config.parts import Part
-from udamlf.config.schema import SOURCE, TARGET, Config, Training
+from udamlf.config.schema import SOURCE, TARGET, Config
 from udamlf.data.batches import Stream
 from udamlf.data.pseudo_labels import PseudoLabels
 from udamlf.models import checkpoint

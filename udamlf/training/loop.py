@@ -14,7 +14,7 @@ from torch.optim import Optimizer
 
 from udamlf.common.errors import UserError
 from udamlf.common.seeding import torch_seed
-from udamlf.config.schema import BatchSize
+from udamlf.config.budget import BatchSize
 from udamlf.data.batches import Batches, Stream
 from udamlf.data.sample import Domain
 from udamlf.models.base import SegmentationModel

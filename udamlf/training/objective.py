@@ -11,9 +11,9 @@ from torch import Tensor, nn
 
 from udamlf.common.errors import UserError
 from udamlf.common.seeding import rng
+from udamlf.config.budget import OptimiserConfig, Training
 from udamlf.config.labels import LabelSpace
 from udamlf.config.parts import Part, Parts, Strict
-from udamlf.config.schema import OptimiserConfig, Training
 from udamlf.data.batches import Draw, plain
 from udamlf.data.sample import Domain, Sample
 from udamlf.models.base import Output, SegmentationModel

@@ -9,7 +9,7 @@ import torch
 from torch.optim import SGD, Adam, AdamW, Optimizer
 
 from udamlf.common.errors import UserError
-from udamlf.config.schema import OptimiserConfig, Schedule
+from udamlf.config.budget import OptimiserConfig, Schedule
 
 WARMUP_FROM = 1e-6  # factor of a linear warm-up at step 0
 

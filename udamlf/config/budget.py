@@ -1,0 +1,148 @@
+"""How much is computed: the budget of a training, the protocol of a score, the profile of a run. Values alone, as in
+``udamlf.config.schema``."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from udamlf.config.parts import Part, Strict
+
+Share = Annotated[float, Field(ge=0, le=1)]
+Count = Annotated[int, Field(ge=0)]
+Rate = Annotated[float, Field(ge=0)]
+Pixels = Annotated[int, Field(ge=1)]
+OneOrMore = Field(min_length=1)
+Rule = Literal["area", "bilinear", "bicubic", "lanczos"]
+Size = tuple[int, int]
+"""Height and width."""
+
+
+class BatchSize(Strict):
+    """Images per optimiser step, from each domain."""
+
+    source: int = Field(ge=0)
+    target: int = Field(0, ge=0)
+
+
+class OptimiserConfig(Strict):
+    """An optimiser; ``lr`` may be a list, one entry per round. ``visits``: how often sgd steps a group that released
+    code lists several times (advent.md 5.1)."""
+
+    name: Literal["sgd", "adam", "adamw"]
+    lr: Rate | Annotated[tuple[Rate, ...], OneOrMore]
+    weight_decay: Rate = 0.0
+    momentum: float = 0.9
+    betas: tuple[float, float] = (0.9, 0.999)
+    visits: Literal["once", "simple", "exact", "exact_fresh_decay"] = "once"
+
+
+class Schedule(Strict):
+    """How the learning rate changes within one training of T = ``period`` trainings' steps.
+
+    ``constant``; ``poly``: (1 - k/T)^power; ``cosine``: half a cosine from 1 to ``floor``, a share of the base rate.
+    A period > 1 cuts the curve before its end (IAST trains 2 epochs of a period of 3, AdvEnt 120,000 steps of 250,000),
+    < 1 restarts a cosine and holds a poly at 0. ``warmup_steps`` of a linear warm-up multiply the curve."""
+
+    kind: Literal["constant", "poly", "cosine"] = "constant"
+    power: float = Field(0.9, gt=0)
+    floor: float = Field(0.0, ge=0, le=1)
+    period: float = Field(1.0, gt=0)
+    warmup_steps: int = Field(0, ge=0)
+
+
+class Augmentation(Strict):
+    """Geometry and photometry of training crops.
+
+    Attributes:
+        crop_hw: output size; none = the whole frame.
+        crop_height_range: random sized crop (IAST, HIAST).
+        scale_range: random scale, then crop (CBST, CRST); with ``cbst_length``, the native width, CBST's integer rule
+            for square crops; with ``nominal_width`` ProDA's weak view: resized to a multiple of it, cropped, mirrored.
+        brightness_contrast: probability of IAST's step; ``flip``: of a mirror.
+        jitter_source, jitter_target: strength of the photometric jitter of each domain.
+    """
+
+    crop_hw: tuple[Pixels, Pixels] | None = None
+    crop_height_range: tuple[int, int] | None = None
+    scale_range: tuple[float, float] | None = None
+    cbst_length: int | None = None
+    nominal_width: int | None = None
+    brightness_contrast: Share = 0.0
+    flip: Share = 0.5
+    jitter_source: Rate = 0.0
+    jitter_target: Rate = 0.0
+
+
+class Training(Strict):
+    """The budget of one training.
+
+    Attributes:
+        loss_stride: the loss is taken at 1/loss_stride of the crop's resolution.
+        freeze_bn_affine: BatchNorm's weights and biases are not trained.
+        freeze_bn_statistics: BatchNorm uses its stored statistics and does not update them.
+    """
+
+    steps: Count | Annotated[tuple[Count, ...], OneOrMore]
+    batch: BatchSize
+    optimiser: OptimiserConfig
+    schedule: Schedule = Schedule()
+    augmentation: Augmentation = Augmentation()
+    loss_stride: int = Field(1, ge=1)
+    class_weights: Literal["none", "sqrt_median_frequency"] = "none"
+    freeze_bn_affine: bool = False
+    freeze_bn_statistics: bool = False
+
+
+class EvalProtocol(Strict):
+    """How a score is computed (adversarial-warmup.md 7, advent.md 6, cbst.md 7).
+
+    Attributes:
+        size_hw: network input at scale 1; none = the image's own size.
+        scales: test sizes: factors of size_hw, or explicit (height, width).
+        flip: average with the prediction of the mirrored image.
+        interpolation: how the image is resized: ``tensor`` (bilinear, on the normalised tensor), or a rule.
+        align_corners: of the bilinear resizing of input tensor and probabilities; logits follow the network.
+        output_hw: labelling only: size of the label maps; none = size_hw, native = the image's own.
+        average: what is averaged at the output's size: softmax taken at the input's size, at the network's own (ProDA)
+            or at the output's (CRST), the logits, or softmax of the padded image after CBST's three resamplings.
+    """
+
+    size_hw: Size | None = None
+    scales: tuple[float | Size, ...] = Field((1.0,), min_length=1)
+    flip: bool = False
+    interpolation: Literal["tensor"] | Rule = "tensor"
+    align_corners: bool = True
+    output_hw: Size | Literal["native"] | None = None
+    average: Literal["probabilities", "network", "output", "logits", "cbst"] = "probabilities"
+
+
+class Profile(Strict):
+    """How much is computed.
+
+    Attributes:
+        extends: another profile, of which this file gives what differs; what methods set for it holds for both.
+        frames_hw: training frames are decoded once at this size; source_frames_hw: the source's, and the network's
+            input for the source's score, where its frames have another shape than the target's.
+        audit: the evaluate stage also scores pseudo-labels where target labels exist.
+        report: overrides the scenario's reported split.
+        micro_batch: most images of a domain in one pass; gradients accumulate, the batch stays the same.
+        workers: threads that prepare batches; the result does not depend on them.
+    """
+
+    name: str
+    title: str
+    extends: str | None = None
+    model: Part
+    frames_hw: tuple[Pixels, Pixels] | None = None
+    source_frames_hw: tuple[Pixels, Pixels] | None = None
+    frames_interpolation: Rule = "area"
+    warmup: Training
+    round: Training
+    labelling: EvalProtocol = EvalProtocol()
+    evaluation: EvalProtocol = EvalProtocol()
+    audit: bool = False
+    report: str | None = None
+    precision: Literal["float32", "bfloat16"] = "float32"
+    micro_batch: int | None = Field(None, ge=1)
+    deterministic: bool = False
+    workers: int = Field(1, ge=0)
