@@ -245,10 +245,11 @@ def test_every_training_is_scored_on_the_target_and_at_home(method: str, chains:
         assert ("pl/precision" in metrics) == (method == "cbst" and number > 0)
 
 
-def test_a_source_without_held_out_frames_is_not_scored(chains: InProcess, tiny_world: Path, tmp_path: Path) -> None:
+def test_a_source_without_held_out_frames_is_not_scored(tiny_world: Path, tmp_path: Path) -> None:
     """GTA5 as released has no ``val`` split."""
     shutil.copytree(tiny_world, tmp_path / "world", symlinks=True)
     (tmp_path / "world/gta5/lists/val.txt").unlink()
+    chains = InProcess(tmp_path / "chain")
     results = chains.run(small("source_only", tmp_path / "world"))
     ((_, metrics),) = chains.notes[results["evaluate 0"].run_id].metrics
     assert "miou/19" in metrics and not any(name.startswith("source/") for name in metrics)

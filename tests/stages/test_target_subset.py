@@ -26,10 +26,10 @@ def config_of(world: Path, top_k: int = TOP_K, method: str = "cbst") -> Config:
 def test_every_round_needs_the_same_choice(tiny_world: Path) -> None:
     """One stage after the warm-up, whose result labelling and training of both rounds take."""
     steps = plan(config_of(tiny_world))
-    assert [str(s) for s in steps[:3]] == ["warmup", "target_subset", "pseudo_label 1"]
+    assert [str(s) for s in steps[:4]] == ["warmup", "evaluate 0", "target_subset", "pseudo_label 1"]
     users = [s for s in steps if "subset" in s.needs]
     assert [str(s) for s in users] == ["pseudo_label 1", "self_train 1", "pseudo_label 2", "self_train 2"]
-    assert {s.needs["subset"] for s in users} == {steps[1]}
+    assert {s.needs["subset"] for s in users} == {steps[2]}
     assert stage("target_subset").declare(config_of(tiny_world), 1).splits == {"target_train": False}
     assert not [s for s in plan(small("cbst", tiny_world)) if s.stage == "target_subset"]
 
