@@ -11,7 +11,8 @@ from pydantic import Field, model_validator
 
 from udamlf.common.errors import UserError
 from udamlf.common.rounds import per_round
-from udamlf.config.labels import LABEL_SPACES, LabelSpace
+from udamlf.config.labels import LabelSpace
+from udamlf.config.own import FolderData, SpaceRef, find_space
 from udamlf.config.parts import Part, Strict, assign, flatten, validated
 
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -26,7 +27,7 @@ SOURCE, TARGET, OF_LABELS = "source_train", "target_train", "labels."
 
 
 class SplitRef(Strict):
-    """A split of a data set."""
+    """A split of a data set: a list, an official split, or a glob of frame names."""
 
     dataset: str
     split: str
@@ -34,11 +35,12 @@ class SplitRef(Strict):
 
 class Scenario(Strict):
     """Source + target data set + the label space they share; ``report`` is the split whose score is the result, and
-    ``profile`` that of a run that names none."""
+    ``profile`` that of a run that names none. ``datasets`` are described here: name (of the folder) -> layout."""
 
     name: str
     title: str
-    label_space: str
+    label_space: SpaceRef
+    datasets: dict[Annotated[str, Field(pattern=r"^[\w-]+$")], FolderData] = Field({})
     splits: dict[str, SplitRef]
     report: str
     profile: str = "miniature"
@@ -282,7 +284,7 @@ class Config(Strict):
     @cached_property
     def space(self) -> LabelSpace:
         """The scenario's LabelSpace."""
-        return LABEL_SPACES[self.scenario.label_space]
+        return find_space(self.scenario.label_space)
 
     @property
     def report_split(self) -> str:

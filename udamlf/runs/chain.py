@@ -16,6 +16,7 @@ from pathlib import Path
 
 from udamlf.common.errors import UserError
 from udamlf.common.files import digest_json, write_text
+from udamlf.config.own import space_tag
 from udamlf.config.schema import SOURCE, TARGET
 from udamlf.data.splits import ScenarioData, check_subset
 from udamlf.report import comparison
@@ -59,14 +60,14 @@ class Chain:
     def parent_tags(self) -> dict[str, str]:
         """Tags of the parent run: what ``compare`` groups by."""
         config = self.config
-        splits = (SOURCE, TARGET, config.report_split)
+        splits = [name for name in (SOURCE, TARGET, config.report_split) if self.data.has(name)]
         overrides = [*self.request.overrides, *([f"rounds={self.request.rounds}"] if self.request.rounds else [])]
         return {
             **chain_tags(config, self.data),
             "stage": CHAIN,
             "rounds": str(config.method.rounds),
             "split": config.report_split,
-            "label_space": config.scenario.label_space,
+            "label_space": space_tag(config.scenario.label_space),
             "overrides": shlex.join(overrides),
             "udamlf.config": digest_json(config.model_dump(mode="json", exclude={"seed", "data_root"})),
             "udamlf.data": digest_json({name: self.digest(name, True) for name in splits}),

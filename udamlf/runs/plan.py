@@ -21,14 +21,16 @@ from udamlf.common.errors import UserError
 from udamlf.common.files import digest_file, digest_json
 from udamlf.config.compose import resolve
 from udamlf.config.schema import Config
-from udamlf.data.dataset import DATASETS
+from udamlf.data.dataset import DATASETS, split_of
 from udamlf.miniature import cached_world
 from udamlf.stages.stage import STAGES, stage
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = "udamlf"
 # What counts with its values instead (configuration, label spaces), and figures, on which no result depends.
-_LEFT_OUT = tuple(f"udamlf.{n}." for n in ("config.schema", "config.parts", "config.labels", "common.errors", "report"))
+_LEFT_OUT = tuple(
+    f"udamlf.{n}." for n in ("config", "common.errors", "report")
+)
 _VERSIONS = ("torch", "numpy", "opencv-python", "pillow")
 
 
@@ -59,8 +61,8 @@ class Request:
         """The configuration, checked by every stage of its chain. UserError: see ``resolve`` and ``check``."""
         fields = {name: getattr(self, name) for name in self.__dataclass_fields__}
         config = resolve(**fields | {"data_root": _absolute(self.data_root) if self.data_root else None})
-        for split in config.scenario.splits.values():
-            DATASETS.module(split.dataset)
+        for split in config.scenario.splits:
+            split_of(config.scenario, split)
         for step in plan(config):
             stage(step.stage).check(config, step.round)
         return config
@@ -134,8 +136,8 @@ def step_key(
     declared, space = stage(name).declare(config, round), config.space
 
     def listing(split: str, labelled: bool) -> list[Any]:
-        data_set = DATASETS.find(config.scenario.splits[split].dataset)
-        return [digest(split, labelled), data_set.train_ids(space).tolist() if labelled else None]
+        data_set, _ = split_of(config.scenario, split)
+        return [digest(split, labelled), data_set.decoding(space) if labelled else None]
 
     return digest_json(
         {
@@ -155,7 +157,8 @@ def modules(config: Config, name: str, round: int) -> list[str]:
     """Dotted names of the modules that a stage starts from: its own, its building blocks', its data sets' readers."""
     declared = stage(name).declare(config, round)
     parts = [kind.module(part.name) for kind, part in declared.parts]
-    readers = [DATASETS.module(config.scenario.splits[split].dataset) for split in declared.splits]
+    data_sets = {config.scenario.splits[split].dataset for split in declared.splits}
+    readers = [DATASETS.module(data_set) for data_set in data_sets - config.scenario.datasets.keys()]
     return sorted({STAGES.module(name), *parts, *readers})
 
 
