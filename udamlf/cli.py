@@ -142,7 +142,7 @@ def doctor(scenarios: tuple[str, ...], folder: str | None, dry_step: bool, **req
 
 @cli.group()
 def data() -> None:
-    """Data that udamlf can make."""
+    """Data that is looked at, or made."""
 
 
 @data.command()
@@ -155,6 +155,22 @@ def miniature(seed: int, out: Path, frames: int | None) -> None:
 
     generate(out, seed, Frames.tiny(frames) if frames else DEFAULT_FRAMES)
     click.echo(f"--data-root {out}")
+
+
+@data.command()
+@click.argument("scenario")
+@click.option("--data-root", "folder", help=_DATA_ROOT)
+def check(scenario: str, folder: str | None) -> None:
+    """Look at every file of SCENARIO: headers, sizes, the ids of every label; exit code 2 if any is bad."""
+    from udamlf.runs.doctor import check_data
+
+    bad: list[str] = []
+    for lines, found in check_data(scenario, folder):
+        click.echo("\n".join(lines))
+        bad += found
+    click.echo("\n".join([f"{len(bad)} bad files", *bad]))
+    if bad:
+        sys.exit(EXIT_USER_ERROR)
 
 
 @cli.group()

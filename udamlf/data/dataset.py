@@ -3,7 +3,8 @@
 the split is a glob of frame names."""
 
 import logging
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from fnmatch import filter as matching
 from fnmatch import fnmatchcase
@@ -158,9 +159,7 @@ class DataSet:
     def read_label(self, frame: Frame, space: LabelSpace) -> np.ndarray:
         """uint8 [H, W] train ids of ``space``, IGNORE where the class is not in it. UserError: no label, another format
         than the official one, another size than the image, or an id outside the map."""
-        if frame.label is None:
-            raise UserError(f"image without label: {frame.image}", "a label file", f"get it from {self.home}")
-        raw, size_hw = self.labels.read(frame.label), image_size_hw(frame.image)
+        raw, size_hw = self.labels.read(self._label(frame)), image_size_hw(frame.image)
         if self._misfit(frame, raw.shape, size_hw):
             _say_once(f"{self.name}: label {frame.label} is resized to its image by the nearest pixel")
             raw = resize_label(raw, size_hw)
@@ -170,15 +169,24 @@ class DataSet:
             raise UserError(f"label {frame.label} holds the ids {sorted(odd)[:8]}", expected)
         return self.train_ids(space)[raw]
 
-    def check(self, frame: Frame, with_label: bool) -> bool:
-        """Look at the headers of a frame's files; whether its label is to be resized. UserError: the first file that
-        is none, is truncated or of another format or size; with ``with_label`` also that there is no label."""
-        size_hw = check_header(frame.image)
-        if not with_label:
-            return False
+    def faults(self, frame: Frame, with_label: bool) -> list[UserError]:
+        """What the headers of a frame's files show to be wrong: one that is missing, truncated, of another format or
+        size. No pixel is decoded."""
+        errors, sizes = list[UserError](), list[tuple[int, int]]()
+        with _collected(errors):
+            sizes.append(check_header(frame.image))
+        with _collected(errors):
+            if with_label:
+                sizes.append(check_header(self._label(frame), self.labels.modes, self.labels.expected))
+        with _collected(errors):
+            if len(sizes) == 2:
+                self._misfit(frame, sizes[1], sizes[0])
+        return errors
+
+    def _label(self, frame: Frame) -> Path:
         if frame.label is None:
             raise UserError(f"image without label: {frame.image}", "a label file", f"get it from {self.home}")
-        return self._misfit(frame, check_header(frame.label, self.labels.modes, self.labels.expected), size_hw)
+        return frame.label
 
     def _misfit(self, frame: Frame, label_hw: tuple[int, ...], size_hw: tuple[int, int]) -> bool:
         """Whether the label is not of its image's size. UserError where that is an error."""
@@ -220,6 +228,14 @@ class DataSet:
         path = folder / (self.prediction or self.label.rpartition("/")[2]).format(name=frame.name)
         self.labels.write(path, self.raw_ids(space)[train_ids])
         return path
+
+
+@contextmanager
+def _collected(errors: list[UserError]) -> Iterator[None]:
+    try:
+        yield
+    except UserError as error:
+        errors.append(error)
 
 
 @cache

@@ -18,6 +18,7 @@ from udamlf.common.errors import UserError
 from udamlf.common.files import digest_json, write_text
 from udamlf.config.own import space_tag
 from udamlf.config.schema import SOURCE, TARGET
+from udamlf.data.check import check_headers
 from udamlf.data.splits import ScenarioData, check_subset
 from udamlf.report import comparison
 from udamlf.report.figures import class_bars
@@ -34,7 +35,7 @@ from udamlf.runs.launch import (
 )
 from udamlf.runs.log import RunLog, ending
 from udamlf.runs.maintenance import reap
-from udamlf.runs.plan import Request, Step, data_root, plan, step_key, until
+from udamlf.runs.plan import Request, Step, data_root, opened, plan, step_key, until
 from udamlf.runs.runner import chain_tags, stage_tags
 from udamlf.runs.tracker import CHAIN, DESCRIPTION, DIGEST, ERROR, KEY, PROCESS, Tracker
 from udamlf.stages.stage import Input
@@ -81,6 +82,9 @@ class Chain:
         parent.flush()
         results: dict[Step, Input] = {}
         steps = plan(self.config) if steps is None else steps
+        if self.data.kind == "real":
+            command = f"udamlf data check {self.request.scenario} --data-root {self.data.root}"
+            check_headers(self.data, opened(self.config, steps), command)
         for position, step in enumerate(steps, 1):
             inputs = {name: results[need] for name, need in step.needs.items()}
             results[step], how = self._do(step, inputs, parent.run_id)

@@ -28,9 +28,7 @@ from udamlf.stages.stage import STAGES, stage
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = "udamlf"
 # What counts with its values instead (configuration, label spaces), and figures, on which no result depends.
-_LEFT_OUT = tuple(
-    f"udamlf.{n}." for n in ("config", "common.errors", "report")
-)
+_LEFT_OUT = tuple(f"udamlf.{n}." for n in ("config", "common.errors", "report"))
 _VERSIONS = ("torch", "numpy", "opencv-python", "pillow")
 
 
@@ -109,6 +107,15 @@ def plan(config: Config) -> list[Step]:
     for _, round, name in sorted(pairs):
         add(name, round)
     return list(steps.values())
+
+
+def opened(config: Config, steps: Iterable[Step]) -> dict[str, bool]:
+    """Splits that the steps open -> whether any of them reads their labels."""
+    splits: dict[str, bool] = {}
+    for step in steps:
+        for split, labelled in stage(step.stage).declare(config, step.round).splits.items():
+            splits[split] = splits.get(split, False) or labelled
+    return splits
 
 
 def until(steps: Sequence[Step], name: str, round: int | None = None) -> list[Step]:
