@@ -59,7 +59,7 @@ def run(env_manager: str, references: bool, overrides: tuple[str, ...], **fields
 
 @cli.command()
 @click.option("--run-id", required=True, help="A warmup or self_train run.")
-@click.option("--split", help="A split of the run's scenario; default: the reported one.")
+@click.option("--split", help="A split of the run's scenario, or of its target's data set; default: the reported one.")
 @click.option("--data-root", "folder", help="Another folder with the same layout.")
 @click.option("--scales", default="", help="Factors of the test size, separated by commas, e.g. 0.75,1,1.25.")
 @click.option("--flip", is_flag=True, help="Average with the mirrored image's prediction.")
