@@ -164,10 +164,10 @@ def check(scenario: str, folder: str | None) -> None:
     """Look at every file of SCENARIO: headers, sizes, the ids of every label; exit code 2 if any is bad."""
     from udamlf.runs.doctor import check_data
 
-    bad: list[str] = []
+    bad: dict[str, None] = {}  # splits may share files
     for lines, found in check_data(scenario, folder):
         click.echo("\n".join(lines))
-        bad += found
+        bad |= dict.fromkeys(found)
     click.echo("\n".join([f"{len(bad)} bad files", *bad]))
     if bad:
         sys.exit(EXIT_USER_ERROR)

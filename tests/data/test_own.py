@@ -30,7 +30,7 @@ def root(tmp_path: Path) -> Path:
     return tmp_path
 
 
-# --- files -----------------------------------------------------------------------------------------------------------
+# --- files ----------------------------------------------------------------------------------------------------------
 
 
 def test_a_described_folder_is_read_by_globs_and_lists(root: Path) -> None:
@@ -128,7 +128,10 @@ def test_a_shipped_source_and_an_own_target_share_an_own_space_of_coarser_classe
     write_fields(tmp_path)
     space = {"classes": ["road", "vehicle", "person"], "coarser": {"car": "vehicle", "truck": "vehicle"}}
     fields = {"images": "images/**/*.png", "labels": "masks/**/*.png", "ids": ["road", "vehicle", "person"]}
-    splits = {"source_train": {"dataset": "gta5", "split": "train"}, "target_train": {"dataset": "fields", "split": "*"}}
+    splits = {
+        "source_train": {"dataset": "gta5", "split": "train"},
+        "target_train": {"dataset": "fields", "split": "*"},
+    }
     data = data_of(tmp_path, label_space=space, datasets={"fields": fields}, splits=splits, report="target_train")
     table = data.dataset("source_train").train_ids(data.config.space)
     assert table[[7, 26, 27, 24, 23]].tolist() == [0, 1, 1, 2, IGNORE]
@@ -136,7 +139,7 @@ def test_a_shipped_source_and_an_own_target_share_an_own_space_of_coarser_classe
     assert data.dataset("source_train") is DATASETS.find("gta5") and isinstance(data.dataset("target_train"), DataSet)
 
 
-# --- splits that are there ---------------------------------------------------------------------------------------------
+# --- splits that are there --------------------------------------------------------------------------------------------
 
 
 def test_whether_a_split_is_there(root: Path, tiny_world: Path) -> None:
@@ -158,7 +161,7 @@ def test_gta5_as_it_is_released_has_no_val(tmp_path: Path, tiny_world: Path) -> 
     assert data.has("source_train") and not data.has("source_val") and not data.has("target_train")
 
 
-# --- descriptions ------------------------------------------------------------------------------------------------------
+# --- descriptions -----------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -170,6 +173,7 @@ def test_gta5_as_it_is_released_has_no_val(tmp_path: Path, tiny_world: Path) -> 
         ({"datasets": {"fields": {"images": "/a/*.png"}}}, "datasets.fields.images"),
         ({"datasets": {"../x": {"images": "a/*.png"}}}, "datasets"),
         ({"datasets": {"fields": {"image": "a/*.png"}}}, "did you mean 'images'"),
+        ({"splits": {"day*": {"dataset": "fields", "split": "day/*"}}}, "splits.day*"),
         ({"datasets": {}}, "unknown data set 'fields'"),
         ({"label_space": {"classes": ["path", "path"]}}, "'path' stands there twice"),
         ({"label_space": {"classes": ["path"]}}, "label_space.classes"),

@@ -315,7 +315,7 @@ def test_a_gta5_label_of_another_size_is_resized_by_the_nearest_pixel_and_named_
     resized = [data_set.read_label(first, space) for _ in range(3)][-1]
     np.testing.assert_array_equal(resized, whole[::2, ::2].repeat(2, 0).repeat(2, 1))
     assert [record.getMessage().count(str(first.label)) for record in caplog.records] == [1]
-    assert data_set.faults(first, True) == data_set.faults(second, True) == []
+    assert data_set.faults(first) == data_set.faults(second) == []
 
 
 @everywhere

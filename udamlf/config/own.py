@@ -14,7 +14,7 @@ from udamlf.config.parts import Strict
 Grey = Annotated[int, Field(ge=0, lt=256)]
 Colour = tuple[Grey, Grey, Grey]
 """Red, green, blue."""
-ClassName = Annotated[str, Field(pattern=r"^[\w.-][\w .-]*$")]
+Name = Annotated[str, Field(pattern=r"^[\w.-][\w .-]*$")]  # what MLflow takes as a part of a parameter's name
 Paths = Annotated[str, Field(pattern=r"^[^/?{}\[\]][^?{}\[\]]*$")]
 _WILDCARDS = re.compile(r"\*(.*\*)?")
 
@@ -35,9 +35,9 @@ class FolderData(Strict):
 
     images: Paths
     labels: Paths | None = None
-    ids: dict[Grey, ClassName] = Field({})
+    ids: dict[Grey, Name] = Field({})
     void: tuple[Grey, ...] = (IGNORE,)
-    colours: dict[ClassName, Colour] = Field({})
+    colours: dict[Name, Colour] = Field({})
     home: str = "who made the scenario"
 
     @field_validator("ids", mode="before")
@@ -86,12 +86,12 @@ def template(paths: str) -> str:
 class OwnSpace(Strict):
     """A label space; see ``LabelSpace``. Colours are made where there are none."""
 
-    classes: tuple[ClassName, ...] = Field(min_length=2, max_length=IGNORE)
+    classes: tuple[Name, ...] = Field(min_length=2, max_length=IGNORE)
     colours: tuple[Colour, ...] = ()
-    subsets: dict[ClassName, Annotated[tuple[str, ...], Field(min_length=1)]] = Field({})
-    not_in_source: tuple[ClassName, ...] = ()
+    subsets: dict[Name, Annotated[tuple[str, ...], Field(min_length=1)]] = Field({})
+    not_in_source: tuple[Name, ...] = ()
     rare: tuple[str, ...] = ()
-    coarser: dict[str, str] = Field({})
+    coarser: dict[Name, str] = Field({})
 
     @model_validator(mode="after")
     def _fits(self) -> Self:

@@ -12,7 +12,7 @@ from pydantic import Field, model_validator
 from udamlf.common.errors import UserError
 from udamlf.common.rounds import per_round
 from udamlf.config.labels import LabelSpace
-from udamlf.config.own import FolderData, SpaceRef, find_space
+from udamlf.config.own import FolderData, Name, SpaceRef, find_space
 from udamlf.config.parts import Part, Strict, assign, flatten, validated
 
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -41,7 +41,7 @@ class Scenario(Strict):
     title: str
     label_space: SpaceRef
     datasets: dict[Annotated[str, Field(pattern=r"^[\w-]+$")], FolderData] = Field({})
-    splits: dict[str, SplitRef]
+    splits: dict[Name, SplitRef]
     report: str
     profile: str = "miniature"
 

@@ -4,7 +4,7 @@ not only the first thing."""
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TypeVar
 
@@ -54,7 +54,7 @@ def look(
     chosen = {frame.name for frame in labelled[:: -(-len(labelled) // decode) or 1 if decode else 1]}
 
     def one(frame: Frame) -> tuple[list[str], np.ndarray | None]:
-        bad = _faults(dataset, frame, with_label=needed or frame.label is not None)
+        bad = _faults(dataset, frame, needed)
         if bad or frame.name not in chosen:
             return bad, None
         try:
@@ -77,24 +77,25 @@ def check_headers(data: ScenarioData, splits: Mapping[str, bool], command: str) 
     """Look at the headers of splits (-> whether of their labels too), of the same files once. UserError: a split or a
     label is missing, or files are bad; ``command`` lists them all."""
     for split, with_labels in splits.items():
-        frames, dataset = data.samples(split, with_labels), data.dataset(split)
-        paths = [path for frame in frames for path in (frame.image, frame.label if with_labels else None) if path]
+        # Of the target's training images an audit takes the labels that there are.
+        frames, dataset = data.samples(split, with_labels and split != TARGET), data.dataset(split)
+        frames = frames if with_labels else [replace(frame, label=None) for frame in frames]
+        paths = [path for frame in frames for path in (frame.image, frame.label) if path]
         facts = [[str(path), path.stat().st_size, path.stat().st_mtime_ns] for path in paths]
-        key = digest_json([_FORMAT, dataset.labels.modes, dataset.resizes_labels, with_labels, facts])
+        key = digest_json([_FORMAT, dataset.labels.modes, dataset.resizes_labels, facts])
         marker = cache_folder() / "headers" / key[:32]
         if marker.is_file():
             continue
-        faults = partial(_faults, dataset, with_label=with_labels)
-        bad = [line for lines in _in_threads(faults, frames) for line in lines]
+        bad = [line for lines in _in_threads(partial(_faults, dataset), frames) for line in lines]
         if bad:
             named = "\n".join([*bad[:_NAMED], *(["..."] if len(bad) > _NAMED else [])])
             raise UserError(f"bad files in split {split}: {len(bad)}\n{named}", "whole files that fit", command)
         write_text(marker, "")
 
 
-def _faults(dataset: DataSet, frame: Frame, *, with_label: bool) -> list[str]:
+def _faults(dataset: DataSet, frame: Frame, needs_label: bool = False) -> list[str]:
     """What the headers of a frame's files show to be wrong."""
-    return [_line(error) for error in dataset.faults(frame, with_label)]
+    return [_line(error) for error in dataset.faults(frame, needs_label)]
 
 
 def _line(error: UserError) -> str:

@@ -169,14 +169,14 @@ class DataSet:
             raise UserError(f"label {frame.label} holds the ids {sorted(odd)[:8]}", expected)
         return self.train_ids(space)[raw]
 
-    def faults(self, frame: Frame, with_label: bool) -> list[UserError]:
-        """What the headers of a frame's files show to be wrong: one that is missing, truncated, of another format or
-        size. No pixel is decoded."""
+    def faults(self, frame: Frame, needs_label: bool = False) -> list[UserError]:
+        """What the headers of a frame's files show to be wrong: one that is missing (a label: that is needed),
+        truncated, of another format or size. No pixel is decoded."""
         errors, sizes = list[UserError](), list[tuple[int, int]]()
         with _collected(errors):
             sizes.append(check_header(frame.image))
         with _collected(errors):
-            if with_label:
+            if needs_label or frame.label is not None:
                 sizes.append(check_header(self._label(frame), self.labels.modes, self.labels.expected))
         with _collected(errors):
             if len(sizes) == 2:

@@ -62,6 +62,9 @@ class Chain:
         """Tags of the parent run: what ``compare`` groups by."""
         config = self.config
         splits = [name for name in (SOURCE, TARGET, config.report_split) if self.data.has(name)]
+        values = config.model_dump(mode="json", exclude={"seed", "data_root"})
+        used = opened(config, plan(config))  # a further split of the scenario is no other configuration
+        values["scenario"]["splits"] = {name: ref for name, ref in values["scenario"]["splits"].items() if name in used}
         overrides = [*self.request.overrides, *([f"rounds={self.request.rounds}"] if self.request.rounds else [])]
         return {
             **chain_tags(config, self.data),
@@ -70,7 +73,7 @@ class Chain:
             "split": config.report_split,
             "label_space": space_tag(config.scenario.label_space),
             "overrides": shlex.join(overrides),
-            "udamlf.config": digest_json(config.model_dump(mode="json", exclude={"seed", "data_root"})),
+            "udamlf.config": digest_json(values),
             "udamlf.data": digest_json({name: self.digest(name, True) for name in splits}),
         }
 

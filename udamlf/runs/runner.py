@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from udamlf.common.errors import UserError, nearest
 from udamlf.common.files import write_json
 from udamlf.config.parts import validated
-from udamlf.config.schema import SOURCE, TARGET, Config, SplitRef
+from udamlf.config.schema import SOURCE, TARGET, Config, Scenario
 from udamlf.data.dataset import split_of
 from udamlf.data.splits import ScenarioData
 from udamlf.runs.launch import StopFlag, identity, only_once
@@ -250,10 +250,11 @@ def _with_split(config: Config, split: str) -> Config:
     scenario, root = config.scenario, data_root(config)
     target, ref = split_of(scenario, TARGET)
     known = target.known_splits(root)
-    if split not in known and not target.has(root, split):
+    if split not in known:
         message = f"neither scenario {scenario.name} nor {ref.dataset} in {root} has a split {split!r}"
         theirs = ", ".join(known) or "no list"
-        expected = f"of {scenario.name}: {', '.join(scenario.splits)}; of {ref.dataset}: {theirs}, or a glob of names"
+        expected = f"of {scenario.name}: {', '.join(scenario.splits)}; of {ref.dataset}: {theirs}"
         raise UserError(message, expected, nearest(split, [*scenario.splits, *known]))
-    splits = {**scenario.splits, split: SplitRef(dataset=ref.dataset, split=split)}
-    return config.model_copy(update={"scenario": scenario.model_copy(update={"splits": splits})})
+    tree = scenario.model_dump()
+    tree["splits"][split] = {"dataset": ref.dataset, "split": split}
+    return config.model_copy(update={"scenario": validated(Scenario, tree, f"list {split} of {ref.dataset}")})
