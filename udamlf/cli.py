@@ -81,7 +81,7 @@ def run(env_manager: str, references: bool, with_control: bool, overrides: tuple
 
 @cli.command()
 @click.option("--run-id", required=True, help="A warmup or self_train run.")
-@click.option("--split", help="A split of the run's scenario; default: the reported one.")
+@click.option("--split", help="A split of the run's scenario, or of its target's data set; default: the reported one.")
 @click.option("--data-root", "folder", help="Another folder with the same layout.")
 @click.option("--scales", default="", help="Factors of the test size, separated by commas, e.g. 0.75,1,1.25.")
 @click.option("--flip", is_flag=True, help="Average with the mirrored image's prediction.")
@@ -194,7 +194,7 @@ def doctor(scenarios: tuple[str, ...], folder: str | None, dry_step: bool, **req
 
 @cli.group()
 def data() -> None:
-    """Data that udamlf can make."""
+    """Data that is looked at, or made."""
 
 
 @data.command()
@@ -207,6 +207,22 @@ def miniature(seed: int, out: Path, frames: int | None) -> None:
 
     generate(out, seed, Frames.tiny(frames) if frames else DEFAULT_FRAMES)
     click.echo(f"--data-root {out}")
+
+
+@data.command()
+@click.argument("scenario")
+@click.option("--data-root", "folder", help=_DATA_ROOT)
+def check(scenario: str, folder: str | None) -> None:
+    """Look at every file of SCENARIO: headers, sizes, the ids of every label; exit code 2 if any is bad."""
+    from udamlf.runs.doctor import check_data
+
+    bad: dict[str, None] = {}  # splits may share files
+    for lines, found in check_data(scenario, folder):
+        click.echo("\n".join(lines))
+        bad |= dict.fromkeys(found)
+    click.echo("\n".join([f"{len(bad)} bad files", *bad]))
+    if bad:
+        sys.exit(EXIT_USER_ERROR)
 
 
 @cli.group()

@@ -102,7 +102,8 @@ def _fields_at(model: type[BaseModel], path: Sequence[Any]) -> list[str]:
     for key in path:
         field = model.model_fields.get(str(key))
         types = [] if field is None else [field.annotation, *getattr(field.annotation, "__args__", ())]
-        models = [a for a in types if isinstance(a, type) and issubclass(a, BaseModel)]
+        plain = (getattr(annotated, "__origin__", annotated) for annotated in types)
+        models = [a for a in plain if isinstance(a, type) and issubclass(a, BaseModel)]
         if not models:
             continue
         model = models[0]

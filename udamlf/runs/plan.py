@@ -22,7 +22,7 @@ from udamlf.common.files import digest_file, digest_json
 from udamlf.config.compose import resolve
 from udamlf.config.references import control, reference
 from udamlf.config.schema import Config, Recipe
-from udamlf.data.dataset import DATASETS
+from udamlf.data.dataset import DATASETS, split_of
 from udamlf.miniature import cached_world
 from udamlf.stages.stage import STAGES, stage
 
@@ -31,8 +31,7 @@ CONTROL = "control"
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = "udamlf"
 # What counts with its values instead (configuration, label spaces), and figures, on which no result depends.
-_VALUES = ("config.schema", "config.budget", "config.parts", "config.labels")
-_LEFT_OUT = tuple(f"{PACKAGE}.{name}." for name in (*_VALUES, "common.errors", "report"))
+_LEFT_OUT = tuple(f"{PACKAGE}.{name}." for name in ("config", "common.errors", "report"))
 _VERSIONS = ("torch", "numpy", "opencv-python", "pillow")
 
 
@@ -65,8 +64,8 @@ class Request:
     def resolve(self) -> Config:
         """The configuration, checked by every stage of its chain. UserError: see ``resolve`` and ``check``."""
         config = self.configuration()
-        for split in config.scenario.splits.values():
-            DATASETS.module(split.dataset)
+        for split in config.scenario.splits:
+            split_of(config.scenario, split)
         for step in plan(config):
             stage(step.stage).check(config, step.round)
         return config
@@ -131,6 +130,15 @@ def plan(config: Config) -> list[Step]:
     return list(steps.values())
 
 
+def opened(config: Config, steps: Iterable[Step]) -> dict[str, bool]:
+    """Splits that the steps open -> whether any of them reads their labels."""
+    splits: dict[str, bool] = {}
+    for step in steps:
+        for split, labelled in stage(step.stage).declare(config, step.round).splits.items():
+            splits[split] = splits.get(split, False) or labelled
+    return splits
+
+
 def until(steps: Sequence[Step], name: str, round: int | None = None) -> list[Step]:
     """The plan of one step (no round: the stage's first one): all that it needs, and it. UserError: no such step."""
     last = next((step for step in steps if step.stage == name and round in (None, step.round)), None)
@@ -156,8 +164,8 @@ def step_key(
     declared, space = stage(name).declare(config, round), config.space
 
     def listing(split: str, labelled: bool) -> list[Any]:
-        data_set = DATASETS.find(config.scenario.splits[split].dataset)
-        return [digest(split, labelled), data_set.train_ids(space).tolist() if labelled else None]
+        data_set, _ = split_of(config.scenario, split)
+        return [digest(split, labelled), data_set.decoding(space) if labelled else None]
 
     return digest_json(
         {
@@ -177,7 +185,8 @@ def modules(config: Config, name: str, round: int) -> list[str]:
     """Dotted names of the modules that a stage starts from: its own, its building blocks', its data sets' readers."""
     declared = stage(name).declare(config, round)
     parts = [kind.module(part.name) for kind, part in declared.parts]
-    readers = [DATASETS.module(config.scenario.splits[split].dataset) for split in declared.splits]
+    data_sets = {config.scenario.splits[split].dataset for split in declared.splits}
+    readers = [DATASETS.module(data_set) for data_set in data_sets - config.scenario.datasets.keys()]
     return sorted({STAGES.module(name), *parts, *readers})
 
 

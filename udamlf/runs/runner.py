@@ -13,7 +13,8 @@ from pydantic import ValidationError
 from udamlf.common.errors import UserError, nearest
 from udamlf.common.files import write_json
 from udamlf.config.parts import validated
-from udamlf.config.schema import SOURCE, SOURCE_VAL, Config
+from udamlf.config.schema import SOURCE, SOURCE_VAL, TARGET, Config, Scenario
+from udamlf.data.dataset import split_of
 from udamlf.data.splits import ScenarioData
 from udamlf.runs.launch import StopFlag, identity, only_once
 from udamlf.runs.log import RunLog, ending
@@ -238,10 +239,6 @@ def _without_unknown(tree: dict[str, Any]) -> dict[str, Any]:
 
 def _changed(config: Config, split: str | None, folder: str | None, scales: Sequence[float], flip: bool) -> Config:
     """The run's configuration with another split, folder or protocol."""
-    splits = list(config.scenario.splits)
-    if split is not None and split not in splits:
-        message = f"scenario {config.scenario.name} has no split {split!r}"
-        raise UserError(message, f"one of: {', '.join(splits)}", nearest(split, splits))
     protocol = ({"scales": tuple(scales)} if scales else {}) | ({"flip": True} if flip else {})
     changes: dict[str, Any] = {"evaluation": config.profile.evaluation.model_copy(update=protocol), "audit": False}
     changes |= {"report": split} if split is not None else {}
@@ -250,4 +247,20 @@ def _changed(config: Config, split: str | None, folder: str | None, scales: Sequ
     scenario = config.scenario.model_copy(update={"splits": scored})
     root = {"data_root": str(Path(folder).expanduser().absolute())} if folder else {}
     profile = config.profile.model_copy(update=changes)
-    return config.model_copy(update={"scenario": scenario, "profile": profile, **root})
+    changed = config.model_copy(update={"scenario": scenario, "profile": profile, **root})
+    return changed if split in (None, *config.scenario.splits) else _with_split(changed, str(split))
+
+
+def _with_split(config: Config, split: str) -> Config:
+    """The configuration with a further split of the target's data set. UserError: that one does not know it."""
+    scenario, root = config.scenario, data_root(config)
+    target, ref = split_of(scenario, TARGET)
+    known = target.known_splits(root)
+    if split not in known:
+        message = f"neither scenario {scenario.name} nor {ref.dataset} in {root} has a split {split!r}"
+        theirs = ", ".join(known) or "no list"
+        expected = f"of {scenario.name}: {', '.join(scenario.splits)}; of {ref.dataset}: {theirs}"
+        raise UserError(message, expected, nearest(split, [*scenario.splits, *known]))
+    tree = scenario.model_dump()
+    tree["splits"][split] = {"dataset": ref.dataset, "split": split}
+    return config.model_copy(update={"scenario": validated(Scenario, tree, f"list {split} of {ref.dataset}")})

@@ -90,5 +90,5 @@ def _audit(job: Job) -> dict[str, float]:
     published = job.inputs.get("labels")
     if published is None or not job.config.profile.audit:
         return {}
-    labels = PseudoLabels(published.path / "pseudo_labels", job.config.scenario.label_space)
+    labels = PseudoLabels(published.path / "pseudo_labels", job.config.space.name)
     return audit(labels, job.data.dataset(TARGET), job.data.samples(TARGET), job.config.space)

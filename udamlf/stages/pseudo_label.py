@@ -137,7 +137,7 @@ class Labeller:
 
         def finish() -> tuple[dict[str, Any], Mapping[str, np.ndarray]]:
             facts = {
-                "label_space": config.scenario.label_space,
+                "label_space": config.space.name,
                 "selector": selector_part(config, job.round).model_dump(),
                 "round": job.round,
                 "order": [names[index] for index in order],
