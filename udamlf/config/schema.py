@@ -270,13 +270,15 @@ class Profile(Strict):
 
 
 class Config(Strict):
-    """Everything a chain is a function of, beside the data and the code. ``data_root``: none = the miniature."""
+    """Everything a chain is a function of, beside the data and the code. ``data_root``: none = the miniature.
+    ``start``: absolute path of a file whose network, ``profile.model`` then, takes the warm-up's place."""
 
     scenario: Scenario
     method: Method
     profile: Profile
     seed: int = Field(0, ge=0)
     data_root: str | None = None
+    start: str | None = None
     overrides: tuple[str, ...] = ()
 
     @cached_property

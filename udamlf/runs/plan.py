@@ -20,9 +20,11 @@ from typing import Any
 from udamlf.common.errors import UserError
 from udamlf.common.files import digest_file, digest_json
 from udamlf.config.compose import resolve
+from udamlf.config.parts import Part
 from udamlf.config.schema import Config
 from udamlf.data.dataset import DATASETS
 from udamlf.miniature import cached_world
+from udamlf.models import released
 from udamlf.stages.stage import STAGES, stage
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -36,16 +38,28 @@ def _absolute(path: str) -> str:
     return str(Path(path).expanduser().absolute())
 
 
-def data_root(config: Config) -> Path:
-    """The folder that holds the data sets; without one in the configuration the miniature, generated once."""
+def data_root(config: Config, splits: Iterable[str] | None = None) -> Path:
+    """The folder that holds the data sets; without one in the configuration the miniature, generated once as far as
+    ``splits`` (default: all) need it."""
     if config.data_root:
         return Path(config.data_root).resolve()
-    return cached_world(needs=tuple(sorted({split.dataset for split in config.scenario.splits.values()})))
+    names = config.scenario.splits if splits is None else splits
+    return cached_world(needs=tuple(sorted({config.scenario.splits[name].dataset for name in names})))
+
+
+def started(config: Config, file: Path) -> Config:
+    """The configuration of a chain that begins with the network of a released file; what the file decides of the
+    network wins over the profile. UserError: see ``released.read``."""
+    found = released.read(file).for_space(config.space).backbone
+    named = config.profile.model if config.profile.model.name == found.name else found
+    profile = config.profile.model_copy(update={"model": Part(**{**named.model_dump(), **found.model_dump()})})
+    return config.model_copy(update={"profile": profile, "start": str(file)})
 
 
 @dataclass(frozen=True)
 class Request:
-    """What a user asks for: the arguments of ``udamlf.config.compose.resolve``."""
+    """What a user asks for: the arguments of ``udamlf.config.compose.resolve``, and ``start``: a released file that
+    takes the warm-up's place."""
 
     scenario: str
     method: str
@@ -54,11 +68,13 @@ class Request:
     rounds: int | None = None
     data_root: str | None = None
     overrides: tuple[str, ...] = ()
+    start: str = ""
 
     def resolve(self) -> Config:
         """The configuration, checked by every stage of its chain. UserError: see ``resolve`` and ``check``."""
-        fields = {name: getattr(self, name) for name in self.__dataclass_fields__}
+        fields = {name: getattr(self, name) for name in self.__dataclass_fields__ if name != "start"}
         config = resolve(**fields | {"data_root": _absolute(self.data_root) if self.data_root else None})
+        config = started(config, Path(_absolute(self.start))) if self.start else config
         for split in config.scenario.splits.values():
             DATASETS.module(split.dataset)
         for step in plan(config):
@@ -71,6 +87,7 @@ class Request:
         values = {name: _absolute(v) if v.endswith((".yaml", ".yml")) else v for name, v in values.items()}
         values |= {"seed": str(self.seed), "rounds": str(self.rounds or "")}
         values |= {"data-root": _absolute(self.data_root) if self.data_root else ""}
+        values |= {"start": _absolute(self.start) if self.start else ""}
         pairs = [(name, value) for name, value in values.items() if value]
         pairs += [("set", text) for text in self.overrides]
         return shlex.join(["udamlf", "run", *(text for name, value in pairs for text in (f"--{name}", value))])

@@ -15,7 +15,7 @@ from udamlf.evaluation.score import Score, audit, evaluate
 from udamlf.models import checkpoint
 from udamlf.models.base import NETWORKS, device
 from udamlf.report.figures import confusion_figure, predictions_figure
-from udamlf.stages.stage import BaseStage, Declaration, Job, Need
+from udamlf.stages.stage import BaseStage, Declaration, Job, Need, previous_training
 
 EXAMPLES = 4
 
@@ -33,7 +33,7 @@ class Stage(BaseStage):
         return (config.method.rounds,)
 
     def declare(self, config: Config, round: int) -> Declaration:
-        profile, inputs = config.profile, {"round0": Need("warmup", 0)}
+        profile, inputs = config.profile, {"round0": previous_training(config, 1)}
         for number in range(1, config.method.rounds + 1):
             if config.method.round_at(number).selector:
                 inputs[f"labels{number}"] = Need("pseudo_label", number)
