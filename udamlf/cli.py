@@ -95,7 +95,7 @@ def evaluate(
     factors = _factors(scales)
     if bool(run_id) == bool(checkpoint) or bool(checkpoint) != bool(scenario) or (run_id and profile):
         expected = "--run-id RUN, or --checkpoint FILE --scenario SCENARIO [--profile PROFILE]"
-        raise UserError("evaluate needs one checkpoint, and for a file its scenario", expected)
+        raise UserError("evaluate takes exactly one checkpoint, and for a file its scenario", expected)
     from udamlf.report.comparison import render_evaluation
     from udamlf.runs.imports import import_file
     from udamlf.runs.runner import evaluate_run

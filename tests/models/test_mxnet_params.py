@@ -108,7 +108,7 @@ def test_initial_weights_are_read_from_the_published_file(tmp_path: Path) -> Non
     arrays = {name: tensor.numpy() for name, tensor in state("cbst").items()}
     (tmp_path / "net.params").write_bytes(params(arrays, version=1))
     np.savez(tmp_path / "net.npz", **arrays)
-    one, other = (build("resnet38", 5, width=4, weights=str(tmp_path / f"net.{s}")) for s in ("params", "npz"))
+    one, other = (build("resnet38", 5, width=16, weights=str(tmp_path / f"net.{s}")) for s in ("params", "npz"))
     assert all(
         np.array_equal(a, b) for a, b in zip(one.state_dict().values(), other.state_dict().values(), strict=True)
     )

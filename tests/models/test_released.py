@@ -63,7 +63,7 @@ EXPECTED: dict[str, tuple[str, dict[str, Any], dict[str, str], set[str]]] = {
     ),
     "cbst": (
         "cbst",
-        {"name": "resnet38", "width": 4},
+        {"name": "resnet38", "width": 16},
         {"arg:res6a_branch2b1_weight": "blocks.6a.convs.1.weight",
          "arg:bn7_gamma": "norm.weight",
          "aux:bn2a_branch2a_moving_var": "blocks.2a.norms.0.running_var",
