@@ -57,6 +57,7 @@ def _request_options(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option("--seed", type=int, default=0, show_default=True, help="0 or more."),
         click.option("--rounds", type=int, help="Number of self-training rounds; default: the method's."),
         click.option("--data-root", help=_DATA_ROOT),
+        click.option("--start", default="", help="A released checkpoint file, or a run that imported one, as warm-up."),
         click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Override a configuration value."),
     )
     for option in reversed(options):
@@ -69,18 +70,39 @@ def _request_options(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.option("--env-manager", type=click.Choice(MANAGERS), default=LOCAL, show_default=True)
 @click.option("--references/--no-references", default=True, help="Also run source_only and adabn, to compare with.")
 @click.option("--control", "with_control", is_flag=True, help="Also run the control that is matched to the method.")
-def run(env_manager: str, references: bool, with_control: bool, overrides: tuple[str, ...], **fields: Any) -> None:
+def run(
+    env_manager: str, references: bool, with_control: bool, overrides: tuple[str, ...], start: str, **fields: Any
+) -> None:
     """Run a method on a scenario: every stage a process, finished stages reused."""
     stop = StopFlag().install()
     from udamlf.runs.chain import REFERENCES, run_chain
+    from udamlf.runs.imports import start_file
     from udamlf.runs.plan import CONTROL, Request
 
+    request = Request(**fields, overrides=overrides, start=start_file(start))
     others = [*(REFERENCES if references else ()), *([CONTROL] if with_control else [])]
-    click.echo(run_chain(Request(**fields, overrides=overrides), stop, env_manager, others))
+    click.echo(run_chain(request, stop, env_manager, others))
 
 
 @cli.command()
-@click.option("--run-id", required=True, help="A warmup or self_train run.")
+@click.argument("file")
+@click.option("--scenario", required=True, help="Whose classes the checkpoint predicts.")
+@click.option("--profile", default="", help="How it is scored later; default: the scenario's.")
+@click.option("--data-root", "folder", help=_DATA_ROOT)
+def import_checkpoint(file: str, **options: Any) -> None:
+    """Make a run of a checkpoint FILE that another project released."""
+    stop = StopFlag().install()
+    from udamlf.runs.imports import import_file, summary
+
+    imported, _, report = import_file(file, **options, stop=stop)
+    click.echo(summary(report, imported.run_id))
+
+
+@cli.command()
+@click.option("--run-id", help="A warmup, import_checkpoint or self_train run.")
+@click.option("--checkpoint", help="Instead: a released file, imported if it is not yet; with --scenario.")
+@click.option("--scenario", default="", help="With --checkpoint.")
+@click.option("--profile", default="", help="With --checkpoint: the protocol; default: the scenario's.")
 @click.option("--split", help="A split of the run's scenario, or of its target's data set; default: the reported one.")
 @click.option("--data-root", "folder", help="Another folder with the same layout.")
 @click.option("--scales", default="", help="Factors of the test size, separated by commas, e.g. 0.75,1,1.25.")
@@ -88,14 +110,24 @@ def run(env_manager: str, references: bool, with_control: bool, overrides: tuple
 @click.option("--format", "form", type=click.Choice(("table", "json")), default="table", show_default=True)
 @click.option("--save-predictions", "predictions", type=click.Path(path_type=Path),
               help="Folder for masks in the submission format.")  # fmt: skip
-def evaluate(scales: str, form: str, **options: Any) -> None:
-    """Score a training run's checkpoint on a split."""
+def evaluate(
+    run_id: str | None, checkpoint: str | None, scenario: str, profile: str, folder: str | None, scales: str, form: str,
+    **options: Any,
+) -> None:  # fmt: skip
+    """Score a training run's checkpoint, or a released one, on a split."""
     stop = StopFlag().install()
     factors = _factors(scales)
+    if bool(run_id) == bool(checkpoint) or bool(checkpoint) != bool(scenario) or (run_id and profile):
+        expected = "--run-id RUN, or --checkpoint FILE --scenario SCENARIO [--profile PROFILE]"
+        raise UserError("evaluate takes exactly one checkpoint, and for a file its scenario", expected)
     from udamlf.report.comparison import render_evaluation
+    from udamlf.runs.imports import import_file
     from udamlf.runs.runner import evaluate_run
 
-    result, config = evaluate_run(stop=stop, scales=factors, **options)
+    if checkpoint:
+        imported, options["config"], _ = import_file(checkpoint, scenario, profile, folder, stop)
+        run_id = imported.run_id
+    result, config = evaluate_run(str(run_id), stop, scales=factors, folder=folder, **options)
     click.echo(json.dumps(result, indent=2) if form == "json" else render_evaluation(result, config.space))
 
 
@@ -264,15 +296,17 @@ def sync() -> None:
 @click.argument("name")
 def _entry(
     name: str, config: Path | None, round: int | None, inputs: str, env_manager: str, with_control: str,
-    overrides: tuple[str, ...], **fields: Any,
+    overrides: tuple[str, ...], start: str, **fields: Any,
 ) -> None:  # fmt: skip
     stop = StopFlag().install()
     follow_launcher()
+    from udamlf.runs.imports import start_file
     from udamlf.runs.plan import CONTROL, Request
     from udamlf.runs.runner import read_config, run_stage
     from udamlf.stages.stage import stage
 
-    request = Request(**fields, overrides=tuple(text for part in overrides for text in _words(part)))
+    words = tuple(text for part in overrides for text in _words(part))
+    request = Request(**fields, overrides=words, start=start_file(start))
     ids = _named_runs(inputs)
     if name != "main" and (ids or config or not stage(name).needs_inputs):
         configure = request.resolve if config is None else partial(read_config, config)

@@ -149,6 +149,7 @@ class Config(Strict):
     Attributes:
         recipe: whether a published method has its published values; none = there is no publication.
         data_root: none = the miniature.
+        start: absolute path of a file whose network, ``profile.model`` then, takes the warm-up's place.
     """
 
     scenario: Scenario
@@ -157,6 +158,7 @@ class Config(Strict):
     recipe: Recipe | None = None
     seed: int = Field(0, ge=0)
     data_root: str | None = None
+    start: str | None = None
     overrides: tuple[str, ...] = ()
 
     @cached_property

@@ -47,7 +47,7 @@ logger = logging.getLogger("udamlf")
 
 def _digest(config: Config) -> str:
     """Of a resolved configuration; a further split of the scenario is no other one."""
-    values, used = config.model_dump(mode="json", exclude={"seed", "data_root"}), opened(config, plan(config))
+    values, used = config.model_dump(mode="json", exclude={"seed", "data_root", "start"}), opened(config, plan(config))
     values["scenario"]["splits"] = {name: ref for name, ref in values["scenario"]["splits"].items() if name in used}
     return digest_json(values)
 
@@ -111,21 +111,13 @@ class Chain:
         digests = {name: value.tags[DIGEST] for name, value in inputs.items()}
         key = step_key(self.config, step.stage, step.round, digests, self.digest)
         with only_once(self.tracker.work / "locks" / key, str(step)):
-            finished = self._finished(key)
+            finished = self.tracker.finished(key)
             if finished:
                 return finished, "reused"
             tags = stage_tags(self.config, self.data, step.stage, step.round) | {KEY: key}
             run_id = self.tracker.create_run(f"{self.name} {step}", tags, parent_id)
             self._launch(step, self._parameters(step, inputs), run_id)
             return self.tracker.fetch(run_id), "done"
-
-    def _finished(self, key: str) -> Input | None:
-        for run in self.tracker.search({KEY: key}):
-            try:
-                return self.tracker.fetch(run.info.run_id)
-            except UserError as error:
-                logger.warning("not reused: %s", error.message)
-        return None
 
     def _parameters(self, step: Step, inputs: Mapping[str, Input]) -> dict[str, str]:
         """Parameters of the entry point: the configuration as it was resolved; its names are for people."""

@@ -15,7 +15,7 @@ from udamlf.evaluation.score import Score, audit, evaluate
 from udamlf.models import checkpoint
 from udamlf.models.base import NETWORKS, SegmentationModel, device
 from udamlf.report.figures import confusion_figure, predictions_figure
-from udamlf.stages.stage import BaseStage, Declaration, Job, Need
+from udamlf.stages.stage import BaseStage, Declaration, Job, Need, previous_training
 
 EXAMPLES = 4
 
@@ -34,7 +34,7 @@ class Stage(BaseStage):
 
     def declare(self, config: Config, round: int) -> Declaration:
         profile, split = config.profile, config.report_split
-        inputs = {"training": Need("self_train", round) if round else Need("warmup", 0)}
+        inputs = {"training": previous_training(config, round + 1)}
         if round and config.method.round_at(round).selector:
             inputs["labels"] = Need("pseudo_label", round)
         splits = {split: True} | ({SOURCE_VAL: True} if SOURCE_VAL in config.scenario.splits else {})

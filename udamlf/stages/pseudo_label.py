@@ -38,7 +38,7 @@ class Stage(BaseStage):
     def declare(self, config: Config, round: int) -> Declaration:
         selector = selector_part(config, round)
         return Declaration(
-            inputs={"generator": previous_training(round), **subset_input(config)},
+            inputs={"generator": previous_training(config, round), **subset_input(config)},
             reads={**labelling_reads(config, round), "selector": selector.model_dump()},
             splits={TARGET: False} | ({SOURCE: True} if SELECTORS.find(selector.name).reads_source else {}),
             parts=[(SELECTORS, selector), (NETWORKS, config.backbone(round - 1))],

@@ -31,7 +31,7 @@ class Stage(BaseStage):
 
     def declare(self, config: Config, round: int) -> Declaration:
         settings = config.method.round_at(round)
-        inputs = {"start": previous_training(round), **subset_input(config)}
+        inputs = {"start": previous_training(config, round), **subset_input(config)}
         inputs |= {"labels": Need("pseudo_label", round)} if settings.selector else {}
         inputs |= {"pretrain": Need("pretrain", round)} if settings.pretraining else {}
         read_elsewhere = {"selector", "training", "model", "pretrain", "labelling"}

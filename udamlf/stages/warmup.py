@@ -17,7 +17,7 @@ class Stage(BaseStage):
     needs_inputs = False
 
     def rounds(self, config: Config) -> Iterable[int]:
-        return (0,)
+        return () if config.start else (0,)
 
     def declare(self, config: Config, round: int) -> Declaration:
         warmup, target = config.method.warmup, config.training(0).batch.target
