@@ -3,25 +3,20 @@ that ``udamlf --help`` answers at once."""
 
 import json
 import logging
-import os
-import shlex
 import sys
 from collections.abc import Callable
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import click
 
 from udamlf.common.errors import UserError, nearest
-from udamlf.runs.launch import LOCAL, MANAGERS, StopFlag, follow_launcher, serve
+from udamlf.runs.launch import LOCAL, MANAGERS, StopFlag, serve
 
 RECIPES = ("adapted", "published")
 FORMATS = ("table", "markdown", "csv", "json")
 EXIT_USER_ERROR, EXIT_SIGNAL = 2, 128
-WHOLE_CHAIN = ("main", "self_train", "evaluate")
-"""Entry points that, without inputs, run a method from its warm-up to its table."""
 _DATA_ROOT = "Folder that holds the data sets; default: the embedded miniature."
 
 
@@ -30,7 +25,7 @@ def cli() -> None:
     """Self-training methods for domain adaptation of semantic segmentation, compared in MLflow."""
 
 
-def _request_options(command: Callable[..., Any]) -> Callable[..., Any]:
+def request_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """The options that say what is computed: the fields of ``runs.plan.Request``."""
     options = (
         click.option("--scenario", required=True, help="Source and target: a name in configs/scenarios, or a file."),
@@ -66,7 +61,7 @@ def _request_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 @cli.command()
-@_request_options
+@request_options
 @click.option("--env-manager", type=click.Choice(MANAGERS), default=LOCAL, show_default=True)
 @click.option("--references/--no-references", default=True, help="Also run source_only and adabn, to compare with.")
 @click.option("--control", "with_control", is_flag=True, help="Also run the control that is matched to the method.")
@@ -283,63 +278,7 @@ def sync() -> None:
     click.echo("\n".join([f"{len(sent)} runs sent", *sent]))
 
 
-# --- entry points of the MLproject -----------------------------------------------------------------------------------
-
-
-@click.command()
-@_request_options
-@click.option("--config", type=click.Path(path_type=Path, dir_okay=False))
-@click.option("--round", type=int)
-@click.option("--inputs", default="")
-@click.option("--env-manager", type=click.Choice(MANAGERS), default=LOCAL)
-@click.option("--control", "with_control", type=click.Choice(("true", "false")), default="false")
-@click.argument("name")
-def _entry(
-    name: str, config: Path | None, round: int | None, inputs: str, env_manager: str, with_control: str,
-    overrides: tuple[str, ...], start: str, **fields: Any,
-) -> None:  # fmt: skip
-    stop = StopFlag().install()
-    follow_launcher()
-    from udamlf.runs.imports import start_file
-    from udamlf.runs.plan import CONTROL, Request
-    from udamlf.runs.runner import read_config, run_stage
-    from udamlf.stages.stage import stage
-
-    words = tuple(text for part in overrides for text in _words(part))
-    request = Request(**fields, overrides=words, start=start_file(start))
-    ids = _named_runs(inputs)
-    if name != "main" and (ids or config or not stage(name).needs_inputs):
-        configure = request.resolve if config is None else partial(read_config, config)
-        run_stage(name, configure, f"{request.method}-s{request.seed}", round, ids, stop)
-        return
-    from udamlf.runs.chain import REFERENCES, run_chain
-
-    last_step = None if name in WHOLE_CHAIN else (name, round)
-    adopted = os.environ.get("MLFLOW_RUN_ID")
-    others = (*REFERENCES, CONTROL) if with_control == "true" else REFERENCES
-    click.echo(run_chain(request, stop, env_manager, others, adopted, last_step))
-
-
-def _named_runs(text: str) -> dict[str, str]:
-    """``start=<run id> labels=<run id>`` as a mapping; a bare run id is the training to evaluate."""
-    pairs = [part.split("=", 1) if "=" in part else ["training", part] for part in _words(text)]
-    return {name: run_id for name, run_id in pairs}
-
-
-def _words(text: str) -> list[str]:
-    try:
-        return shlex.split(text)
-    except ValueError as error:
-        raise UserError(f"{text!r}: {error}", "words separated by spaces, with both quotes") from error
-
-
-def entry(name: str) -> None:
-    """Run an entry point of the MLproject with the parameters of the command line; an empty one is not passed on."""
-    pairs = zip(sys.argv[1::2], sys.argv[2::2], strict=True)
-    _guarded(_entry, [name, *(text for pair in pairs if pair[1] for text in pair)])
-
-
-def _guarded(command: click.Command, arguments: list[str] | None) -> None:
+def guarded(command: click.Command, arguments: list[str] | None) -> None:
     """Run a command; bad input is one message on stderr and exit code 2, a signal ends like an unhandled one."""
     logging.basicConfig(format="%(message)s", stream=sys.stderr)
     logging.getLogger("udamlf").setLevel(logging.INFO)
@@ -359,4 +298,4 @@ def _guarded(command: click.Command, arguments: list[str] | None) -> None:
 
 def main() -> None:
     """The console script."""
-    _guarded(cli, None)
+    guarded(cli, None)
