@@ -73,7 +73,7 @@ def test_bfloat16_is_never_emulated_silently(monkeypatch: pytest.MonkeyPatch) ->
     """A T4 has none: torch would emulate it, several times slower than float32."""
     monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation=True: including_emulation)
     monkeypatch.setattr(torch.cuda, "get_device_name", lambda device: "Tesla T4")
-    with pytest.raises(UserError, match="Tesla T4.*has no bfloat16"):
+    with pytest.raises(UserError, match=r"Tesla T4.*has no bfloat16"):
         autocast_dtype("bfloat16", torch.device("cuda"))
     assert autocast_dtype("float16", torch.device("cuda")) is torch.float16
     assert autocast_dtype("bfloat16", torch.device("cpu")) is torch.bfloat16
