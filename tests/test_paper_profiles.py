@@ -8,12 +8,20 @@ import pytest
 
 from tests.selection.helpers import Rising
 from udamlf.common.rounds import per_round
+from udamlf.config.budget import BatchSize
 from udamlf.config.compose import available, resolve
 from udamlf.config.schema import Config
+from udamlf.evaluation.predict import input_sizes
+from udamlf.stages.images import source_picks
 from udamlf.training.optimisers import lr_factor
 
 PAPER = [name for name in available("profiles") if name.startswith("paper")]
-GTA5, SYNTHIA, CITYSCAPES, PICKED = 24966, 9400, 2975, 505
+GTA5, RELEASED, SYNTHIA, PICKED = 24966, 19984, 9400, 505
+
+
+def two_passes(images: int) -> int:
+    """Steps of two passes at batch 2, of which a last image without a second one is left out."""
+    return 2 * (images // 2)
 
 
 def paper(method: str, profile: str = "paper") -> Config:
@@ -40,7 +48,7 @@ def test_cbst_follows_its_published_schedule(
     method: str, scenario: str, images: int, first: float, first_source: float
 ) -> None:
     """cbst.md 4.6 and 5: both portions rise, from other values on SYNTHIA; the rate falls by sqrt(2); two passes a
-    round over the source and the 505 picked target images at batch 2."""
+    round over the source and the 505 picked target images at batch 2, both domains in one list."""
     config = resolve(scenario, method, "paper")
     first_round = config.method.round_at(1)
     assert first_round.selector is not None and config.method.rounds == 6
@@ -50,7 +58,8 @@ def test_cbst_follows_its_published_schedule(
         assert per_round(first_round.selector.params["portion"], r) == pytest.approx(portion.at(r))
         assert per_round(first_round.source_portion, r) == pytest.approx(source.at(r))
         assert training.optimiser.lr == pytest.approx(1e-4 * 0.5 ** ((r - 1) / 2), rel=1e-3)
-        assert training.steps == math.floor(images * source.at(r) + 1e-6) + PICKED
+        assert training.steps == two_passes(math.floor(images * source.at(r) + 1e-6) + PICKED)
+        assert training.batch == BatchSize(source=1, target=1, mixed=True)
     assert config.method.target_subset is not None and config.method.target_subset.top_k == PICKED
     assert config.training(0).steps == (46800 if scenario == "gta2city" else 50 * SYNTHIA // 16)
     assert config.training(1).loss_stride == 8 and config.training(1).augmentation.cbst_length == 2048
@@ -60,12 +69,20 @@ def test_cbst_follows_its_published_schedule(
 
 @pytest.mark.parametrize("method", ["crst_mrkld", "crst_mrent", "crst_lrent"])
 def test_crst_follows_its_published_schedule(method: str) -> None:
-    """cbst.md 10: three trainings at a constant rate, portions from 0.20, fresh source picks, only the target mined."""
+    """cbst.md 10: three trainings at a constant rate, portions from 0.20, fresh source picks, only the target mined; as
+    many picks as of the released list of 19,984 images, and the 505 target images of CBST; three scales and flip."""
     config = paper(method)
     first_round = config.method.round_at(1)
     assert first_round.selector is not None and config.method.rounds == 3 and first_round.source_policy == "random"
     assert [per_round(first_round.selector.params["portion"], r) for r in (1, 2, 3)] == [0.20, 0.25, 0.30]
     assert {config.training(r).optimiser.lr for r in (1, 2, 3)} == {5e-5}
+    for r, portion in enumerate((0.03, 0.0325, 0.035), 1):
+        picks = len(source_picks(GTA5, per_round(first_round.source_portion, r), 3, r, "random"))
+        assert picks == math.floor(RELEASED * portion) and config.training(r).steps == two_passes(picks + PICKED)
+    assert config.method.target_subset is not None and config.method.target_subset.top_k == PICKED
+    assert config.training(1).batch == BatchSize(source=1, target=1, mixed=True)
+    assert config.profile.evaluation.flip and config.profile.evaluation.scales == (0.9, 1.0, 1.2)
+    assert input_sizes(config.labelling(1), (1024, 2048)) == [(922, 1843)]
     assert first_round.objective.params["mining"] == "crst"
     alphas = first_round.objective.params.get("lrent"), first_round.selector.params.get("soft_alpha")
     assert alphas == ((0.25, 0.25) if method == "crst_lrent" else (None, None))
@@ -78,7 +95,7 @@ def test_crst_on_synthia_has_four_trainings(method: str) -> None:
     source = config.method.round_at(1).source_portion
     assert config.method.rounds == 4
     for r in range(1, 5):
-        assert config.training(r).steps == math.floor(SYNTHIA * per_round(source, r) + 1e-6) + CITYSCAPES
+        assert config.training(r).steps == two_passes(math.floor(SYNTHIA * per_round(source, r) + 1e-6) + PICKED)
 
 
 @pytest.mark.parametrize("method", ["advent", "minent", "intrada"])

@@ -18,10 +18,12 @@ Size = tuple[int, int]
 
 
 class BatchSize(Strict):
-    """Images per optimiser step, from each domain."""
+    """Images per optimiser step, from each domain; ``mixed``: so many in all, drawn from one shuffled list of both
+    domains' images, so that a batch may hold those of one domain alone (cbst.md 5)."""
 
     source: int = Field(ge=0)
     target: int = Field(0, ge=0)
+    mixed: bool = False
 
 
 class OptimiserConfig(Strict):

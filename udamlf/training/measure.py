@@ -11,7 +11,7 @@ import torch
 
 from udamlf.common.seeding import rng
 from udamlf.config.schema import Config
-from udamlf.data.batches import Batches, Stream
+from udamlf.data.batches import Stream
 from udamlf.data.sample import Sample
 from udamlf.models.base import SegmentationModel, device, freeze_batchnorm
 from udamlf.models.base import build as build_network
@@ -50,7 +50,7 @@ def measure_step(config: Config, round: int, pretraining: bool = False, label: L
     if where.type == "cuda":
         torch.cuda.reset_peak_memory_stats()
     trainer.model.train()
-    for step, host in Batches(trainer.streams, 0, 2, workers=0):
+    for step, host in trainer.batches(0, 2):
         began = time.perf_counter()
         trainer.take_step(step, host)
     if where.type == "cuda":
