@@ -13,6 +13,7 @@ from udamlf.config.compose import available, resolve
 from udamlf.config.schema import Config
 from udamlf.evaluation.predict import input_sizes
 from udamlf.stages.images import source_picks
+from udamlf.training.objective import OBJECTIVES
 from udamlf.training.optimisers import lr_factor
 
 PAPER = [name for name in available("profiles") if name.startswith("paper")]
@@ -140,6 +141,18 @@ def test_the_adversarial_weight_is_the_scenario_s(method: str) -> None:
     assert config.method.warmup.objective.params["weight"] == 0.01
     # The miniature's own warm-up replaces the whole objective: the profile's values win over the scenario's.
     assert resolve("syn2city", method).method.warmup.objective.name == "supervised"
+
+
+@pytest.mark.parametrize("profile", ["paper", "paper_t4"])
+@pytest.mark.parametrize("method", ["iast", "hiast"])
+def test_the_discriminator_ends_at_a_thousandth_of_the_head_s_rate(method: str, profile: str) -> None:
+    """adversarial-warmup.md 4, 6 and 9: 2e-8 on GTA5; a T4's head has 3e-5 on SYNTHIA, its discriminator 1e-4."""
+    ends = {}
+    for scenario in ("gta2city", "syn2city"):
+        objective = resolve(scenario, method, profile).method.warmup.objective
+        optimiser = OBJECTIVES.params(objective).discriminator_optimiser
+        ends[scenario] = optimiser.lr * optimiser.floor
+    assert ends == pytest.approx({"gta2city": 2e-8, "syn2city": 3e-8 if profile == "paper_t4" else 2e-8})
 
 
 def test_proda_has_no_regulariser_on_synthia() -> None:

@@ -27,11 +27,13 @@ class BatchSize(Strict):
 
 
 class OptimiserConfig(Strict):
-    """An optimiser; ``lr`` may be a list, one entry per round. ``visits``: how often sgd steps a group that released
-    code lists several times (advent.md 5.1)."""
+    """An optimiser; ``lr`` may be a list, one entry per round. ``floor``: share of ``lr`` at which its cosine ends,
+    where it is not the schedule's. ``visits``: how often sgd steps a group that released code lists several times
+    (advent.md 5.1)."""
 
     name: Literal["sgd", "adam", "adamw"]
     lr: Rate | Annotated[tuple[Rate, ...], OneOrMore]
+    floor: Share | None = None
     weight_decay: Rate = 0.0
     momentum: float = 0.9
     betas: tuple[float, float] = (0.9, 0.999)
