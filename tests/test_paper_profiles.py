@@ -180,6 +180,30 @@ def test_iast_on_synthia_and_robotcar() -> None:
     assert robotcar.training(1).augmentation.crop_hw == (768, 1024) and robotcar.training(1).batch.target == 6
 
 
+@pytest.mark.parametrize("profile", PAPER)
+@pytest.mark.parametrize("method", available("methods"))
+def test_no_frame_of_robotcar_or_its_source_is_distorted(method: str, profile: str) -> None:
+    """1280x960 from 2048x1024: frames, labels and scores keep their shape (to half a pixel in a hundred), crops take a
+    box of their own."""
+    config = resolve("city2robotcar", method, profile)
+    native = {"target_train": (960, 1280), "target_dev": (960, 1280), "source_train": (1024, 2048)}
+    sizes = [(split, config.frames(split)[0] or native[split]) for split in ("source_train", "target_train")]
+    for split, size in (("target_dev", native["target_dev"]), ("source_val", native["source_train"])):
+        sizes += [(split, hw) for hw in input_sizes(config.protocol(split), size)]
+    for number in range(1, config.method.rounds + 1):
+        sizes += [("target_train", hw) for hw in input_sizes(config.labelling(number), native["target_train"])]
+    for split, (height, width) in sizes:
+        assert width / height == pytest.approx(2 if split.startswith("source") else 4 / 3, rel=5e-3), split
+
+
+def test_advent_s_source_frames_have_the_released_size() -> None:
+    """advent.md 5: GTA5 at 1280x720, SYNTHIA at 1280x760; Cityscapes at 1024x512."""
+    for method in ("advent", "intrada", "ema_mix"):
+        for scenario, size in (("gta2city", (720, 1280)), ("syn2city", (760, 1280))):
+            config = resolve(scenario, method, "paper")
+            assert config.frames("source_train")[0] == size and config.frames("target_train")[0] == (512, 1024)
+
+
 def test_only_a_warm_up_on_both_domains_freezes_the_affine_part() -> None:
     """adversarial-warmup.md 1.4: the source-only stage has ordinary BatchNorm. ProDA's warm-up freezes the statistics
     too, its rounds nothing (proda.md 1)."""

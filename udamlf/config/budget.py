@@ -1,7 +1,7 @@
 """How much is computed: the budget of a training, the protocol of a score, the profile of a run. Values alone, as in
 ``udamlf.config.schema``."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -125,6 +125,7 @@ class Profile(Strict):
 
     Attributes:
         extends: another profile, of which this file gives what differs; what methods set for it holds for both.
+        scenarios: values of its own for a named scenario; a method's values win.
         frames_hw: training frames are decoded once at this size; source_frames_hw: the source's, and the network's
             input for the source's score, where its frames have another shape than the target's.
         audit: the evaluate stage also scores pseudo-labels where target labels exist.
@@ -136,6 +137,7 @@ class Profile(Strict):
     name: str
     title: str
     extends: str | None = None
+    scenarios: dict[str, dict[str, Any]] = Field({})
     model: Part
     frames_hw: tuple[Pixels, Pixels] | None = None
     source_frames_hw: tuple[Pixels, Pixels] | None = None

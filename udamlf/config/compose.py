@@ -1,7 +1,7 @@
 """From names and overrides to a configuration.
 
-``resolve`` reads the three files and sets, one after the other: the method's own values for the scenario, its budget at
-the profile, what is adapted there (its blocks ``scenarios``, ``profiles`` and, unless the published recipe is asked
+``resolve`` reads the three files and sets, one after the other: the profile's own values for the scenario, the method's
+own values for the scenario, its budget at the profile, what is adapted there (its blocks ``scenarios``, ``profiles`` and, unless the published recipe is asked
 for, ``adapted``), ``--rounds`` and the ``--set key=value`` overrides. Keys are dotted paths into the result, e.g.
 ``profile.warmup.steps`` or ``method.round.selector.portion``. A file with ``extends`` gives what differs from another
 one of its kind, under a name of its own; what that one sets for a profile is changed in the block of that profile."""
@@ -102,6 +102,13 @@ def _method_values(
                 yield block, Layer(f"{path}, {block}.{name}", str(key), value)
 
 
+def _profile_values(profile: Sequence[_File], scenario: str) -> Iterator[Layer]:
+    """What a profile's files set for this scenario; the later ones win, and every value of a method."""
+    for path, tree in profile:
+        for key, value in ((tree.get("scenarios") or {}).get(scenario) or {}).items():
+            yield Layer(f"{path}, scenarios.{scenario}", f"profile.{key}", value)
+
+
 def _parse_override(text: str) -> Layer:
     key, equals, value = text.partition("=")
     if not equals or not key.strip():
@@ -145,7 +152,7 @@ def resolve(
     tree |= {"seed": seed, "data_root": data_root or None}
     tree |= {"overrides": [*overrides, *([f"rounds={rounds}"] if rounds is not None else [])]}
     values = list(_method_values(methods, scenario_tree["name"], [fields["name"] for _, fields in profiles], recipe))
-    layers = [layer for _, layer in values]
+    layers = [*_profile_values(profiles, scenario_tree["name"]), *(layer for _, layer in values)]
     if tree["method"].get("publication") and tree["method"].get("role", "method") == "method":
         tree["recipe"] = "adapted" if any(block == "adapted" for block, _ in values) else "published"
     if rounds is not None:
