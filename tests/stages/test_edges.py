@@ -61,7 +61,7 @@ def test_one_list_of_both_domains(method: str, lonely: InProcess, lonely_world: 
     """Released CBST and CRST draw a batch of two from four source images and a target one, also without the target."""
     mixed = ("profile.round.batch={source: 1, target: 1, mixed: true}", "method.round.objective.pool=pixels")
     finished(lonely, small(method, lonely_world, *mixed, rounds=1))
-    with pytest.raises(UserError, match="batch.mixed"):
+    with pytest.raises(UserError, match=r"batch\.mixed"):
         small("hiast", lonely_world, *mixed[:1])
 
 

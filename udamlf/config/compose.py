@@ -1,10 +1,11 @@
 """From names and overrides to a configuration.
 
 ``resolve`` reads the three files and sets, one after the other: the profile's own values for the scenario, the method's
-own values for the scenario, its budget at the profile, what is adapted there (its blocks ``scenarios``, ``profiles`` and, unless the published recipe is asked
-for, ``adapted``), ``--rounds`` and the ``--set key=value`` overrides. Keys are dotted paths into the result, e.g.
-``profile.warmup.steps`` or ``method.round.selector.portion``. A file with ``extends`` gives what differs from another
-one of its kind, under a name of its own; what that one sets for a profile is changed in the block of that profile."""
+own values for the scenario, its budget at the profile, what is adapted there (the blocks ``scenarios``, ``profiles``
+and, unless the published recipe is asked for, ``adapted``), ``--rounds`` and the ``--set key=value`` overrides. Keys
+are dotted paths into the result, e.g. ``profile.warmup.steps`` or ``method.round.selector.portion``. A file with
+``extends`` gives what differs from another one of its kind, under a name of its own; what that one sets for a profile
+is changed in the block of that profile."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
