@@ -104,6 +104,17 @@ def test_a_profile_s_values_for_a_scenario_give_way_to_a_method_s(tmp_path: Path
         resolve("syn2city", "st", str(path))
 
 
+def test_a_value_set_in_an_anchored_block_is_set_there_alone(tmp_path: Path) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text(
+        "extends: miniature\nname: mine\ntitle: mine\nwarmup.augmentation: &crops {flip: 0.25}\n"
+        "round.augmentation: *crops\nround.augmentation.flip: 0.75\n"
+    )
+    config = resolve("gta2city", "source_only", str(path), overrides=("profile.warmup.augmentation.jitter_source=0.1",))
+    warmup, round = config.profile.warmup.augmentation, config.profile.round.augmentation
+    assert (warmup.flip, round.flip) == (0.25, 0.75) and (warmup.jitter_source, round.jitter_source) == (0.1, 0.0)
+
+
 # --- what is wrong ---------------------------------------------------------------------------------------------------
 
 

@@ -174,7 +174,8 @@ def test_iast_on_synthia_and_robotcar() -> None:
     """iast.md 1 and 3.4: epochs are passes over 9,400 images; three T4 images see two whole cosine cycles."""
     synthia, t4 = (resolve("syn2city", "iast", name) for name in ("paper", "paper_t4"))
     assert (synthia.training(0).steps, synthia.training(1).steps) == (2 * 9400, 2350)
-    assert synthia.training(0).augmentation.crop_height_range == (341, 640)
+    assert synthia.training(0).augmentation.of("source").crop_height_range == (341, 640)
+    assert synthia.training(0).augmentation.of("target").crop_height_range == (341, 1000)
     assert (t4.training(1).steps, t4.training(1).batch.target) == (18798, 3)
     robotcar = resolve("city2robotcar", "hiast", "paper")
     assert robotcar.training(1).augmentation.crop_hw == (768, 1024) and robotcar.training(1).batch.target == 6

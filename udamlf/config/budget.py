@@ -1,9 +1,9 @@
 """How much is computed: the budget of a training, the protocol of a score, the profile of a run. Values alone, as in
 ``udamlf.config.schema``."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from udamlf.config.parts import Part, Strict
 
@@ -64,6 +64,7 @@ class Augmentation(Strict):
             for square crops; with ``nominal_width`` ProDA's weak view: resized to a multiple of it, cropped, mirrored.
         brightness_contrast: probability of IAST's step; ``flip``: of a mirror.
         jitter_source, jitter_target: strength of the photometric jitter of each domain.
+        source: values that are others for the images called source.
     """
 
     crop_hw: tuple[Pixels, Pixels] | None = None
@@ -75,6 +76,18 @@ class Augmentation(Strict):
     flip: Share = 0.5
     jitter_source: Rate = 0.0
     jitter_target: Rate = 0.0
+    source: dict[str, Any] = Field({})
+
+    def of(self, domain: str) -> Self:
+        """That of a domain, "source" or "target"."""
+        if domain != "source" or not self.source:
+            return self
+        return type(self).model_validate({**self.model_dump(exclude={"source"}), **self.source})
+
+    @model_validator(mode="after")
+    def _source_is_valid(self) -> Self:
+        self.of("source")
+        return self
 
 
 class Training(Strict):

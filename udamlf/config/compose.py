@@ -63,7 +63,14 @@ def _read(kind: str, name: str, folder: Path = Path()) -> _File:
         raise UserError(f"{path} is not YAML: {error}", "a YAML mapping") from error
     if not isinstance(tree, dict):
         raise UserError(f"{path} holds {type(tree).__name__}", "a YAML mapping")
-    return str(path), tree
+    return str(path), _unshared(tree)
+
+
+def _unshared(tree: Any) -> Any:
+    """A copy in which an anchored block is another one at every alias: a value set in one is not set in all."""
+    if isinstance(tree, dict):
+        return {key: _unshared(value) for key, value in tree.items()}
+    return [_unshared(value) for value in tree] if isinstance(tree, list) else tree
 
 
 def _lineage(kind: str, name: str) -> list[_File]:

@@ -29,7 +29,7 @@ class Draw:
     ``index`` is its frame's position in the split, which ``prepare`` may change, ``read`` gives the frame at any."""
 
     def __init__(self, stream: Stream, index: int, rng: np.random.Generator) -> None:
-        self.domain, self.read, self.augmentation = stream.domain, stream.read, stream.augmentation
+        self.domain, self.read, self.augmentation = stream.domain, stream.read, stream.augmentation.of(stream.domain)
         self.index, self.rng = index, rng
 
     def crop(
