@@ -3,7 +3,7 @@
 Parameters: see MLproject.
 """
 
-from udamlf.cli import entry
+from udamlf.cli.entry import entry
 
 if __name__ == "__main__":
     entry("main")

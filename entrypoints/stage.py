@@ -2,7 +2,7 @@
 
 import sys
 
-from udamlf.cli import entry
+from udamlf.cli.entry import entry
 
 if __name__ == "__main__":
     entry(sys.argv.pop(1))

@@ -32,12 +32,16 @@ class Notes:
 
     metrics: list[tuple[int, dict[str, float]]] = field(default_factory=list)
     splits: list[str] = field(default_factory=list)
+    tags: dict[str, str] = field(default_factory=dict)
 
     def log_metrics(self, metrics: dict[str, float], step: int) -> None:
         self.metrics.append((step, dict(metrics)))
 
     def log_dataset(self, name: str, digest: str, context: str, count: int) -> None:
         self.splits.append(name)
+
+    def set_tags(self, tags: dict[str, str]) -> None:
+        self.tags |= tags
 
     def should_stop(self) -> bool:
         return False

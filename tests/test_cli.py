@@ -12,7 +12,7 @@ import pytest
 import yaml
 from mlflow import MlflowClient
 
-from udamlf.cli import _guarded, cli
+from udamlf.cli import cli, guarded
 from udamlf.common.errors import UserError
 from udamlf.config.compose import resolve
 from udamlf.runs.runner import recorded_config
@@ -65,7 +65,7 @@ def test_bad_input_is_told_before_anything_is_written(
     """In this process, for speed: the command as the console script calls it."""
     before = sorted(path.name for path in store.iterdir())
     with pytest.raises(SystemExit) as ended:
-        _guarded(cli, arguments)
+        guarded(cli, arguments)
     shown = capsys.readouterr()
     assert ended.value.code == 2
     for message in messages:
@@ -80,7 +80,7 @@ def test_a_data_root_without_the_data_set_is_an_error_that_helps_and_a_failed_ru
 ) -> None:
     (store / "empty").mkdir()
     with pytest.raises(SystemExit) as ended:
-        _guarded(cli, ["run", "--scenario", "gta2city", "--data-root", "empty", "--no-references"])
+        guarded(cli, ["run", "--scenario", "gta2city", "--data-root", "empty", "--no-references"])
     shown = capsys.readouterr().err
     assert ended.value.code == 2
     for message in ("gta5", str(store / "empty"), "get it from"):
@@ -114,16 +114,16 @@ def test_configurations_of_earlier_versions_are_read_or_refused(tmp_path: Path) 
 
 
 def test_an_empty_store_has_nothing_to_compare(store: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    _guarded(cli, ["compare", "--format", "json"])
+    guarded(cli, ["compare", "--format", "json"])
     assert capsys.readouterr().out.strip() == "[]"
-    _guarded(cli, ["compare"])
+    guarded(cli, ["compare"])
     assert "no finished chain" in capsys.readouterr().out
 
 
 def test_doctor_counts_the_data_and_names_the_command(
     store: Path, tiny_world: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    _guarded(cli, ["doctor", "--scenario", "syn2city", "--data-root", str(tiny_world)])
+    guarded(cli, ["doctor", "--scenario", "syn2city", "--data-root", str(tiny_world)])
     out = capsys.readouterr().out
     assert "mlflow run . -e self_train -P scenario=syn2city --env-manager local" in out
     assert "source_train: 4 images, 4 with label" in out

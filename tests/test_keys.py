@@ -75,7 +75,7 @@ TRAINED = {"warmup", "self_train"}
         ("config/labels.py", CODE),
         ("report/figures.py", CODE),
         ("runs/chain.py", CODE),
-        ("cli.py", CODE),
+        ("cli/__init__.py", CODE),
         ("miniature/world.py", CODE),
     ],
 )

@@ -112,35 +112,44 @@ def test_advent_stops_at_120000_of_250000_steps(method: str) -> None:
     assert config.profile.model.params["multi_level"] is True
 
 
-def test_iast_and_hiast_have_their_own_budgets() -> None:
-    """iast.md 1 and hiast.md 1: steps, target images a batch and the backbone's rate of every round, on both cards."""
-    rounds = {
+def test_iast_and_hiast_have_three_trainings_of_their_own_budgets() -> None:
+    """adversarial-warmup.md 5 and 6, iast.md 1 and hiast.md 1: steps, images a batch and the backbone's rate of the
+    source-only training, the adversarial one and the rounds, on both cards; the affine part is frozen after the first.
+    """
+    trainings = {
         (method, profile): [
             (t.steps, t.batch.source, t.batch.target, t.optimiser.lr)
-            for t in (paper(method, profile).training(r) for r in (1, 2, 3))
+            for t in (paper(method, profile).training(r) for r in range(5))
         ]
         for method in ("iast", "hiast")
         for profile in ("paper", "paper_t4")
     }
-    assert rounds["iast", "paper"] == [(6234, 0, 8, 3e-6), (6234, 0, 8, 2.5e-6), (6234, 0, 8, 2e-6)]
-    assert rounds["iast", "paper_t4"] == [(24940, 0, 2, 3e-6), (24940, 0, 2, 2.5e-6), (24940, 0, 2, 2e-6)]
-    sizes = [paper("iast").labelling(r).size_hw for r in (1, 2, 3)]
+    first = [(24936, 8, 0, 1e-5), (24940, 4, 4, 2e-6)]
+    rates = (3e-6, 2.5e-6, 2e-6)
+    assert trainings["iast", "paper"] == [*first, *((6234, 0, 8, rate) for rate in rates)]
+    first_t4 = [(99760, 2, 0, 1e-5), (99764, 1, 1, 2e-6)]
+    assert trainings["iast", "paper_t4"] == [*first_t4, *((24940, 0, 2, rate) for rate in rates)]
+    sizes = [paper("iast").labelling(r).size_hw for r in (2, 3, 4)]
     assert sizes == [(640, 1280), (768, 1536), (768, 1536)]
-    assert rounds["hiast", "paper"] == [(8000, 0, 6, 3e-6), (8000, 0, 6, 2e-6), (8000, 0, 6, 1e-6)]
-    assert [steps * target for steps, _, target, _ in rounds["hiast", "paper_t4"]] == [48000] * 3
+    assert trainings["hiast", "paper"] == [*first, *((8000, 0, 6, rate) for rate in (3e-6, 2e-6, 1e-6))]
+    assert trainings["hiast", "paper_t4"][:2] == first_t4
+    assert [steps * target for steps, _, target, _ in trainings["hiast", "paper_t4"][2:]] == [48000] * 3
+    for method in ("iast", "hiast"):
+        frozen = [paper(method).training(r).freeze_bn_affine for r in range(5)]
+        assert frozen == [False, True, True, True, True]
+        assert [s.generator for s in paper(method).method.round][1] == "last"  # the adversarial training labels
 
 
 @pytest.mark.parametrize("method", ["iast", "hiast"])
 def test_the_adversarial_weight_is_the_scenario_s(method: str) -> None:
     """adversarial-warmup.md 6: 0.05 on GTA5, 0.001 on SYNTHIA; --set wins over both."""
-    weights = {
-        s: resolve(s, method, "paper").method.warmup.objective.params["weight"] for s in ("gta2city", "syn2city")
-    }
-    assert weights == {"gta2city": 0.05, "syn2city": 0.001}
-    config = resolve("syn2city", method, "paper", overrides=["method.warmup.objective.weight=0.01"])
-    assert config.method.warmup.objective.params["weight"] == 0.01
-    # The miniature's own warm-up replaces the whole objective: the profile's values win over the scenario's.
-    assert resolve("syn2city", method).method.warmup.objective.name == "supervised"
+
+    def weight(scenario: str, *overrides: str) -> float:
+        config = resolve(scenario, method, "paper", overrides=overrides)
+        return config.method.round_at(1).objective.params["weight"]
+
+    assert [weight(scenario) for scenario in ("gta2city", "syn2city")] == [0.05, 0.001]
+    assert weight("syn2city", "method.round.1.objective.weight=0.01") == 0.01
 
 
 @pytest.mark.parametrize("profile", ["paper", "paper_t4"])
@@ -149,7 +158,7 @@ def test_the_discriminator_ends_at_a_thousandth_of_the_head_s_rate(method: str, 
     """adversarial-warmup.md 4, 6 and 9: 2e-8 on GTA5; a T4's head has 3e-5 on SYNTHIA, its discriminator 1e-4."""
     ends = {}
     for scenario in ("gta2city", "syn2city"):
-        objective = resolve(scenario, method, profile).method.warmup.objective
+        objective = resolve(scenario, method, profile).method.round_at(1).objective
         optimiser = OBJECTIVES.params(objective).discriminator_optimiser
         ends[scenario] = optimiser.lr * optimiser.floor
     assert ends == pytest.approx({"gta2city": 2e-8, "syn2city": 3e-8 if profile == "paper_t4" else 2e-8})
@@ -173,12 +182,12 @@ def test_published_budgets_report_splits_whose_labels_are_public(method: str, pr
 def test_iast_on_synthia_and_robotcar() -> None:
     """iast.md 1 and 3.4: epochs are passes over 9,400 images; three T4 images see two whole cosine cycles."""
     synthia, t4 = (resolve("syn2city", "iast", name) for name in ("paper", "paper_t4"))
-    assert (synthia.training(0).steps, synthia.training(1).steps) == (2 * 9400, 2350)
+    assert (synthia.training(0).steps, synthia.training(1).steps) == (9400, 9400) and synthia.training(2).steps == 2350
     assert synthia.training(0).augmentation.of("source").crop_height_range == (341, 640)
     assert synthia.training(0).augmentation.of("target").crop_height_range == (341, 1000)
-    assert (t4.training(1).steps, t4.training(1).batch.target) == (18798, 3)
+    assert (t4.training(2).steps, t4.training(2).batch.target) == (18798, 3)
     robotcar = resolve("city2robotcar", "hiast", "paper")
-    assert robotcar.training(1).augmentation.crop_hw == (768, 1024) and robotcar.training(1).batch.target == 6
+    assert robotcar.training(2).augmentation.crop_hw == (768, 1024) and robotcar.training(2).batch.target == 6
 
 
 @pytest.mark.parametrize("profile", PAPER)
@@ -205,11 +214,11 @@ def test_advent_s_source_frames_have_the_released_size() -> None:
             assert config.frames("source_train")[0] == size and config.frames("target_train")[0] == (512, 1024)
 
 
-def test_only_a_warm_up_on_both_domains_freezes_the_affine_part() -> None:
+def test_a_source_only_training_freezes_nothing() -> None:
     """adversarial-warmup.md 1.4: the source-only stage has ordinary BatchNorm. ProDA's warm-up freezes the statistics
     too, its rounds nothing (proda.md 1)."""
     frozen = {m for m in available("methods") if paper(m).training(0).freeze_bn_affine}
-    assert frozen == {"iast", "hiast", "proda"}
+    assert frozen == {"proda"}
     assert {m for m in available("methods") if paper(m).training(0).freeze_bn_statistics} == {"proda"}
     rounds = [paper("proda").training(n) for n in (1, 2, 3)]
     assert not any(r.freeze_bn_affine or r.freeze_bn_statistics for r in rounds)

@@ -31,8 +31,16 @@ def test_the_readme_has_commands_of_every_kind() -> None:
     assert {command.split()[0] for command in commands()} == {"udamlf", "mlflow", "make", "pip"}
 
 
+@pytest.fixture
+def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The current folder has the YAML files that the README shows, named as it names them."""
+    monkeypatch.chdir(tmp_path)
+    for name, text in re.findall(r"`(\w+\.yaml)`:\n\n```yaml\n(.*?)```", README, re.S):
+        (tmp_path / name).write_text(text)
+
+
 @pytest.mark.parametrize("command", [c for c in commands() if c.startswith("udamlf")])
-def test_udamlf_understands_it(command: str) -> None:
+def test_udamlf_understands_it(command: str, files: None) -> None:
     """Options exist and their values parse; a scenario, method and profile that it names resolve together."""
     name, *arguments = shlex.split(command)[1:]
     context = cli.commands[name].make_context(name, arguments)

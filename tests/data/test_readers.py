@@ -15,7 +15,7 @@ from PIL import Image
 
 from tests.data.worlds import FORMATS, random_frame, write_data_set
 from udamlf.common.errors import UserError
-from udamlf.config.labels import CITYSCAPES_16, CITYSCAPES_19, IGNORE, ROBOTCAR_9, LabelSpace
+from udamlf.config.labels import CAMVID_11, CITYSCAPES_16, CITYSCAPES_19, IGNORE, ROBOTCAR_9, LabelSpace
 from udamlf.data.dataset import DATASETS, DataSet, Frame, listing_digest
 
 everywhere = pytest.mark.parametrize("name", sorted(FORMATS))
@@ -83,6 +83,8 @@ def test_files_lie_where_the_official_releases_have_them(tmp_path: Path) -> None
         "synthia/RAND_CITYSCAPES/GT/LABELS/0000001.png",
         "robotcar/val/a_000001.png",
         "robotcar/anno/a_000001.png",
+        "kitti/training/image_2/000001_10.png",
+        "kitti/training/semantic/000001_10.png",
         "camvid/images/0006R0_f00930.jpg",
         "camvid/labels/0006R0_f00930.png",
     ):
@@ -96,7 +98,7 @@ def test_raw_pixel_formats(tmp_path: Path) -> None:
         data_set, _, split = write_data_set(tmp_path, name)
         paths[name] = data_set.samples(tmp_path, split)[0].label
     modes = {name: Image.open(path).mode for name, path in paths.items() if name != "synthia"}
-    assert modes == {"cityscapes": "L", "camvid": "L", "gta5": "P", "robotcar": "RGBA"}
+    assert modes == {"cityscapes": "L", "camvid": "L", "kitti": "L", "gta5": "P", "robotcar": "RGBA"}
     synthia = cv2.imread(str(paths["synthia"]), cv2.IMREAD_UNCHANGED)
     assert synthia.dtype == np.uint16
     assert synthia.shape[2] == 3
@@ -147,6 +149,21 @@ def test_cityscapes_in_smaller_spaces(tmp_path: Path, space, dropped: tuple[str,
         assert (coarse[fine == full.classes.index(name)] == IGNORE).all()
     for name in set(full.classes) & set(space.classes):
         assert (coarse[fine == full.classes.index(name)] == space.classes.index(name)).all()
+
+
+def test_kitti_s_label_ids_are_camvid_s_classes() -> None:
+    """CamVid's own grouping: walls and bridges are buildings, lights and signs one class, motorcycles bicyclists; what
+    it has no class for (ego vehicle, dynamic, ground, rail track) is ignored."""
+    table, classes = DATASETS.find("kitti").train_ids(CAMVID_11), CAMVID_11.classes
+    groups = {
+        "sky": [23], "building": [11, 12, 15, 16], "pole": [17, 18], "road": [7], "pavement": [8, 9], "tree": [21, 22],
+        "sign_symbol": [19, 20], "fence": [13, 14], "car": [*range(26, 32)], "pedestrian": [24],
+        "bicyclist": [25, 32, 33],
+    }  # fmt: skip
+    for name, ids in groups.items():
+        assert [classes[table[raw]] for raw in ids] == [name] * len(ids)
+    named = {raw for ids in groups.values() for raw in ids}
+    assert all(table[raw] == IGNORE for raw in range(256) if raw not in named)
 
 
 def test_robotcar_parts_of_coarse_classes() -> None:
@@ -296,8 +313,26 @@ def test_label_of_another_size(tmp_path: Path, name: str) -> None:
     sample = data_set.samples(tmp_path, split)[0]
     assert sample.label is not None
     data_set.labels.write(sample.label, np.zeros((12, 21), np.uint8))
+    if name == "gta5":
+        assert data_set.read_label(sample, space).shape == (12, 20)
+        return
     with pytest.raises(UserError, match=f"{sample.label.name} is 21x12, its image 20x12"):
         data_set.read_label(sample, space)
+
+
+def test_a_gta5_label_of_another_size_is_resized_by_the_nearest_pixel_and_named_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As the released code does; the files of the release that are so cost no frame."""
+    data_set, space, split = write_data_set(tmp_path, "gta5")
+    first, second, *_ = data_set.samples(tmp_path, split)
+    whole = data_set.read_label(first, space)
+    half = data_set.raw_ids(space)[whole[::2, ::2]]
+    data_set.labels.write(first.label, half)  # type: ignore[arg-type]
+    resized = [data_set.read_label(first, space) for _ in range(3)][-1]
+    np.testing.assert_array_equal(resized, whole[::2, ::2].repeat(2, 0).repeat(2, 1))
+    assert [record.getMessage().count(str(first.label)) for record in caplog.records] == [1]
+    assert data_set.faults(first) == data_set.faults(second) == []
 
 
 @everywhere

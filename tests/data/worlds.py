@@ -16,6 +16,7 @@ FORMATS: dict[str, tuple[LabelSpace, str, tuple[str, ...]]] = {
     "gta5": (CITYSCAPES_19, "train", ("00002", "00001")),
     "synthia": (CITYSCAPES_16, "train", ("0000002", "0000001")),
     "robotcar": (ROBOTCAR_9, "val", ("b_000001", "a_000001")),
+    "kitti": (CAMVID_11, "training", ("000001_10", "000000_10")),
     "camvid": (CAMVID_11, "source_train", ("0006R0_f00930", "0001TP_006690")),
 }
 

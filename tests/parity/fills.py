@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 
 import numpy as np
 import torch
@@ -57,3 +57,16 @@ def seeded_fill(seed: int, prefix: str, aspp_std: float) -> Fill:
         return torch.from_numpy(np.asarray(value, np.float32))
 
     return fill
+
+
+def numbered(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """A published discriminator, a sequence of convolutions and activations, under our names."""
+    layers = ("conv1", "conv2", "conv3", "conv4", "classifier")
+    positions = {str(2 * number): layer for number, layer in enumerate(layers)}
+    return {".".join([positions.get(n.split(".")[0], n.split(".")[0]), n.split(".")[1]]): t for n, t in state.items()}
+
+
+def empty(tensors: Iterable[tuple[str, list[int]]]) -> dict[str, Tensor]:
+    """Tensors without values; counters are integers."""
+    kinds = {True: torch.int64, False: torch.float32}
+    return {n: torch.empty(shape, dtype=kinds[n.endswith("tracked")], device="meta") for n, shape in tensors}

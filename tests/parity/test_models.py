@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -13,7 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from tests.parity.conftest import Golden
-from tests.parity.fills import Fill, analytic, seeded_fill
+from tests.parity.fills import Fill, analytic, empty, numbered, seeded_fill
 from udamlf.models import released
 from udamlf.models.base import SegmentationModel, build, freeze_batchnorm
 from udamlf.models.deeplabv2 import DILATIONS
@@ -32,7 +33,7 @@ def filled(tensors: Iterable[tuple[str, list[int]]], fill: Fill, num_classes: in
 
 def our_names(published: Iterable[tuple[str, list[int]]]) -> dict[str, str]:
     """Published tensor name -> ours, for the tensors we keep."""
-    state = {name: torch.empty(shape, device="meta") for name, shape in published}
+    state = empty(published)
     ours = {id(tensor): name for name, tensor in released.rename(state).state.items()}
     return {name.removeprefix("module."): ours[id(t)] for name, t in state.items() if id(t) in ours}
 
@@ -133,16 +134,22 @@ def test_iast_names_frozen_tensors_groups_and_geometry(golden: Golden) -> None:
     assert geometry == published_geometry
 
 
-def test_iast_warmup_checkpoint_brings_its_discriminator(golden: Golden) -> None:
-    """The discriminator inside a warm-up checkpoint is found and fits ours exactly."""
-    keys = golden.json("iast", "state_dict_keys")
-    both = keys["keys"] | keys["discriminator_keys_in_warmup_checkpoint"]
-    state = {keys["checkpoint_prefix"] + name: torch.zeros(shape) for name, shape in both.items()}
-    checkpoint = released.rename(state)
-    assert checkpoint.project == "iast"
-    critic = checkpoint.build_discriminator()
-    assert critic is not None
-    assert critic.conv1.out_channels == golden.hparams("iast", "state_dict_keys")["discriminator_ndf"]
+@pytest.mark.parametrize(("method", "prefix"), [("iast", "discriminators.Origin-Predictor."), ("hiast", "D.")])
+def test_the_discriminator_in_a_warmup_checkpoint_is_ours_and_no_part_of_the_network(
+    golden: Golden, method: str, prefix: str
+) -> None:
+    """Its names and shapes are those of our discriminator; an import ignores it."""
+    keys = golden.json(method, "state_dict_keys")
+    theirs = keys["discriminator_keys_in_warmup_checkpoint"]
+    hparams = golden.hparams(method, "state_dict_keys")
+    critic = discriminator(
+        hparams["num_classes"], "iast" if method == "iast" else "advent", hparams["discriminator_ndf"]
+    )
+    assert {f"{prefix}{name}": list(t.shape) for name, t in critic.state_dict().items()} == theirs
+    wrapper = keys.get("checkpoint_prefix", "")
+    both = empty((wrapper + name, shape) for name, shape in (keys["keys"] | theirs).items())
+    checkpoint = released.rename(both)
+    assert checkpoint.project == method and set(theirs) < set(checkpoint.ignored)
 
 
 @pytest.mark.parametrize("method", ["iast", "hiast"])
@@ -151,7 +158,7 @@ def test_discriminator_outputs(golden: Golden, method: str) -> None:
     arrays, hparams = golden.arrays(method, "adversarial_warmup"), golden.hparams(method, "adversarial_warmup")
     weights = {name.removeprefix("D."): torch.from_numpy(a) for name, a in arrays.items() if name.startswith("D.")}
     critic = discriminator(hparams["num_classes"], "iast" if method == "iast" else "advent", hparams["ndf"])
-    load_into(critic, released.renamed(weights, released.NUMBERED), method)
+    load_into(critic, numbered(weights), method)
     size = tuple(int(v) for v in arrays["image_hw"])
     outputs = {name: a for name, a in arrays.items() if "D_out" in name}
     assert outputs
@@ -200,9 +207,6 @@ def test_hiast_names_frozen_tensors_and_groups(golden: Golden) -> None:
     frozen = golden.json("hiast", "freeze_bn_no_grad")
     assert len(frozen) == golden.hparams("hiast", "freeze_bn_no_grad")["num_frozen_tensors"]
     assert set(frozen_affine(model)) == {names[prefix + name] for name in frozen}
-    both = keys["keys"] | keys["discriminator_keys_in_warmup_checkpoint"]
-    critic = released.rename({name: torch.zeros(shape) for name, shape in both.items()}).build_discriminator()
-    assert critic is not None and critic.conv1.out_channels == hparams["discriminator_ndf"]
 
 
 # ------------------------------------------------------------------------------------ ADVENT, IntraDA
@@ -247,8 +251,8 @@ def test_advent_discriminator(golden: Golden) -> None:
     facts = golden.json("intrada", "state_dict_fc_discriminator")
     listed = golden.hparams("intrada", "state_dict_fc_discriminator")
     published = discriminator(listed["num_classes"], "advent", listed["ndf"])
-    empty = {name: torch.empty(shape) for name, shape, _ in facts["tensors"]}
-    load_into(published, released.renamed(empty, released.NUMBERED), "advent")
+    zeros = {name: torch.zeros(shape) for name, shape, _ in facts["tensors"]}
+    load_into(published, numbered(zeros), "advent")
     assert sum(p.numel() for p in published.parameters()) == facts["n_parameters"]
 
     arrays, hparams = golden.arrays("intrada", "adversarial"), golden.hparams("intrada", "adversarial")
@@ -256,7 +260,7 @@ def test_advent_discriminator(golden: Golden) -> None:
     critic = discriminator(hparams["num_classes"], "advent", hparams["ndf"])
     ours = zip(facts["tensors"], critic.state_dict().values(), strict=True)  # in the same order
     state = {name: fill(i, name, tuple(tensor.shape)) for i, ((name, _, _), tensor) in enumerate(ours)}
-    load_into(critic, released.renamed(state, released.NUMBERED), "advent")
+    load_into(critic, numbered(state), "advent")
     probabilities = torch.from_numpy(arrays["disc_logits_in"]).softmax(1)
     base = math.log(hparams["num_classes"]) / math.log(hparams["log_base"])
     information = -probabilities * torch.log2(probabilities + hparams["log_eps"]) / base
@@ -295,15 +299,17 @@ def test_resnet38_forward(golden: Golden) -> None:
     """Logits under analytic weights; training mode without dropout is the same, as statistics are always stored."""
     arrays, hparams = golden.arrays("cbst", "resnet38_forward"), golden.hparams("cbst", "resnet38_forward")
     fill = analytic(float(arrays["gain"]))
-    with torch.device("meta"):
-        model = build("resnet38", hparams["num_classes"])
-    ours = model.state_dict()
+    tensors = golden.json("cbst", "resnet38_tensors")["tensors"]
+    stem = f"linear{hparams['num_classes']}_"
     state = {
-        mine: fill(position, name, tuple(ours[mine].shape))
-        for position, (mine, name) in enumerate(model.upstream_names().items())
+        f"{'aux' if 'moving' in name else 'arg'}:{re.sub('linear[0-9]+_', stem, name)}": fill(
+            position, name, (hparams["num_classes"], *shape[1:]) if name.startswith("linear") else tuple(shape)
+        )
+        for position, (name, shape) in enumerate(tensors)
     }
-    counters = {name: torch.tensor(0) for name in ours if name.endswith("num_batches_tracked")}
-    model.load_state_dict(state | counters, assign=True)
+    checkpoint = released.rename(state)
+    assert (checkpoint.project, checkpoint.backbone.params, checkpoint.missing) == ("cbst", {"width": 64}, [])
+    model = checkpoint.build()
     for module in model.modules():
         if isinstance(module, nn.Dropout):
             module.p = 0.0

@@ -24,10 +24,10 @@ from udamlf.data.mining import (
 )
 from udamlf.evaluation.predict import upsample_probabilities
 from udamlf.losses import self_information
+from udamlf.methods.hiast import candidate_lists, hard_classes, sampling_probabilities
 from udamlf.selection import class_balanced, entropy_ranking, instance_adaptive, spatial_prior
 from udamlf.selection.base import build, keep_above, label_images, top1
 from udamlf.selection.class_balanced import entropy_regularised
-from udamlf.selection.class_statistics import candidate_lists, hard_classes, sampling_probabilities
 from udamlf.selection.entropy_ranking import entropy_score, normalised_score, rare_classes_present, split
 from udamlf.selection.instance_adaptive import ClassStatistics, confidence_counts, selection_quantiles, step
 from udamlf.stages.images import source_picks

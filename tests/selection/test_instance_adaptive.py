@@ -15,8 +15,8 @@ from tests.selection.helpers import make as make_any
 from udamlf.common.errors import UserError
 from udamlf.common.seeding import rng
 from udamlf.config.labels import IGNORE
+from udamlf.methods.hiast import candidate_lists, hard_classes, sampling_probabilities
 from udamlf.selection.base import keep_above
-from udamlf.selection.class_statistics import candidate_lists, hard_classes, sampling_probabilities
 from udamlf.selection.instance_adaptive import Selector, step
 
 

@@ -13,6 +13,7 @@ Rate = Annotated[float, Field(ge=0)]
 Pixels = Annotated[int, Field(ge=1)]
 OneOrMore = Field(min_length=1)
 Rule = Literal["area", "bilinear", "bicubic", "lanczos"]
+Precision = Literal["float32", "float16", "bfloat16"]
 Size = tuple[int, int]
 """Height and width."""
 
@@ -143,6 +144,7 @@ class Profile(Strict):
             input for the source's score, where its frames have another shape than the target's.
         audit: the evaluate stage also scores pseudo-labels where target labels exist.
         report: overrides the scenario's reported split.
+        precision: of the trainings' forward passes; float16 with dynamic loss scaling, as apex O1.
         micro_batch: most images of a domain in one pass; gradients accumulate, the batch stays the same.
         workers: threads that prepare batches; the result does not depend on them.
     """
@@ -161,7 +163,7 @@ class Profile(Strict):
     evaluation: EvalProtocol = EvalProtocol()
     audit: bool = False
     report: str | None = None
-    precision: Literal["float32", "bfloat16"] = "float32"
+    precision: Precision = "float32"
     micro_batch: int | None = Field(None, ge=1)
     deterministic: bool = False
     workers: int = Field(1, ge=0)

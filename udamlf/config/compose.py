@@ -16,7 +16,7 @@ from pydantic import BaseModel
 
 from udamlf.common.errors import UserError, nearest
 from udamlf.config.budget import Profile
-from udamlf.config.labels import LABEL_SPACES
+from udamlf.config.custom import find_space
 from udamlf.config.parts import assign, validated
 from udamlf.config.schema import Config, Method, Recipe, Scenario
 
@@ -179,9 +179,7 @@ def resolve(
 def _check(config: Config) -> None:
     """UserError: a name that is none of the scenario's, or a value that no stage would look at."""
     scenario = config.scenario
-    if scenario.label_space not in LABEL_SPACES:
-        message = f"scenario {scenario.name}: unknown label space {scenario.label_space!r}"
-        raise UserError(message, "", nearest(scenario.label_space, list(LABEL_SPACES)))
+    find_space(scenario.label_space)
     if config.report_split not in scenario.splits:
         message = f"reported split {config.report_split!r} is not in scenario {scenario.name}"
         raise UserError(message, "", nearest(config.report_split, list(scenario.splits)))

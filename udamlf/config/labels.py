@@ -4,6 +4,7 @@ A ``LabelSpace`` is the set of classes a scenario trains and reports. A label fi
 ``lookup_table`` turns the data set's ``{raw id: class name}`` into train ids (positions in the LabelSpace)."""
 
 from collections.abc import Mapping
+from colorsys import hsv_to_rgb
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -23,6 +24,7 @@ class LabelSpace:
         not_in_source: classes of the target data set that the source lacks: no output channel, ignored in the
             ground truth, shown as "not in source" and never averaged.
         rare: classes that IntraDA's normalised ranking counts as rare.
+        coarser: class of a data set -> the class of this space that it is part of.
     """
 
     name: str
@@ -31,6 +33,7 @@ class LabelSpace:
     subsets: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     not_in_source: tuple[str, ...] = ()
     rare: tuple[str, ...] = ()
+    coarser: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "subsets", self.subsets or {str(self.num_classes): self.classes})
@@ -89,6 +92,8 @@ ROBOTCAR_9 = LabelSpace(
     ((70, 130, 180), (220, 20, 60), (119, 11, 32), (0, 0, 142), (220, 220, 0), (250, 170, 30), (70, 70, 70),
      (244, 35, 232), (128, 64, 128)),
     rare=("person", "two_wheeler", "traffic_sign", "traffic_light"),
+    coarser={"rider": "person", "motorcycle": "two_wheeler", "bicycle": "two_wheeler", "car": "automobile",
+             "truck": "automobile", "bus": "automobile"},
 )  # fmt: skip
 _CAMVID = (
     "sky", "building", "pole", "road", "pavement", "tree", "sign_symbol", "fence", "car", "pedestrian", "bicyclist",
@@ -100,34 +105,32 @@ CAMVID_11 = LabelSpace(
      (64, 64, 128), (64, 0, 128), (64, 64, 0), (0, 128, 192)),
     {"11": _CAMVID, "9": tuple(c for c in _CAMVID if c not in ("pedestrian", "bicyclist"))},
     rare=("pole", "sign_symbol", "fence", "pedestrian", "bicyclist"),
+    coarser={"sidewalk": "pavement", "parking": "pavement", "wall": "building", "bridge": "building",
+             "tunnel": "building", "polegroup": "pole", "vegetation": "tree", "terrain": "tree",
+             "traffic_light": "sign_symbol", "traffic_sign": "sign_symbol", "guard_rail": "fence", "truck": "car",
+             "bus": "car", "caravan": "car", "trailer": "car", "train": "car", "person": "pedestrian",
+             "rider": "bicyclist", "motorcycle": "bicyclist", "bicycle": "bicyclist"},
 )  # fmt: skip
 _SPACES = (CITYSCAPES_19, CITYSCAPES_16, CITYSCAPES_13, SYNTHIA_19, ROBOTCAR_9, CAMVID_11)
 LABEL_SPACES = {space.name: space for space in _SPACES}
 
-# RobotCar's and CamVid's classes are coarser than Cityscapes': the data set's class -> class of the space. A class that
-# is in neither the space nor this table is ignored.
-_COARSER = {
-    "robotcar9": {
-        "rider": "person", "motorcycle": "two_wheeler", "bicycle": "two_wheeler", "car": "automobile",
-        "truck": "automobile", "bus": "automobile",
-    },
-    "camvid11": {
-        "sidewalk": "pavement", "parking": "pavement", "wall": "building", "bridge": "building", "tunnel": "building",
-        "polegroup": "pole", "vegetation": "tree", "terrain": "tree", "traffic_light": "sign_symbol",
-        "traffic_sign": "sign_symbol", "guard_rail": "fence", "truck": "car", "bus": "car", "caravan": "car",
-        "trailer": "car", "train": "car", "person": "pedestrian", "rider": "bicyclist", "motorcycle": "bicyclist",
-        "bicycle": "bicyclist",
-    },
-}  # fmt: skip
+
+def distinct_colours(count: int) -> tuple[tuple[int, int, int], ...]:
+    """``count`` different RGB colours, none of them black, which stands for an ignored pixel: hues a golden section of
+    the circle apart, in three brightnesses."""
+    hues = [(number * 0.618034) % 1.0 for number in range(count)]
+    return tuple(
+        tuple(round(255 * part) for part in hsv_to_rgb(hue, 0.75, (1.0, 0.75, 0.5)[number % 3]))  # type: ignore[misc]
+        for number, hue in enumerate(hues)
+    )
 
 
 def lookup_table(raw_classes: Mapping[int, str], space: LabelSpace) -> np.ndarray:
     """Train id of each raw id 0-255, uint8 [256]; ``IGNORE`` for an id that the data set does not name, or whose class
-    is not in ``space``."""
+    is not in ``space``, not even as a part of a coarser one."""
     table = np.full(256, IGNORE, np.uint8)
-    coarser = _COARSER.get(space.name, {})
     for raw, name in raw_classes.items():
-        name = coarser.get(name, name)
+        name = space.coarser.get(name, name)
         if name in space.classes:
             table[raw] = space.classes.index(name)
     return table

@@ -102,7 +102,8 @@ def _fields_at(model: type[BaseModel], path: Sequence[Any]) -> list[str]:
     for key in path:
         field = model.model_fields.get(str(key))
         types = [] if field is None else [field.annotation, *getattr(field.annotation, "__args__", ())]
-        models = [a for a in types if isinstance(a, type) and issubclass(a, BaseModel)]
+        plain = (getattr(annotated, "__origin__", annotated) for annotated in types)
+        models = [a for a in plain if isinstance(a, type) and issubclass(a, BaseModel)]
         if not models:
             continue
         model = models[0]
@@ -116,24 +117,36 @@ def assign(tree: dict[str, Any], key: str, value: Any, where: str) -> None:
     """Set a dotted key; the entries of a list are numbered from 1, and a key of a list is that of every entry. Missing
     blocks between are made; the models check the rest. UserError that starts with ``where``: no such block or entry."""
     *path, last = key.split(".")
-    node: Any = tree
+    nodes: list[Any] = [tree]
     for depth, step in enumerate(path):
         so_far = f"{where}: {'.'.join(path[: depth + 1])!r}"
+        if depth == 0 and step not in tree:
+            raise UserError(f"{where}: unknown key {key!r}", "a known key", nearest(step, list(tree)))
+        nodes = [_block(node, step, so_far) for node in nodes]
+        if not step.isdigit():
+            nodes = _entries(nodes, (*path, last)[depth + 1])
+    for node in nodes:
         if isinstance(node, list):
-            node = node[_position(node, step, so_far)]
-            continue
-        if depth == 0 and step not in node:
-            raise UserError(f"{where}: unknown key {key!r}", "a known key", nearest(step, list(node)))
-        if node.get(step) is None:
-            node[step] = {}
-        node = node[step]
-        if not isinstance(node, (dict, list)):
-            raise UserError(f"{so_far} is a value, not a block", "a known key")
-    if isinstance(node, list) and last.isdigit():
-        node[_position(node, last, f"{where}: {key!r}")] = value
-    else:
-        for entry in node if isinstance(node, list) else [node]:
-            entry[last] = value
+            node[_position(node, last, f"{where}: {key!r}")] = value
+        else:
+            node[last] = value
+
+
+def _entries(nodes: list[Any], step: str) -> list[Any]:
+    """The blocks a step goes into: those of a list, unless it is one's number."""
+    lists = [node if isinstance(node, list) and not step.isdigit() else [node] for node in nodes]
+    return [entry for entries in lists for entry in entries]
+
+
+def _block(node: Any, step: str, so_far: str) -> Any:
+    """What lies under ``step``, made where it is missing."""
+    if isinstance(node, list):
+        return node[_position(node, step, so_far)]
+    if node.get(step) is None:
+        node[step] = {}
+    if not isinstance(node[step], (dict, list)):
+        raise UserError(f"{so_far} is a value, not a block", "a known key")
+    return node[step]
 
 
 def _position(entries: list[Any], number: str, what: str) -> int:

@@ -12,7 +12,8 @@ from pydantic import Field, model_validator
 from udamlf.common.errors import UserError
 from udamlf.common.rounds import per_round
 from udamlf.config.budget import EvalProtocol, OneOrMore, Profile, Share, Size, Training
-from udamlf.config.labels import LABEL_SPACES, LabelSpace
+from udamlf.config.custom import FolderData, Name, SpaceRef, find_space
+from udamlf.config.labels import LabelSpace
 from udamlf.config.parts import Part, Strict, assign, flatten, validated
 
 Recipe = Literal["published", "adapted"]
@@ -20,7 +21,7 @@ SOURCE, SOURCE_VAL, TARGET, OF_SOURCE, OF_LABELS = "source_train", "source_val",
 
 
 class SplitRef(Strict):
-    """A split of a data set."""
+    """A split of a data set: a list, an official split, or a glob of frame names."""
 
     dataset: str
     split: str
@@ -28,12 +29,13 @@ class SplitRef(Strict):
 
 class Scenario(Strict):
     """Source + target data set + the label space they share; ``report`` is the split whose score is the result, and
-    ``profile`` that of a run that names none."""
+    ``profile`` that of a run that names none. ``datasets`` are described here: name (of the folder) -> layout."""
 
     name: str
     title: str
-    label_space: str
-    splits: dict[str, SplitRef]
+    label_space: SpaceRef
+    datasets: dict[Annotated[str, Field(pattern=r"^[\w-]+$")], FolderData] = Field({})
+    splits: dict[Name, SplitRef]
     report: str
     profile: str = "miniature"
 
@@ -149,6 +151,7 @@ class Config(Strict):
     Attributes:
         recipe: whether a published method has its published values; none = there is no publication.
         data_root: none = the miniature.
+        start: absolute path of a file whose network, ``profile.model`` then, takes the warm-up's place.
     """
 
     scenario: Scenario
@@ -157,12 +160,13 @@ class Config(Strict):
     recipe: Recipe | None = None
     seed: int = Field(0, ge=0)
     data_root: str | None = None
+    start: str | None = None
     overrides: tuple[str, ...] = ()
 
     @cached_property
     def space(self) -> LabelSpace:
         """The scenario's LabelSpace."""
-        return LABEL_SPACES[self.scenario.label_space]
+        return find_space(self.scenario.label_space)
 
     @property
     def report_split(self) -> str:

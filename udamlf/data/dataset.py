@@ -1,19 +1,39 @@
-"""The contract of a data set: one file per layout in ``datasets``, found by its name. ``lists/<split>.txt`` in its
-folder (one frame name per line) defines a split; without one its official rule holds."""
+"""The contract of a data set: a layout, of a file in ``datasets`` found by its name, or described by a scenario.
+``lists/<split>.txt`` in its folder (one frame name per line) defines a split; without one its official rule holds, or
+the split is a glob of frame names."""
 
-from collections.abc import Collection, Mapping, Sequence
+import logging
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from fnmatch import filter as matching
+from fnmatch import fnmatchcase
+from functools import cache
+from glob import glob
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from udamlf.common.errors import UserError
 from udamlf.common.files import digest_json, write_text
+from udamlf.config.custom import FolderData, template
 from udamlf.config.labels import IGNORE, LabelSpace, lookup_table
 from udamlf.config.parts import Parts
-from udamlf.data.raster import LabelFormat, image_size_hw, read_rgb, write_pixels
+from udamlf.config.schema import Scenario, SplitRef
+from udamlf.data.geometry import resize_label
+from udamlf.data.raster import (
+    LabelFormat,
+    check_header,
+    colour_format,
+    id_format,
+    image_size_hw,
+    read_rgb,
+    write_pixels,
+)
 
 DATASETS = Parts("udamlf.data.datasets", "DATASET", "data set")
+logger = logging.getLogger("udamlf")
 
 
 @dataclass(frozen=True)
@@ -27,20 +47,22 @@ class Frame:
 
 @dataclass(frozen=True)
 class DataSet:
-    """Lists, reads and writes one official layout. A path has places for {name}, {city} (the name up to its first "_")
-    and {split}, an official one; the frames of any other split are looked for in all of them."""
+    """Lists, reads and writes one layout. A path has places for {name}, {city} (the name up to its first "_") and
+    {split}, an official one; the frames of any other split are looked for in all of them."""
 
     name: str  # of its module, and of its folder under the data root
     home: str  # where the data set is to be had
     raw_classes: Mapping[int, str]  # raw id in a label file -> class name
     known_ids: Collection[int]  # every legal raw id; any other one is an error
     image: str  # path of an image in the data set's folder
-    label: str  # path of its label
+    label: str  # path of its label; "" where no frame has one
     labels: LabelFormat
     splits: tuple[str, ...] = ()  # official ones, made of every image that is there
     void_id: int = 0  # raw id written for an ignored pixel
     prediction: str = ""  # file name of a mask in a submission, with {name}; by default that of the label
     release: str = ""  # folder in the data set's folder that may hold everything but the lists
+    names: str = "*"  # glob of {name}
+    resizes_labels: bool = False  # a label of another size than its image is resized to it, not an error
 
     def _base(self, root: Path) -> Path:
         return root if (root / self.image.partition("/")[0]).is_dir() else root / self.release
@@ -57,48 +79,76 @@ class DataSet:
     def samples(self, data_root: Path, split: str, require_labels: bool = False) -> list[Frame]:
         """Frames of ``split``, sorted by name. UserError: the folder is missing or empty, the split is unknown, an
         image is missing, or, with ``require_labels``, a label."""
+        frames = self.listing(data_root, split)
+        for frame in frames:
+            if not frame.image.is_file():
+                message = f"split {split!r} of {self.name} lists {frame.name!r}, but there is no {frame.image}"
+                raise UserError(message, "an image file")
+        bare = [frame for frame in frames if frame.label is None] if require_labels else []
+        if bare:
+            message = f"image without label: {bare[0].image} ({len(bare)} of {len(frames)} in split {split!r})"
+            expected = f"a label file {self.locate(data_root / self.name, bare[0].name, split)[1]}"
+            raise UserError(message, expected, f"download the labels of {self.name} from {self.home}")
+        return frames
+
+    def listing(self, data_root: Path, split: str) -> list[Frame]:
+        """As ``samples``, but an image that a list names may be missing."""
         root = data_root / self.name
         if not root.is_dir():
             there = ", ".join(sorted(path.name for path in data_root.glob("*"))[:8])
             message = f"no data set {self.name}: {data_root} holds {there or 'nothing, or does not exist'}"
             hint = f"get it from {self.home} and place or link it at {root}"
-            raise UserError(message, f"{self.name} in its official layout", hint)
-        frames = []
-        for name in sorted(self._names(root, split)):
-            image, label = self.locate(root, name, split)
-            if not image.is_file():
-                message = f"split {split!r} of {self.name} lists {name!r}, but there is no {image}"
-                raise UserError(message, "an image file")
-            frames.append(Frame(name, image, label if label.is_file() else None))
-        bare = [frame for frame in frames if frame.label is None] if require_labels else []
-        if bare:
-            message = f"image without label: {bare[0].image} ({len(bare)} of {len(frames)} in split {split!r})"
-            expected = f"a label file {self.locate(root, bare[0].name, split)[1]}"
-            raise UserError(message, expected, f"download the labels of {self.name} from {self.home}")
-        return frames
+            raise UserError(message, f"{self.name} in its layout", hint)
+        places = [(name, *self.locate(root, name, split)) for name in sorted(self._names(root, split))]
+        return [Frame(name, image, label if label.is_file() else None) for name, image, label in places]
 
-    def has_split(self, data_root: Path, split: str) -> bool:
-        """Whether there is a list of the split, or it is an official one of a data set that is there."""
+    def known_splits(self, data_root: Path) -> list[str]:
+        """Names of the official splits and of the lists that are there."""
+        lists = (path.stem for path in (data_root / self.name / "lists").glob("*.txt"))
+        return [*self.splits, *sorted(set(lists) - set(self.splits))]
+
+    def has(self, data_root: Path, split: str) -> bool:
+        """Whether a split has any frame: its list is there, or an image that its rule takes."""
         root = data_root / self.name
-        return (root / "lists" / f"{split}.txt").is_file() or (split in self.splits and root.is_dir())
+        return self._list(root, split).is_file() or bool(self._by_rule(root, split))
+
+    @staticmethod
+    def _list(root: Path, split: str) -> Path:
+        return root / "lists" / f"{split}.txt"
+
+    def _by_rule(self, root: Path, split: str) -> list[str] | None:
+        """Names of the frames of an official split, or of those that a glob takes; None for any other split."""
+        if split in self.splits:
+            return self._present(root, split)
+        if not set("*?[") & set(split):
+            return None
+        return matching([name for part in self.splits or ("",) for name in self._present(root, part)], split)
+
+    def _present(self, root: Path, split: str) -> list[str]:
+        """Names of the images that are there in an official split."""
+        before, _, after = self.image.format(split=split, city="*", name="\n").partition("\n")
+        labels = self.label.format(split=split, city="*", name="*")
+        folder, _, start = before.rpartition("/")
+        depth = folder.count("/") + 1 if folder else 0
+        paths = glob(f"{before}{self.names}{after}", root_dir=self._base(root), recursive=True)
+        names = ("/".join(path.split("/")[depth:]) for path in paths if not fnmatchcase(path, labels))
+        return [name.removeprefix(start).removesuffix(after) for name in names]
 
     def _names(self, root: Path, split: str) -> list[str]:
-        path = root / "lists" / f"{split}.txt"
+        path = self._list(root, split)
         if path.is_file():
             names = [line.strip() for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
             if len(set(names)) < len(names):
                 twice = next(name for name in names if names.count(name) > 1)
                 raise UserError(f"{path} lists {twice!r} twice", "one frame name per line, each once")
-        elif split in self.splits:
-            pattern = self.image.format(split=split, city="*", name="*")
-            suffix = pattern.rpartition("*")[2]
-            names = [image.name.removesuffix(suffix) for image in self._base(root).glob(pattern)]
+        elif (present := self._by_rule(root, split)) is not None:
+            names = present
         else:
-            expected = "an official split, or a list of frame names (one per line) that defines it"
+            expected = "an official split, a glob of frame names, or a list of them (one per line) that defines it"
             raise UserError(f"{self.name} has no split {split!r}: there is no {path}", expected, f"create {path}")
         if not names:
             message = f"no frames in {path if path.is_file() else f'{root}, split {split!r}'}"
-            expected = f"{self.name} in its official layout, e.g. {self.locate(root, '<name>', split)[0]}"
+            expected = f"{self.name} in its layout, e.g. {self.locate(root, '<name>', split)[0]}"
             raise UserError(message, expected, f"get it from {self.home}")
         return names
 
@@ -109,18 +159,46 @@ class DataSet:
     def read_label(self, frame: Frame, space: LabelSpace) -> np.ndarray:
         """uint8 [H, W] train ids of ``space``, IGNORE where the class is not in it. UserError: no label, another format
         than the official one, another size than the image, or an id outside the map."""
-        if frame.label is None:
-            raise UserError(f"image without label: {frame.image}", "a label file", f"get it from {self.home}")
-        raw, (height, width) = self.labels.read(frame.label), image_size_hw(frame.image)
-        if raw.shape != (height, width):
-            message = f"label {frame.label} is {raw.shape[1]}x{raw.shape[0]}, its image {width}x{height}"
-            hint = "download the file again, or leave the frame out with a list in lists/<split>.txt"
-            raise UserError(message, "a label of its image's size", hint)
+        raw, size_hw = self.labels.read(self._label(frame)), image_size_hw(frame.image)
+        if self._misfit(frame, raw.shape, size_hw):
+            _say_once(f"{self.name}: label {frame.label} is resized to its image by the nearest pixel")
+            raw = resize_label(raw, size_hw)
         odd = set(np.flatnonzero(np.bincount(raw.ravel())).tolist()) - set(self.known_ids)
         if odd:
             expected = f"{self.name}'s ids {min(self.known_ids)}-{max(self.known_ids)}: raw label files, not train ids"
             raise UserError(f"label {frame.label} holds the ids {sorted(odd)[:8]}", expected)
         return self.train_ids(space)[raw]
+
+    def faults(self, frame: Frame, needs_label: bool = False) -> list[UserError]:
+        """What the headers of a frame's files show to be wrong: one that is missing (a label: that is needed),
+        truncated, of another format or size. No pixel is decoded."""
+        errors, sizes = list[UserError](), list[tuple[int, int]]()
+        with _collected(errors):
+            sizes.append(check_header(frame.image))
+        with _collected(errors):
+            if needs_label or frame.label is not None:
+                sizes.append(check_header(self._label(frame), self.labels.modes, self.labels.expected))
+        with _collected(errors):
+            if len(sizes) == 2:
+                self._misfit(frame, sizes[1], sizes[0])
+        return errors
+
+    def _label(self, frame: Frame) -> Path:
+        if frame.label is None:
+            raise UserError(f"image without label: {frame.image}", "a label file", f"get it from {self.home}")
+        return frame.label
+
+    def _misfit(self, frame: Frame, label_hw: tuple[int, ...], size_hw: tuple[int, int]) -> bool:
+        """Whether the label is not of its image's size. UserError where that is an error."""
+        if label_hw != size_hw and not self.resizes_labels:
+            message = f"label {frame.label} is {label_hw[1]}x{label_hw[0]}, its image {size_hw[1]}x{size_hw[0]}"
+            hint = "download the file again, or leave the frame out with a list in lists/<split>.txt"
+            raise UserError(message, "a label of its image's size", hint)
+        return label_hw != size_hw
+
+    def decoding(self, space: LabelSpace) -> list[Any]:
+        """What decides the train ids of a label file, as plain values."""
+        return [self.train_ids(space).tolist(), self.labels.colours]
 
     def train_ids(self, space: LabelSpace) -> np.ndarray:
         """Train id of each raw id, uint8 [256]."""
@@ -150,6 +228,50 @@ class DataSet:
         path = folder / (self.prediction or self.label.rpartition("/")[2]).format(name=frame.name)
         self.labels.write(path, self.raw_ids(space)[train_ids])
         return path
+
+
+@contextmanager
+def _collected(errors: list[UserError]) -> Iterator[None]:
+    try:
+        yield
+    except UserError as error:
+        errors.append(error)
+
+
+@cache
+def _say_once(message: str) -> None:
+    logger.warning(message)
+
+
+def folder_data_set(name: str, described: FolderData) -> DataSet:
+    """The reader of a data set that a scenario describes."""
+    colours = list(described.colours.values())
+    raw_classes = described.raw_classes
+    return DataSet(
+        name=name,
+        home=described.home,
+        raw_classes=raw_classes,
+        known_ids={*raw_classes, *(() if colours else described.void)},
+        image=template(described.images),
+        label=template(described.labels or ""),
+        labels=colour_format(colours) if colours else _IDS,
+        void_id=described.void[0] if described.void else IGNORE,
+        prediction="{name}.png",
+        names=described.names,
+    )
+
+
+_IDS = id_format(("L", "P"), "an 8-bit single-channel or palette PNG of raw ids")
+
+
+def split_of(scenario: Scenario, split: str) -> tuple[DataSet, SplitRef]:
+    """A scenario's split, and the data set that it is of: shipped, or described in the scenario's file. UserError: the
+    scenario has no such split, or the data set is unknown."""
+    if split not in scenario.splits:
+        raise UserError(f"scenario {scenario.name} has no split {split!r}", f"one of: {', '.join(scenario.splits)}")
+    ref = scenario.splits[split]
+    described = scenario.datasets.get(ref.dataset)
+    return folder_data_set(ref.dataset, described) if described else DATASETS.find(ref.dataset), ref
 
 
 def listing_digest(frames: Sequence[Frame], with_labels: bool) -> str:

@@ -39,7 +39,7 @@ class FrameStore:
             key = digest_json([*about, "image", rule, listing_digest(samples, False)])
             self._images = _cached(key, (*shape, 3), self.image)
             if with_labels:
-                key = digest_json([*about, "label", dataset.train_ids(space).tolist(), listing_digest(samples, True)])
+                key = digest_json([*about, "label", dataset.decoding(space), listing_digest(samples, True)])
                 self._labels = _cached(key, shape, self.label)
 
     def __len__(self) -> int:

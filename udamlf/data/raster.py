@@ -1,6 +1,6 @@
 """Image files: strict reading (a truncated, damaged or other file is a UserError, not a grey half) and fast writing."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
@@ -11,7 +11,11 @@ from PIL import Image
 
 from udamlf.common.errors import UserError
 
+IMAGE_MODES, AN_IMAGE = ("RGB", "RGBA", "L", "P"), "an 8-bit RGB image"
 _PNG_END = b"IEND\xaeB`\x82"
+_ENDS = {"PNG": _PNG_END, "JPEG": b"\xff\xd9"}  # neither occurs in compressed pixels
+_TAIL = 4096  # bytes at a file's end in which it is looked for: some cameras append notes of their own
+_CODE = np.array([256 * 256, 256, 1], np.int32)  # a colour as one number
 # What Pillow raises for a damaged file; a flipped bit in the header also makes a length or a size absurd.
 _DAMAGE = (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError)
 
@@ -42,9 +46,20 @@ def image_size_hw(path: Path) -> tuple[int, int]:
         return image.height, image.width
 
 
+def check_header(path: Path, modes: tuple[str, ...] = IMAGE_MODES, expected: str = AN_IMAGE) -> tuple[int, int]:
+    """Height and width of a file whose header and last bytes are those of a whole file in one of ``modes``; no pixel
+    is decoded. UserError: what is wrong with it."""
+    with _opened(path, modes, expected) as image:
+        with open(path, "rb") as handle:
+            handle.seek(max(0, path.stat().st_size - _TAIL))
+            if _ENDS.get(str(image.format), b"") not in handle.read():
+                raise ValueError("the file is truncated")
+        return image.height, image.width
+
+
 def read_rgb(path: Path) -> np.ndarray:
     """uint8 RGB [H, W, 3] of any 8-bit image file."""
-    with _opened(path, ("RGB", "RGBA", "L", "P"), "an 8-bit RGB image") as image:
+    with _opened(path, IMAGE_MODES, AN_IMAGE) as image:
         return np.asarray(image.convert("RGB"))
 
 
@@ -84,8 +99,46 @@ def write_palette(path: Path, ids: np.ndarray, colours: np.ndarray) -> None:
 class LabelFormat(NamedTuple):
     """How raw ids lie in a label file."""
 
+    modes: tuple[str, ...]  # Pillow's, of the header
+    expected: str  # the same in words
     read: Callable[[Path], np.ndarray]  # path -> uint8 or uint16 [H, W]
     write: Callable[[Path, np.ndarray], None]  # (path, uint8 [H, W])
+    colours: tuple[tuple[int, int, int], ...] = ()  # RGB of raw ids 0, 1, ... where files are coloured pictures
 
 
-GREY = LabelFormat(lambda path: read_ids(path, ("L",), "an 8-bit single-channel PNG of raw ids"), write_pixels)
+def id_format(
+    modes: tuple[str, ...], expected: str, write: Callable[[Path, np.ndarray], None] = write_pixels
+) -> LabelFormat:
+    """Raw ids in the first channel of 8-bit files."""
+    return LabelFormat(modes, expected, lambda path: read_ids(path, modes, expected), write)
+
+
+GREY = id_format(("L",), "an 8-bit single-channel PNG of raw ids")
+
+
+def colour_format(colours: Sequence[tuple[int, int, int]]) -> LabelFormat:
+    """Raw ids 0, 1, ... as colours; any other id is written black, any other colour refused."""
+    modes, expected = ("RGB", "RGBA", "P"), "an 8-bit picture in the colours of the classes"
+    codes = np.array(colours, np.int32) @ _CODE
+    order = np.argsort(codes)
+
+    def read(path: Path) -> np.ndarray:
+        with _opened(path, modes, expected) as image:
+            found = np.asarray(image.convert("RGB")) @ _CODE
+        place = np.searchsorted(codes, found, sorter=order).clip(max=len(codes) - 1)
+        ids = order[place].astype(np.uint8)
+        odd = found[codes[ids] != found]
+        if odd.size:
+            raise UserError(f"label {path} holds the colour {_colour(odd[0])}", "the colour of a class")
+        return ids
+
+    def write(path: Path, ids: np.ndarray) -> None:
+        table = np.zeros((256, 3), np.uint8)
+        table[: len(colours)] = colours
+        write_pixels(path, table[ids][:, :, ::-1])
+
+    return LabelFormat(modes, expected, read, write, tuple(colours))
+
+
+def _colour(code: int) -> tuple[int, ...]:
+    return tuple(int(code) // int(place) % 256 for place in _CODE)

@@ -7,8 +7,8 @@ from functools import lru_cache
 from pathlib import Path
 
 from udamlf.common.errors import UserError
-from udamlf.config.schema import SOURCE_VAL, TARGET, Config, SplitRef
-from udamlf.data.dataset import DATASETS, DataSet, Frame, listing_digest
+from udamlf.config.schema import SOURCE_VAL, TARGET, Config
+from udamlf.data.dataset import DataSet, Frame, listing_digest, split_of
 from udamlf.data.frames import FrameStore
 
 SUBSET = "target_subset.json"
@@ -34,20 +34,14 @@ class ScenarioData:
 
     def dataset(self, name: str) -> DataSet:
         """Data set of a split."""
-        data_set: DataSet = DATASETS.find(self._ref(name).dataset)
-        return data_set
-
-    def _ref(self, name: str) -> SplitRef:
-        scenario = self.config.scenario
-        if name not in scenario.splits:
-            raise UserError(f"scenario {scenario.name} has no split {name!r}", f"one of: {', '.join(scenario.splits)}")
-        return scenario.splits[name]
+        return split_of(self.config.scenario, name)[0]
 
     def has(self, name: str) -> bool:
-        """Whether the scenario names the split and its data set has it: GTA5 as released has no ``val``."""
+        """Whether a split is there: the scenario names it, its data set's folder has its list or images of it."""
         if name not in self.config.scenario.splits:
             return False
-        return self.dataset(name).has_split(self.root, self._ref(name).split)
+        dataset, ref = split_of(self.config.scenario, name)
+        return dataset.has(self.root, ref.split)
 
     def _samples(self, name: str, require_labels: bool = False) -> list[Frame]:
         """Frames of a split; without their labels where these may not be read."""
@@ -55,7 +49,8 @@ class ScenarioData:
         if may_read is None or (require_labels and not may_read):
             what = f"labels of {name}" if require_labels else f"split {name}"
             raise UserError(f"the {what} opened by a stage that does not declare it", "a name in its `splits`")
-        frames = self.dataset(name).samples(self.root, self._ref(name).split, require_labels)
+        dataset, ref = split_of(self.config.scenario, name)
+        frames = dataset.samples(self.root, ref.split, require_labels)
         if name == TARGET and self.images is not None:
             frames = [frame for frame in frames if frame.name in self.images]
         return frames if may_read else [replace(frame, label=None) for frame in frames]

@@ -1,42 +1,69 @@
-"""Checkpoints that other projects published: recognised by their tensor names, renamed to ours, loaded strictly.
+"""Checkpoints that other projects published: recognised by the names and shapes of their tensors, renamed to ours,
+checked one by one. No code in a file runs.
 
-Key lists: adversarial-warmup.md 1.5, advent.md 2 and proda.md 2. Files are read without running any code in them."""
+Key lists: adversarial-warmup.md 1.5, advent.md 2, proda.md 2, cbst.md 2."""
 
-from collections.abc import Mapping
+import re
+import statistics
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
-from torch import Tensor, nn
+import torch
+from torch import Tensor
 
 from udamlf.common.errors import UserError
+from udamlf.config.labels import CITYSCAPES_CLASSES, LabelSpace
 from udamlf.config.parts import Part
+from udamlf.models import resnet38
 from udamlf.models.base import SegmentationModel, build
-from udamlf.models.discriminator import discriminator
-from udamlf.models.weight_files import load_into, read_weights
+from udamlf.models.weight_files import load_into, misfits, read_weights
 
 State = Mapping[str, Tensor]
+CONTAINERS = ("ResNet101", "model_state", "state_dict")
+"""Entries that hold the network's tensors: ProDA's two, one inside the other, and SimCLRv2's."""
+BESIDE = ("FCDiscriminator", "objective_vectors", "iter", "epoch", "best_iou", "optimizer", "optimizer_state",
+          "scheduler_state")  # fmt: skip
+"""Entries that have no part in a forward pass: discriminator, prototypes, and how far the training was."""
+_WRAPPER = re.compile(r"^(module\.|arg:|aux:)")  # put there by parallel training and by MXNet
+MOST_CHANNELS = 1024  # of the stem or the last layer: a damaged file cannot ask for a network without bounds
 _RESNET = {f"{part}.": f"backbone.{part}." for part in ("conv1", "bn1", "layer1", "layer2", "layer3", "layer4")}
-_CRITIC = "discriminator."
-# Their prefix -> ours, the first match; None for tensors that take no part in a forward pass.
-NUMBERED = {"0.": "conv1.", "2.": "conv2.", "4.": "conv3.", "6.": "conv4.", "8.": "classifier."}  # ADVENT's critic
-FORMATS: dict[str, dict[str, str | None]] = {
-    "iast": {
+
+
+class Format(NamedTuple):
+    """What a project's files hold: our network with options, and the prefixes of tensor names, theirs -> ours; None for
+    tensors without part in a forward pass. MXNet's names follow the network's own list, their prefixes only tell them.
+    """
+
+    title: str
+    network: str
+    options: Mapping[str, Any]
+    names: Mapping[str, str | None]
+
+
+# In this order: of projects that know a file's tensors equally well the first is meant.
+FORMATS = {
+    "iast": Format("IAST", "deeplabv2", {"variant": "iast"}, {
         "backbone.fc.": None,
         "backbone.": "backbone.",
         "decoder.aspp.conv2d_list.": "head.branches.",
-        "discriminators.Origin-Predictor.": _CRITIC,
-    },
-    "hiast": {
+        "discriminators.Origin-Predictor.": None,
+    }),
+    "hiast": Format("HIAST", "deeplabv2", {"variant": "iast"}, {
         "seg_model.representation.": None,
         "seg_model.backbone.": "backbone.",
         "seg_model.aspp.conv2d_list.": "head.branches.",
-        "D.": _CRITIC,
-    },
-    # In this order: of projects that know a file's tensors equally well the first is meant.
-    "crst": {**_RESNET, "layer5.conv2d_list.": "head.branches."},
-    # IntraDA too; without layer5 where the network has one level.
-    "advent": {**_RESNET, "layer5.conv2d_list.": "aux_head.branches.", "layer6.conv2d_list.": "head.branches."},
-    "proda": {
+        "D.": None,
+    }),
+    "imagenet": Format("torchvision or SimCLRv2", "deeplabv2", {}, {"fc.": None, **_RESNET}),
+    "crst": Format("CRST", "deeplabv2", {"variant": "crst"}, {**_RESNET, "layer5.conv2d_list.": "head.branches."}),
+    # Without layer5 where the network has one level.
+    "advent": Format("ADVENT or IntraDA", "deeplabv2", {"variant": "advent"}, {
+        **_RESNET,
+        "layer5.conv2d_list.": "aux_head.branches.",
+        "layer6.conv2d_list.": "head.branches.",
+    }),
+    "proda": Format("ProDA", "proda_deeplab", {}, {
         **_RESNET,
         "layer5.conv2d_list.": "head.branches.",
         "layer5.bottleneck.0.se.0.": "head.squeeze.",
@@ -45,72 +72,160 @@ FORMATS: dict[str, dict[str, str | None]] = {
         "layer5.bottleneck.2.": "head.fuse_norm.",
         "layer5.head.1.": "head.classifier.",
         "bn_pretrain.": "bn_clr.",
-        _CRITIC: _CRITIC,
-    },
-}
+    }),
+    "cbst": Format("CBST", "resnet38", {}, dict.fromkeys(("conv1a_", "conv6a_", "bn", "res", "linear"), "")),
+}  # fmt: skip
 
 
 class Released(NamedTuple):
-    """A checkpoint of a ``project`` (key of ``FORMATS``) under our names: ``backbone`` and ``num_classes`` make the
-    network of ``state`` (BatchNorm counters may be missing); ``critic`` is the discriminator's state, perhaps empty."""
+    """A checkpoint of a ``project`` (key of ``FORMATS``): ``backbone`` and ``num_classes`` make the network of
+    ``state``, which has our names (BatchNorm counters may be missing). Names of the file: ``used``, ``ignored`` because
+    a forward pass has no use for them, ``missing`` though the network has them. ``classes``: whose rows were kept."""
 
     project: str
     backbone: Part
     num_classes: int
     state: dict[str, Tensor]
-    critic: dict[str, Tensor]
+    used: list[str]
+    ignored: list[str]
+    missing: list[str]
+    outputs: int
+    classes: tuple[str, ...] = ()
 
-    def build(self, **options: Any) -> SegmentationModel:
-        """The network with these weights; ``options`` (depth, width) override those of the file."""
-        model = build(self.backbone.name, self.num_classes, **{**self.backbone.params, **options})
+    def build(self) -> SegmentationModel:
+        """The network with these weights, in training mode."""
+        model = build(self.backbone.name, self.num_classes, **self.backbone.params)
         load_into(model, self.state, self.project)
         return model
 
-    def build_discriminator(self) -> nn.Module | None:
-        """The discriminator with these weights, or None when the file holds none."""
-        if not self.critic:
-            return None
-        width, num_classes, kernel, _ = self.critic["conv1.weight"].shape
-        variant = "proda" if self.project == "proda" else "iast" if kernel == 3 else "advent"
-        model = discriminator(num_classes, variant, width)
-        load_into(model, self.critic, f"{self.project} discriminator")
-        return model
+    def for_space(self, space: LabelSpace) -> "Released":
+        """The same with one output for each class of ``space``: of 19 outputs, those of Cityscapes, its classes' rows
+        are kept (the releases trained 19 outputs on SYNTHIA's 16 classes). UserError: other outputs."""
+        if self.num_classes == space.num_classes:
+            return self._replace(classes=space.classes)
+        if self.num_classes != len(CITYSCAPES_CLASSES) or not set(space.classes) <= set(CITYSCAPES_CLASSES):
+            message = f"the {FORMATS[self.project].title} checkpoint has {self.num_classes} outputs"
+            expected = f"{space.num_classes}, of label space {space.name}, or Cityscapes' 19 of which these are a part"
+            raise UserError(message, expected, "--scenario with the checkpoint's classes")
+        rows = [CITYSCAPES_CLASSES.index(name) for name in space.classes]
+        before, after = (
+            _on_meta(self.backbone, number).state_dict() for number in (self.num_classes, space.num_classes)
+        )
+        state = {n: t[rows] if before[n].shape != after[n].shape else t for n, t in self.state.items()}
+        return self._replace(state=state, num_classes=space.num_classes, classes=space.classes)
+
+    def report(self) -> dict[str, Any]:
+        """What came of the file's tensors, as plain values."""
+        return {
+            "project": FORMATS[self.project].title,
+            "network": self.backbone.model_dump(),
+            "outputs": self.outputs,
+            "classes": list(self.classes),
+            "used": self.used,
+            "ignored": self.ignored,
+            "missing": self.missing,
+        }
 
 
-def read(source: str | Path) -> Released:
-    """A published checkpoint from a local file or a URL. UserError: unreadable or unsafe file, or unknown tensors."""
-    content = read_weights(source)
-    entries = {name: value for name, value in content.items() if isinstance(value, Mapping) and "model_state" in value}
-    states = {name: entry["model_state"] for name, entry in entries.items()}  # ProDA's container
-    critic = {_CRITIC + name: value for name, value in states.get("FCDiscriminator", {}).items()}
-    return rename({**states.get("ResNet101", content), **critic})
+def read(path: Path) -> Released:
+    """A published checkpoint. UserError: an unreadable or unsafe file; a tensor or an entry that is missing, unknown,
+    or not as its project has it, by its name; a backbone without a head."""
+    path = Path(path).expanduser().absolute()
+    content, beside = read_weights(path), list[str]()
+    while inner := next((name for name in CONTAINERS if isinstance(content.get(name), Mapping)), None):
+        beside += [name for name in content if name != inner]
+        content = content[inner]
+    tensors = {name: value for name, value in content.items() if name not in BESIDE and _is_plain(value)}
+    beside += [name for name in content if name not in tensors]
+    if unknown := [name for name in beside if name not in BESIDE]:
+        expected = f"plain tensors, and beside them nothing but {', '.join(BESIDE)}"
+        raise UserError(f"{path}: entry {unknown[0]!r} is unknown", expected)
+    checkpoint = rename(tensors, path)
+    return checkpoint._replace(ignored=[*beside, *checkpoint.ignored])
 
 
-def rename(state: State) -> Released:
-    """A state dict as the project that knows most of its tensors names them. UserError: a tensor it does not know."""
-    state = {name.removeprefix("module."): value for name, value in state.items()}  # put there by parallel wrappers
-    unknown = {p: [n for n in state if not n.startswith(tuple(prefixes))] for p, prefixes in FORMATS.items()}
-    project = min(unknown, key=lambda name: len(unknown[name]))
-    network = renamed(state, FORMATS[project])
-    classifier = network.get("head.classifier.weight", network.get("head.branches.0.weight"))
-    if unknown[project] or classifier is None:
-        names = ", ".join([*unknown[project], *sorted(state)][:3])
-        raise UserError(f"not a checkpoint of a known project (tensors: {names} ...)", " | ".join(FORMATS))
-    critic = {name.removeprefix(_CRITIC): network.pop(name) for name in list(network) if name.startswith(_CRITIC)}
-    if project == "proda":
-        backbone = Part(name="proda_deeplab", bn_clr="bn_clr.weight" in network)
-    else:
-        variant = "iast" if project == "hiast" else project
-        backbone = Part(name="deeplabv2", variant=variant, multi_level="aux_head.branches.0.weight" in network)
-    return Released(project, backbone, classifier.shape[0], network, renamed(critic, NUMBERED))
+def _is_plain(value: Any) -> bool:
+    """Whether it is a dense tensor whose values are all in the file: a few bytes can announce many."""
+    if not isinstance(value, Tensor) or value.layout != torch.strided or value.device.type != "cpu":
+        return False
+    return value.untyped_storage().nbytes() >= value.numel() * value.element_size()
 
 
-def renamed(state: State, prefixes: Mapping[str, str | None]) -> dict[str, Tensor]:
-    """Tensors with each name's first matching prefix replaced, or left out (None); other names stay."""
-    tensors = {}
-    for name, value in state.items():
-        theirs = next(filter(name.startswith, prefixes), "")
-        ours = prefixes.get(theirs, "")
-        if ours is not None:
-            tensors[ours + name.removeprefix(theirs)] = value
-    return tensors
+def rename(state: State, where: str | Path = "state") -> Released:
+    """A state dict as the project that knows most of its tensors names them. UserError: see ``read``."""
+    given, state = state, {_WRAPPER.sub("", name): value for name, value in state.items()}
+    if len(state) < len(given):
+        raise UserError(f"{where}: {len(given) - len(state)} tensors have the name of another", "each name once")
+    strange = {p: [n for n in state if not n.startswith(tuple(form.names))] for p, form in FORMATS.items()}
+    project = min(strange, key=lambda name: len(strange[name]))
+    form = FORMATS[project]
+    if 2 * len(strange[project]) >= len(state):
+        names = ", ".join([*strange[project], *sorted(state)][:3])
+        titles = " | ".join(known.title for known in FORMATS.values())
+        raise UserError(f"{where}: not a checkpoint of a known project (tensors: {names} ...)", titles)
+    options, num_classes = _network(project, state)
+    if not num_classes:
+        message = f"{where} holds a backbone without a head ({form.title}), whose outputs mean nothing"
+        hint = f"--set profile.model.weights={where}   # starts a training from it"
+        raise UserError(message, "a checkpoint of a segmentation network", hint)
+    backbone = Part(name=form.network, **form.options, **options)
+    model = _on_meta(backbone, num_classes)
+    tensors, ours = model.state_dict(), {theirs: name for name, theirs in _their_names(project, model).items()}
+    used = {name: value for name, value in state.items() if not _is_ignored(name, form)}
+    expected = {theirs: tensors[name] for theirs, name in ours.items()}
+    if problems := misfits(expected, used):
+        shown = "; ".join([*problems[:3], *(["..."] if len(problems) > 3 else [])])
+        message = f"{where}: {len(problems)} tensors are not as {form.title} has them: {shown}"
+        raise UserError(message, f"a whole checkpoint of {form.title}")
+    return Released(
+        project, backbone, num_classes, {ours[name]: value for name, value in used.items()}, list(used),
+        [name for name in state if name not in used], [name for name in expected if name not in used], num_classes,
+    )  # fmt: skip
+
+
+def _is_ignored(name: str, form: Format) -> bool:
+    return form.names.get(next(filter(name.startswith, form.names), ""), "") is None
+
+
+def _their_names(project: str, model: SegmentationModel) -> dict[str, str]:
+    """Our name of every tensor that a whole file holds -> theirs."""
+    if project == "cbst":
+        return dict(cast(resnet38.Network, model).upstream_names())
+    back = {ours: theirs for theirs, ours in FORMATS[project].names.items() if ours}
+    prefixes = {name: next(filter(name.startswith, back)) for name in model.state_dict()}
+    return {name: back[ours] + name.removeprefix(ours) for name, ours in prefixes.items()}
+
+
+def _network(project: str, state: State) -> tuple[dict[str, Any], int]:
+    """The options of the network and its outputs (a backbone alone: 0), as most tensors that show them have it: one
+    that is of another shape is then the one that is wrong."""
+
+    def first(*prefixes: str) -> list[int]:
+        return [value.shape[0] for name, value in state.items() if name.startswith(prefixes) and value.ndim]
+
+    if project == "cbst":
+        layers = [re.match(r"linear(\d{1,4})_", name) for name in state]
+        outputs = _commonest(int(layer[1]) for layer in layers if layer) or len(CITYSCAPES_CLASSES)
+        width = _commonest(first("conv1a_", "bn2a_branch2a_"))
+        return {"width": width or 64}, outputs if first("conv6a_") else 0
+    theirs = {ours: prefix for prefix, ours in FORMATS[project].names.items() if ours}
+    stem = theirs.get("backbone.", "")
+    width = _commonest(first(f"{stem}conv1.", f"{stem}bn1.", f"{stem}layer1.0.conv1."))
+    options: dict[str, Any] = {"depth": 101 if first(f"{stem}layer3.2.") else 26, "width": width or 64}
+    options |= {"multi_level": bool(first(theirs["aux_head.branches."]))} if project == "advent" else {}
+    options |= {"bn_clr": bool(first(theirs["bn_clr."]))} if project == "proda" else {}
+    last = theirs.get("head.classifier.", theirs.get("head.branches.", "no head"))
+    outputs = _commonest(first(last)) or len(CITYSCAPES_CLASSES)
+    return options, outputs if first(*(prefix for name, prefix in theirs.items() if "head." in name)) else 0
+
+
+def _commonest(sizes: Iterable[int]) -> int:
+    """The commonest possible number of channels; 0 without any."""
+    possible = [size for size in sizes if 0 < size <= MOST_CHANNELS]
+    return statistics.mode(possible) if possible else 0
+
+
+def _on_meta(backbone: Part, num_classes: int) -> SegmentationModel:
+    """The network without memory: names and shapes."""
+    with torch.device("meta"):
+        return build(backbone.name, num_classes, **backbone.params)

@@ -68,9 +68,8 @@ class PreActivation(nn.Module):
 
 
 class ResNet38Params(Strict):
-    """weights: initial weights of all but the head: a .npz file of arrays under their published names, with or without
-    ``arg:`` and ``aux:``. MXNet writes one from the published file, which nothing else reads:
-    ``numpy.savez(file, **{name: array.asnumpy() for name, array in mxnet.nd.load(published).items()})``.
+    """weights: initial weights of all but the head, under their published names: MXNet's ``.params`` file as it was
+    published, or a ``.npz`` of the same arrays, with or without ``arg:`` and ``aux:``.
     width: channels of the stem, which every other width is a multiple of; 64 is the published one."""
 
     weights: str | None = None

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from udamlf.common.errors import UserError
+from udamlf.models.mxnet_params import read_params
 
 # Scores saved beside weights are often NumPy scalars, which torch refuses by default; these types only rebuild numbers.
 _NUMPY_KINDS = (np.float32, np.float64, np.int32, np.int64)
@@ -16,7 +17,8 @@ _NUMPY_SCALARS: list[Any] = [np.float64(0).__reduce__()[0], np.dtype, *(type(np.
 
 
 def read_weights(source: str | Path) -> Mapping[str, Any]:
-    """Content of a ``torch.save`` or ``.npz`` file on the CPU: tensors, containers and numbers only, no other object.
+    """Content of a ``torch.save``, ``.npz`` or MXNet ``.params`` file on the CPU: tensors, containers and numbers only,
+    no other object.
 
     A URL is downloaded once into torch.hub's folder, where a file that another tool fetched is found; the hash in a
     name like ``resnet101-5d3b4d8f.pth`` is checked. UserError: missing, unreachable, damaged or unsafe."""
@@ -31,6 +33,8 @@ def read_weights(source: str | Path) -> Mapping[str, Any]:
             elif source.endswith(".npz"):
                 with np.load(source, allow_pickle=False) as arrays:
                     content = {name: torch.from_numpy(array) for name, array in arrays.items()}
+            elif source.endswith(".params"):
+                content = read_params(Path(source))
             else:
                 content = torch.load(source, map_location="cpu", weights_only=True)
     except Exception as error:  # 6 % of damaged files end in an IndexError, a KeyError or the like inside torch
@@ -42,18 +46,24 @@ def read_weights(source: str | Path) -> Mapping[str, Any]:
     return content
 
 
-def load_into(model: nn.Module, state: Mapping[str, Tensor], where: str) -> None:
-    """Copy weights into a network of the same tensors; only BatchNorm counters may be missing (PyTorch 0.4 had none).
+def misfits(expected: Mapping[str, Tensor], state: Mapping[str, Tensor]) -> list[str]:
+    """What keeps ``state`` from being copied into tensors like ``expected``: one that is missing, of another shape or
+    kind of number, or unknown. BatchNorm counters may be missing (PyTorch 0.4 had none)."""
+    absent = [n for n in expected if n not in state and not n.endswith("num_batches_tracked")]
+    shared = [n for n in expected if n in state]
+    reshaped = [n for n in shared if expected[n].shape != state[n].shape]
+    retyped = [n for n in shared if expected[n].is_floating_point() != state[n].is_floating_point()]
+    return [
+        *(f"{n} is missing (expected: {list(expected[n].shape)})" for n in absent),
+        *(f"{n} is of another shape: {list(state[n].shape)} (expected: {list(expected[n].shape)})" for n in reshaped),
+        *(f"{n} is of another kind: {state[n].dtype} (expected: {expected[n].dtype})" for n in retyped),
+        *(f"{n} is unknown: {list(state[n].shape)}" for n in state if n not in expected),
+    ]
 
-    UserError: a tensor is missing, unknown or of another shape; ``model`` is then unchanged."""
-    expected = model.state_dict()
-    problems = {
-        "missing": [n for n in expected.keys() - state.keys() if not n.endswith("num_batches_tracked")],
-        "unknown": state.keys() - expected.keys(),
-        "of another shape": [n for n in expected.keys() & state.keys() if expected[n].shape != state[n].shape],
-    }
-    for problem, names in problems.items():
-        if names:
-            message = f"{where}: {len(names)} tensors do not fit this network, {min(names)} is {problem}"
-            raise UserError(message, "weights of the same network and options")
+
+def load_into(model: nn.Module, state: Mapping[str, Tensor], where: str) -> None:
+    """Copy weights into a network of the same tensors. UserError: ``misfits``; ``model`` is then unchanged."""
+    if problems := misfits(model.state_dict(), state):
+        message = f"{where}: {len(problems)} tensors do not fit this network, {problems[0]}"
+        raise UserError(message, "weights of the same network and options")
     model.load_state_dict(state, strict=False)

@@ -14,7 +14,8 @@ from typing import Any
 
 import pandas as pd
 
-from udamlf.config.labels import LABEL_SPACES, LabelSpace
+from udamlf.config.custom import find_space
+from udamlf.config.labels import LabelSpace
 from udamlf.report import KINDS
 
 # Tags of a chain: digests of its configuration, of its matched control's, of its protocol; the last round scored.
@@ -111,7 +112,7 @@ def rows(runs: Iterable[Any]) -> list[Row]:
 
 def _row(names: Sequence[str], scores: pd.DataFrame) -> Row:
     tags = dict(zip(_GROUP, names, strict=True))
-    space = LABEL_SPACES[tags["label_space"]]
+    space = find_space(tags["label_space"])
     by_seed = {name: column.dropna().to_dict() for name, column in scores.items()}
 
     def mean(metric: str) -> Mean | None:

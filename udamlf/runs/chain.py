@@ -16,8 +16,10 @@ from pathlib import Path
 
 from udamlf.common.errors import UserError
 from udamlf.common.files import digest_json, write_text
+from udamlf.config.custom import space_tag
 from udamlf.config.references import control, network
 from udamlf.config.schema import SOURCE, TARGET, Config
+from udamlf.data.check import check_headers
 from udamlf.data.splits import ScenarioData, check_subset
 from udamlf.report import comparison
 from udamlf.report.figures import class_bars
@@ -34,7 +36,7 @@ from udamlf.runs.launch import (
 )
 from udamlf.runs.log import RunLog, ending
 from udamlf.runs.maintenance import reap
-from udamlf.runs.plan import CONTROL, Request, Step, data_root, plan, step_key, until
+from udamlf.runs.plan import CONTROL, Request, Step, data_root, opened, plan, step_key, until
 from udamlf.runs.runner import chain_tags, stage_tags
 from udamlf.runs.tracker import CHAIN, DESCRIPTION, DIGEST, ERROR, KEY, PROCESS, Tracker
 from udamlf.stages.stage import Input
@@ -44,7 +46,10 @@ logger = logging.getLogger("udamlf")
 
 
 def _digest(config: Config) -> str:
-    return digest_json(config.model_dump(mode="json", exclude={"seed", "data_root"}))
+    """Of a resolved configuration; a further split of the scenario is no other one."""
+    values, used = config.model_dump(mode="json", exclude={"seed", "data_root", "start"}), opened(config, plan(config))
+    values["scenario"]["splits"] = {name: ref for name, ref in values["scenario"]["splits"].items() if name in used}
+    return digest_json(values)
 
 
 class Chain:
@@ -65,13 +70,13 @@ class Chain:
     def parent_tags(self) -> dict[str, str]:
         """Tags of the parent run: what ``compare`` groups by."""
         config, matched = self.config, self.config.method.role == "method"
-        splits = (SOURCE, TARGET, config.report_split)
+        splits = [name for name in (SOURCE, TARGET, config.report_split) if self.data.has(name)]
         return {
             **chain_tags(config, self.data),
             "stage": CHAIN,
             "rounds": str(config.method.rounds),
             "split": config.report_split,
-            "label_space": config.scenario.label_space,
+            "label_space": space_tag(config.scenario.label_space),
             "overrides": shlex.join(config.overrides),
             comparison.CONFIG: _digest(config),
             comparison.MATCHED: _digest(control(config)) if matched else "",
@@ -88,6 +93,9 @@ class Chain:
         parent.flush()
         results: dict[Step, Input] = {}
         steps = plan(self.config) if steps is None else steps
+        if self.data.kind == "real":
+            command = f"udamlf data check {self.request.scenario} --data-root {self.data.root}"
+            check_headers(self.data, opened(self.config, steps), command)
         for position, step in enumerate(steps, 1):
             inputs = {name: results[need] for name, need in step.needs.items()}
             results[step], how = self._do(step, inputs, parent.run_id)
@@ -103,21 +111,13 @@ class Chain:
         digests = {name: value.tags[DIGEST] for name, value in inputs.items()}
         key = step_key(self.config, step.stage, step.round, digests, self.digest)
         with only_once(self.tracker.work / "locks" / key, str(step)):
-            finished = self._finished(key)
+            finished = self.tracker.finished(key)
             if finished:
                 return finished, "reused"
             tags = stage_tags(self.config, self.data, step.stage, step.round) | {KEY: key}
             run_id = self.tracker.create_run(f"{self.name} {step}", tags, parent_id)
             self._launch(step, self._parameters(step, inputs), run_id)
             return self.tracker.fetch(run_id), "done"
-
-    def _finished(self, key: str) -> Input | None:
-        for run in self.tracker.search({KEY: key}):
-            try:
-                return self.tracker.fetch(run.info.run_id)
-            except UserError as error:
-                logger.warning("not reused: %s", error.message)
-        return None
 
     def _parameters(self, step: Step, inputs: Mapping[str, Input]) -> dict[str, str]:
         """Parameters of the entry point: the configuration as it was resolved; its names are for people."""

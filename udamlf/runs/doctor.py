@@ -2,16 +2,18 @@
 
 import platform
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from importlib.metadata import distributions
 
-import numpy as np
 import torch
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from udamlf.common.errors import UserError
 from udamlf.common.files import cache_folder
-from udamlf.config.labels import IGNORE
-from udamlf.config.schema import Config
+from udamlf.config.schema import SOURCE, TARGET, Config
+from udamlf.data.check import look
 from udamlf.data.pseudo_labels import decode_soft_label
 from udamlf.data.sample import Sample
 from udamlf.data.splits import ScenarioData
@@ -49,25 +51,46 @@ def report(scenarios: list[str], folder: str | None) -> Iterator[str]:
         data = ScenarioData(config, data_root(config))
         yield f"{name} ({data.kind}, {data.root})"
         for split in config.scenario.splits:
-            try:
-                yield from (f"  {line}" for line in _split(config, data, split))
-            except UserError as error:
-                yield f"  {split}: {error}"
+            lines, bad = _split(data, split, SAMPLED_LABELS)
+            more = [f"  bad files: {len(bad)}, e.g. {bad[0]}", f"  udamlf data check {name}"] if bad else []
+            yield from (f"  {line}" for line in [*lines, *more])
 
 
-def _split(config: Config, data: ScenarioData, split: str) -> Iterator[str]:
-    """Number of images, and how often each class occurs in sampled labels."""
-    frames = data.samples(split)
-    labelled = [frame for frame in frames if frame.label is not None]
-    yield f"{split}: {len(frames)} images, {len(labelled)} with label"
-    if not labelled:
-        return
-    sampled = labelled[:: -(-len(labelled) // SAMPLED_LABELS)]
-    labels = (data.dataset(split).read_label(frame, config.space).ravel() for frame in sampled)
-    counts = np.sum([np.bincount(label, minlength=IGNORE + 1) for label in labels], axis=0)
-    shares = 100.0 * counts / counts.sum()
-    named = [f"{name} {shares[c]:.1f}" for c, name in enumerate(config.space.classes)]
-    yield f"  % of pixels in {len(sampled)} labels: {', '.join(named)}, ignored {shares[IGNORE]:.1f}"
+def check_data(scenario: str, folder: str | None) -> Iterator[tuple[list[str], list[str]]]:
+    """For every split of a scenario the lines on it, and a line for each of its bad files."""
+    config = Request(scenario, "source_only", data_root=folder).resolve()
+    data = ScenarioData(config, data_root(config))
+    yield [f"{config.scenario.name} ({data.kind}, {data.root})"], []
+    for split in config.scenario.splits:
+        with _bar(split) as watch:
+            yield _split(data, split, None, watch)
+
+
+@contextmanager
+def _bar(what: str) -> Iterator[Callable[[int, int], None]]:
+    """A bar in a terminal; the function takes how much is done, and of how much."""
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task(what, total=None)
+        yield lambda done, of: bar.update(task, completed=done, total=of)
+
+
+def _split(
+    data: ScenarioData, split: str, decode: int | None, watch: Callable[[int, int], None] = lambda done, of: None
+) -> tuple[list[str], list[str]]:
+    """Number of images, how often each class occurs in ``decode`` labels (None: all), and the bad files. A split that
+    no training and no report needs may be absent."""
+    scenario, needed = data.config.scenario, split in (SOURCE, TARGET, data.config.report_split)
+    try:
+        if not data.has(split) and not needed:
+            ref = scenario.splits[split]
+            return [f"{split}: no split {ref.split!r} of {ref.dataset}"], []
+        findings = look(data, split, decode, watch)
+    except UserError as error:
+        return [f"{split}: {error}"], [error.message]
+    lines = [f"{split}: {findings.images} images, {findings.labels} with label"]
+    return lines + ([f"  {findings.histogram(data.config.space)}"] if findings.decoded else []), findings.bad
 
 
 def measured_steps(config: Config) -> Iterator[str]:

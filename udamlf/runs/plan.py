@@ -20,10 +20,12 @@ from typing import Any
 from udamlf.common.errors import UserError
 from udamlf.common.files import digest_file, digest_json
 from udamlf.config.compose import resolve
+from udamlf.config.parts import Part
 from udamlf.config.references import control, reference
 from udamlf.config.schema import Config, Recipe
-from udamlf.data.dataset import DATASETS
+from udamlf.data.dataset import DATASETS, split_of
 from udamlf.miniature import cached_world
+from udamlf.models import released
 from udamlf.stages.stage import STAGES, stage
 
 CONTROL = "control"
@@ -31,8 +33,7 @@ CONTROL = "control"
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = "udamlf"
 # What counts with its values instead (configuration, label spaces), and figures, on which no result depends.
-_VALUES = ("config.schema", "config.budget", "config.parts", "config.labels")
-_LEFT_OUT = tuple(f"{PACKAGE}.{name}." for name in (*_VALUES, "common.errors", "report"))
+_LEFT_OUT = tuple(f"{PACKAGE}.{name}." for name in ("config", "common.errors", "report"))
 _VERSIONS = ("torch", "numpy", "opencv-python", "pillow")
 
 
@@ -40,17 +41,29 @@ def _absolute(path: str) -> str:
     return str(Path(path).expanduser().absolute())
 
 
-def data_root(config: Config) -> Path:
-    """The folder that holds the data sets; without one in the configuration the miniature, generated once."""
+def data_root(config: Config, splits: Iterable[str] | None = None) -> Path:
+    """The folder that holds the data sets; without one in the configuration the miniature, generated once as far as
+    ``splits`` (default: all) need it."""
     if config.data_root:
         return Path(config.data_root).resolve()
-    return cached_world(needs=tuple(sorted({split.dataset for split in config.scenario.splits.values()})))
+    names = config.scenario.splits if splits is None else splits
+    return cached_world(needs=tuple(sorted({config.scenario.splits[name].dataset for name in names})))
+
+
+def started(config: Config, file: Path) -> Config:
+    """The configuration of a chain that begins with the network of a released file; what the file decides of the
+    network wins over the profile. UserError: see ``released.read``."""
+    theirs = released.read(file).for_space(config.space).backbone
+    named = config.profile.model if config.profile.model.name == theirs.name else theirs
+    profile = config.profile.model_copy(update={"model": Part(**{**named.model_dump(), **theirs.model_dump()})})
+    overrides = (*config.overrides, f"start={file.name}:{digest_file(file)[:8]}")
+    return config.model_copy(update={"profile": profile, "start": str(file), "overrides": overrides})
 
 
 @dataclass(frozen=True)
 class Request:
-    """What a user asks for: the arguments of ``udamlf.config.compose.resolve``; ``of`` is the method that ``method``, a
-    reference or ``CONTROL``, is matched to."""
+    """What a user asks for: the arguments of ``udamlf.config.compose.resolve``; ``of``: the method that ``method``, a
+    reference or ``CONTROL``, is matched to; ``start``: a released file that takes the warm-up's place."""
 
     scenario: str
     method: str
@@ -61,12 +74,13 @@ class Request:
     recipe: Recipe = "adapted"
     of: str = ""
     overrides: tuple[str, ...] = ()
+    start: str = ""
 
     def resolve(self) -> Config:
         """The configuration, checked by every stage of its chain. UserError: see ``resolve`` and ``check``."""
         config = self.configuration()
-        for split in config.scenario.splits.values():
-            DATASETS.module(split.dataset)
+        for split in config.scenario.splits:
+            split_of(config.scenario, split)
         for step in plan(config):
             stage(step.stage).check(config, step.round)
         return config
@@ -80,8 +94,9 @@ class Request:
             return reference(replace(self.beside(self.method), of="").configuration(), matched)
         if self.method == CONTROL:
             raise UserError("--method control", "the method that it is the control of", "--method control --of iast")
-        fields = {name: getattr(self, name) for name in self.__dataclass_fields__ if name != "of"}
-        return resolve(**fields | {"data_root": _absolute(self.data_root) if self.data_root else None})
+        fields = {name: getattr(self, name) for name in self.__dataclass_fields__ if name not in ("of", "start")}
+        config = resolve(**fields | {"data_root": _absolute(self.data_root) if self.data_root else None})
+        return started(config, Path(_absolute(self.start))) if self.start else config
 
     def command(self) -> str:
         """The command line that repeats it, valid in any folder."""
@@ -90,6 +105,7 @@ class Request:
         values |= {"recipe": self.recipe} if self.recipe == "published" else {}
         values |= {"seed": str(self.seed), "rounds": str(self.rounds or "")}
         values |= {"data-root": _absolute(self.data_root) if self.data_root else ""}
+        values |= {"start": _absolute(self.start) if self.start else ""}
         pairs = [(name, value) for name, value in values.items() if value]
         pairs += [("set", text) for text in self.overrides]
         return shlex.join(["udamlf", "run", *(text for name, value in pairs for text in (f"--{name}", value))])
@@ -131,6 +147,15 @@ def plan(config: Config) -> list[Step]:
     return list(steps.values())
 
 
+def opened(config: Config, steps: Iterable[Step]) -> dict[str, bool]:
+    """Splits that the steps open -> whether any of them reads their labels."""
+    splits: dict[str, bool] = {}
+    for step in steps:
+        for split, labelled in stage(step.stage).declare(config, step.round).splits.items():
+            splits[split] = splits.get(split, False) or labelled
+    return splits
+
+
 def until(steps: Sequence[Step], name: str, round: int | None = None) -> list[Step]:
     """The plan of one step (no round: the stage's first one): all that it needs, and it. UserError: no such step."""
     last = next((step for step in steps if step.stage == name and round in (None, step.round)), None)
@@ -156,8 +181,8 @@ def step_key(
     declared, space = stage(name).declare(config, round), config.space
 
     def listing(split: str, labelled: bool) -> list[Any]:
-        data_set = DATASETS.find(config.scenario.splits[split].dataset)
-        return [digest(split, labelled), data_set.train_ids(space).tolist() if labelled else None]
+        data_set, _ = split_of(config.scenario, split)
+        return [digest(split, labelled), data_set.decoding(space) if labelled else None]
 
     return digest_json(
         {
@@ -177,7 +202,8 @@ def modules(config: Config, name: str, round: int) -> list[str]:
     """Dotted names of the modules that a stage starts from: its own, its building blocks', its data sets' readers."""
     declared = stage(name).declare(config, round)
     parts = [kind.module(part.name) for kind, part in declared.parts]
-    readers = [DATASETS.module(config.scenario.splits[split].dataset) for split in declared.splits]
+    data_sets = {config.scenario.splits[split].dataset for split in declared.splits}
+    readers = [DATASETS.module(data_set) for data_set in data_sets - config.scenario.datasets.keys()]
     return sorted({STAGES.module(name), *parts, *readers})
 
 

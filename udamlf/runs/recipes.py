@@ -1,5 +1,8 @@
 """What can be run, and what a method computes at a profile: as text."""
 
+from collections.abc import Iterator
+from typing import Any
+
 import yaml
 
 from udamlf.config.compose import available, titles
@@ -9,6 +12,7 @@ from udamlf.selection.base import SELECTORS
 from udamlf.training.objective import OBJECTIVES
 
 KINDS = ("scenarios", "methods", "profiles")
+_BLOCKS = ("scenarios", "profiles", "adapted")  # of a method's file: their values are in the resolved ones
 
 
 def listing() -> str:
@@ -24,7 +28,7 @@ def recipe_text(config: Config, published: Config) -> str:
     """The resolved method and its budget as YAML, and, where it is adapted, every value that differs from the published
     recipe with the budget of the same profile."""
     method, profile = config.method, config.profile
-    of_files = {"scenarios", "profiles", "adapted", "extends", "publication", "name", "title"}
+    of_files = {*_BLOCKS, "extends", "publication", "name", "title"}
     blocks = {"method": method, "profile": profile}
     tree = {k: v.model_dump(mode="json", exclude=of_files, exclude_defaults=True) for k, v in blocks.items()}
     head = f"# {method.title} on {config.scenario.name} with profile {profile.name}"
@@ -38,20 +42,41 @@ def recipe_text(config: Config, published: Config) -> str:
 
 
 def differences(published: Config, config: Config) -> list[tuple[str, str, str]]:
-    """(dotted key, published value, value) of every setting in which two configurations differ; "-" = none."""
-    left, right = (_settings(each) for each in (published, config))
-    keys = [key for key in {**left, **right} if left.get(key, "-") != right.get(key, "-")]
-    return [(key, left.get(key, "-"), right.get(key, "-")) for key in keys]
+    """(dotted key, published value, value) of every setting in which two configurations differ; "-" = none. A building
+    block that is replaced by another one, or a round that is left out, is one difference."""
+    by_round = any(isinstance(each.method.round, tuple) for each in (published, config))
+    return list(_differences(_tree(published, by_round), _tree(config, by_round)))
 
 
-def _settings(config: Config) -> dict[str, str]:
-    """Dotted key -> value of a method and a profile, with the values that the building blocks take by default."""
-    method = config.method.model_dump(mode="json", exclude={"scenarios", "profiles", "adapted"})
-    tree = {"method": method, "profile": config.profile.model_dump(mode="json")}
-    rounds = method["round"] if isinstance(method["round"], list) else [method["round"] or {}]
-    for entry in (method["warmup"], *rounds, *(entry.get("pretrain") or {} for entry in rounds)):
+def _differences(left: Any, right: Any, key: str = "") -> Iterator[tuple[str, str, str]]:
+    if isinstance(left, dict) and isinstance(right, dict) and left.get("name") == right.get("name"):
+        for name in {**left, **right}:
+            yield from _differences(left.get(name), right.get(name), f"{key}.{name}" if key else name)
+    elif left != right:
+        yield key, _short(left), _short(right)
+
+
+def _short(value: Any) -> str:
+    """A value in a line; of a building block its name."""
+    if isinstance(value, dict):
+        value = value.get("name", value.get("objective", {}).get("name", "-"))
+    return "-" if value is None or value == {} else str(value)
+
+
+def settings(config: Config) -> dict[str, str]:
+    """Dotted key -> value of a method, round by round, and of its profile; what blocks take by default is there too."""
+    return {key: str(value) for key, value in flatten(_tree(config, by_round=True))}
+
+
+def _tree(config: Config, by_round: bool) -> dict[str, Any]:
+    """``by_round``: a block ``method.round.N`` for every round, else one that holds for all."""
+    tree = {name: getattr(config, name).model_dump(mode="json", exclude={*_BLOCKS}) for name in ("method", "profile")}
+    method, numbers = tree["method"], range(1, config.method.rounds + 1)
+    rounds = {str(number): config.method.round_at(number).model_dump(mode="json") for number in numbers}
+    method["round"] = rounds if by_round or not rounds else rounds["1"]
+    for entry in (method["warmup"], *rounds.values(), *(entry["pretrain"] or {} for entry in rounds.values())):
         for key, kind in (("objective", OBJECTIVES), ("selector", SELECTORS)):
             if entry.get(key):
                 part = Part(**entry[key])
                 entry[key] = {"name": part.name, **kind.params(part).model_dump(mode="json")}
-    return {key: str(value) for key, value in flatten(tree)}
+    return tree

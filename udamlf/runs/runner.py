@@ -13,7 +13,8 @@ from pydantic import ValidationError
 from udamlf.common.errors import UserError, nearest
 from udamlf.common.files import write_json
 from udamlf.config.parts import validated
-from udamlf.config.schema import SOURCE, SOURCE_VAL, Config
+from udamlf.config.schema import SOURCE, SOURCE_VAL, TARGET, Config, Scenario
+from udamlf.data.dataset import split_of
 from udamlf.data.splits import ScenarioData
 from udamlf.runs.launch import StopFlag, identity, only_once
 from udamlf.runs.log import RunLog, ending
@@ -39,7 +40,8 @@ def run_stage(
         config = configure()
         number = _check_inputs(config, name, round, ids)
         inputs = _fetch_inputs(tracker, config, name, number, ids)
-        key, data = tracker.get(run_id).data.tags.get(KEY), ScenarioData(config, data_root(config))
+        splits = stage(name).declare(config, number).splits
+        key, data = tracker.get(run_id).data.tags.get(KEY), ScenarioData(config, data_root(config, splits))
         tags = stage_tags(config, data, name, number)
         if key is None:  # started by hand
             digests = {input_name: value.tags[DIGEST] for input_name, value in inputs.items()}
@@ -118,7 +120,7 @@ def execute(
             log.set_tags({"uses_target_labels": "true"})
         log.log_params({f"cfg.{name}": value for name, value in config.flat().items()})
         log.log_text(config.to_yaml(), "config.yaml")
-        job = Job(config, round, inputs, splits, data_root(config), work / OUT, work, log, key, predictions)
+        job = Job(config, round, inputs, splits, data_root(config, splits), work / OUT, work, log, key, predictions)
         try:
             result = _do(name, job, log)
         except BaseException:
@@ -167,6 +169,7 @@ def evaluate_run(
     scales: Sequence[float] = (),
     flip: bool = False,
     predictions: Path | None = None,
+    config: Config | None = None,
 ) -> tuple[dict[str, Any], Config]:
     """Score the checkpoint of a training run on a split of its scenario (none: the reported one); records a child run.
 
@@ -174,6 +177,7 @@ def evaluate_run(
         folder: another data root with the same layout.
         scales, flip: replace the profile's protocol.
         predictions: folder for masks in the data set's submission format.
+        config: replaces the configuration that the run has recorded.
 
     Returns:
         ``run_id``, ``split``, ``images``, ``protocol``, ``miou`` and ``iou`` in percent; and the configuration.
@@ -182,9 +186,10 @@ def evaluate_run(
     _check_training(tracker.get(run_id).data.tags, run_id)
     tracker = tracker.within(run_id)
     training = tracker.fetch(run_id)
-    config = _changed(recorded_config(training.path, run_id), split, folder, scales, flip)
-    names = {"scenario", "method", "role", "profile", "seed", "round"} & training.tags.keys()
-    tags = {name: training.tags[name] for name in names} | {"stage": "evaluate", "split": config.report_split}
+    config = _changed(config or recorded_config(training.path, run_id), split, folder, scales, flip)
+    tags = {name: training.tags[name] for name in {"role", "seed", "round"} & training.tags.keys()}
+    tags |= {kind: getattr(config, kind).name for kind in ("scenario", "method", "profile")}
+    tags |= {"stage": "evaluate", "split": config.report_split}
     tags["udamlf.evaluates"] = run_id
     child = tracker.create_run(f"evaluate {config.report_split}", tags, parent=run_id)
     with ending(tracker, child):
@@ -203,9 +208,10 @@ def _check_training(tags: Mapping[str, str], run_id: str) -> None:
     name, prefix = tags.get("stage", "no stage of udamlf"), "udamlf.run.self_train."
     if name not in TRAININGS:
         trained = {int(k.removeprefix(prefix)): v for k, v in tags.items() if k.startswith(prefix)}
-        last = trained[max(trained)] if trained else tags.get("udamlf.run.warmup.0", "RUN_ID")
+        first = next((tags[k] for s in TRAININGS if (k := f"udamlf.run.{s}.0") in tags), "RUN_ID")
+        last = trained[max(trained)] if trained else first
         message = f"run {run_id} is of stage {name}, which has no checkpoint"
-        raise UserError(message, "a run of stage warmup or self_train", f"udamlf evaluate --run-id {last}")
+        raise UserError(message, f"a run of stage {' or '.join(TRAININGS)}", f"udamlf evaluate --run-id {last}")
 
 
 def recorded_config(path: Path, run_id: str) -> Config:
@@ -238,10 +244,6 @@ def _without_unknown(tree: dict[str, Any]) -> dict[str, Any]:
 
 def _changed(config: Config, split: str | None, folder: str | None, scales: Sequence[float], flip: bool) -> Config:
     """The run's configuration with another split, folder or protocol."""
-    splits = list(config.scenario.splits)
-    if split is not None and split not in splits:
-        message = f"scenario {config.scenario.name} has no split {split!r}"
-        raise UserError(message, f"one of: {', '.join(splits)}", nearest(split, splits))
     protocol = ({"scales": tuple(scales)} if scales else {}) | ({"flip": True} if flip else {})
     changes: dict[str, Any] = {"evaluation": config.profile.evaluation.model_copy(update=protocol), "audit": False}
     changes |= {"report": split} if split is not None else {}
@@ -250,4 +252,20 @@ def _changed(config: Config, split: str | None, folder: str | None, scales: Sequ
     scenario = config.scenario.model_copy(update={"splits": scored})
     root = {"data_root": str(Path(folder).expanduser().absolute())} if folder else {}
     profile = config.profile.model_copy(update=changes)
-    return config.model_copy(update={"scenario": scenario, "profile": profile, **root})
+    changed = config.model_copy(update={"scenario": scenario, "profile": profile, **root})
+    return changed if split in (None, *config.scenario.splits) else _with_split(changed, str(split))
+
+
+def _with_split(config: Config, split: str) -> Config:
+    """The configuration with a further split of the target's data set. UserError: that one does not know it."""
+    scenario, root = config.scenario, data_root(config)
+    target, ref = split_of(scenario, TARGET)
+    known = target.known_splits(root)
+    if split not in known:
+        message = f"neither scenario {scenario.name} nor {ref.dataset} in {root} has a split {split!r}"
+        theirs = ", ".join(known) or "no list"
+        expected = f"of {scenario.name}: {', '.join(scenario.splits)}; of {ref.dataset}: {theirs}"
+        raise UserError(message, expected, nearest(split, [*scenario.splits, *known]))
+    tree = scenario.model_dump()
+    tree["splits"][split] = {"dataset": ref.dataset, "split": split}
+    return config.model_copy(update={"scenario": validated(Scenario, tree, f"list {split} of {ref.dataset}")})

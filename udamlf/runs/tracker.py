@@ -40,6 +40,7 @@ UNAVAILABLE = (MlflowException, OSError)
 Entry = dict[str, Any]
 """What is recorded: ``metrics`` + ``step`` + ``time_ms``, or ``tags``, ``params``, ``dataset``."""
 _SQLITE = "sqlite:///"
+logger = logging.getLogger("udamlf")
 
 
 def store_uri() -> str:
@@ -152,6 +153,15 @@ class Tracker:
         else:
             path = _downloaded(tags[DIGEST], run_id)
         return Input(run_id, path, dict(tags))
+
+    def finished(self, key: str) -> Input | None:
+        """The newest finished run with a step's key whose artifacts are in place."""
+        for run in self.search({KEY: key}):
+            try:
+                return self.fetch(run.info.run_id)
+            except UserError as error:
+                logger.warning("not reused: %s", error.message)
+        return None
 
     def publish(self, run_id: str, out: Path) -> None:
         """Upload the files of ``out``, then a manifest of their hashes, then tag its digest; what raises on the way is

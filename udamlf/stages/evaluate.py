@@ -35,11 +35,11 @@ class Stage(BaseStage):
 
     def declare(self, config: Config, round: int) -> Declaration:
         profile, split = config.profile, config.report_split
-        inputs = {"training": Need("self_train", round) if round else Need("warmup", 0)}
+        inputs = {"training": previous_training(config, round + 1)}
         if round and config.method.round_at(round).selector:
             inputs["labels"] = Need("pseudo_label", round)
         if round and config.method.round_at(round).ensemble:
-            inputs["other"] = previous_training(round)
+            inputs["other"] = previous_training(config, round)
         splits = {split: True} | ({SOURCE_VAL: True} if SOURCE_VAL in config.scenario.splits else {})
         reads = {
             "subsets": dict(config.space.subsets),
@@ -95,5 +95,5 @@ def _audit(job: Job) -> dict[str, float]:
     published = job.inputs.get("labels")
     if published is None or not job.config.profile.audit:
         return {}
-    labels = PseudoLabels(published.path / "pseudo_labels", job.config.scenario.label_space)
+    labels = PseudoLabels(published.path / "pseudo_labels", job.config.space.name)
     return audit(labels, job.data.dataset(TARGET), job.data.samples(TARGET), job.config.space)

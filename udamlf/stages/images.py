@@ -66,11 +66,24 @@ def unlabelled_images(data: ScenarioData, split: str = TARGET, labels: PseudoLab
     return Images(split, len(frames), read, lambda index: read(index).label)
 
 
+def round_splits(config: Config, round: int) -> dict[str, bool]:
+    """Splits that the training of round 1, 2, ... opens -> whether with their labels: those it has a use for. A round
+    that takes no source image needs no source."""
+    settings, training = config.method.round_at(round), config.training(round)
+    from_target, trains = settings.source.startswith(OF_LABELS), bool(training.steps)
+    source, target = trains and training.batch.source > 0, trains and training.batch.target > 0
+    target = target or bool(settings.reestimate_bn) or (source and from_target)
+    source = source and not from_target and per_round(settings.source_portion, round) > 0
+    return ({TARGET: False} if target else {}) | ({settings.source: True} if source else {})
+
+
 def round_domains(config: Config, data: ScenarioData, round: int, labels: PseudoLabels | None) -> Domains:
     """Images of the training of round 1, 2, ..., as its ``source``, ``target`` and batches say. UserError: a part of
     the target that the selector did not publish, or one without images to learn from."""
-    settings, batch = config.method.round_at(round), config.training(round).batch
-    domains: Domains = {}
+    settings, training, splits = config.method.round_at(round), config.training(round), round_splits(config, round)
+    batch, domains = training.batch, Domains()
+    if not training.steps:
+        return domains
     from_target = settings.source.startswith(OF_LABELS)
     target = unlabelled_images(data, TARGET, labels) if batch.target or from_target else None
     if batch.source and target is not None and from_target:
@@ -79,9 +92,8 @@ def round_domains(config: Config, data: ScenarioData, round: int, labels: Pseudo
             message = f"{settings.source} holds none of the {target.count} target images, so nothing has a label"
             raise UserError(message, "at least one image", f"other parameters than {settings.selector}")
         domains["source"] = source
-    elif batch.source:
-        picked = picked_source(labelled_images(data, settings.source), settings, round, config.seed)
-        domains |= {"source": picked} if picked.count else {}
+    elif settings.source in splits:
+        domains["source"] = picked_source(labelled_images(data, settings.source), settings, round, config.seed)
     if batch.target and target is not None:
         part = target if settings.target == TARGET else _part(target, labels, settings.target)
         domains |= {"target": part} if part.count else {}

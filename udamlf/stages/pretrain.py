@@ -21,11 +21,11 @@ class Stage(BaseStage):
     def declare(self, config: Config, round: int) -> Declaration:
         objective = config.method.round_at(round).pretraining
         assert objective is not None
-        reads = training_reads(config, round, config.pretraining(round))
+        training = config.pretraining(round)
         return Declaration(
             inputs={},
-            reads={**reads, "objective": objective.model_dump()},
-            splits={SOURCE: False, TARGET: False},
+            reads={**training_reads(config, round, training), "objective": objective.model_dump()},
+            splits={SOURCE: False, TARGET: False} if training.batch.source else {TARGET: False},
             parts=[(OBJECTIVES, objective), (NETWORKS, config.backbone(round))],
             files=weight_files(config, round),
         )
@@ -38,5 +38,6 @@ class Stage(BaseStage):
     def run(self, job: Job) -> None:
         config, number = job.config, job.round
         objective, network = self.declare(config, number).parts[0][1], initial_network(config, number)
-        domains = {"source": unlabelled_images(job.data, SOURCE), "target": unlabelled_images(job.data)}
+        domains = {"source": unlabelled_images(job.data, SOURCE)} if SOURCE in job.splits else {}
+        domains["target"] = unlabelled_images(job.data)
         train(job, config.pretraining(number), objective, network, domains)

@@ -38,7 +38,7 @@ class Stage(BaseStage):
     def declare(self, config: Config, round: int) -> Declaration:
         selector = selector_part(config, round)
         return Declaration(
-            inputs={"generator": previous_training(round), **subset_input(config)},
+            inputs={"generator": previous_training(config, round), **subset_input(config)},
             reads={**labelling_reads(config, round), "selector": selector.model_dump()},
             splits={TARGET: False} | ({SOURCE: True} if reads_source(SELECTORS.find(selector.name)) else {}),
             parts=[(SELECTORS, selector), (NETWORKS, config.backbone(round - 1))],
@@ -152,7 +152,7 @@ class Labeller:
 
         def finish() -> tuple[dict[str, Any], Mapping[str, np.ndarray]]:
             facts = {
-                "label_space": config.scenario.label_space,
+                "label_space": config.space.name,
                 "selector": selector_part(config, job.round).model_dump(),
                 "round": job.round,
                 "order": [names[index] for index in order],

@@ -2,11 +2,11 @@
 
 from collections.abc import Iterable
 
-from udamlf.config.schema import OF_LABELS, TARGET, Config
+from udamlf.config.schema import Config
 from udamlf.data.pseudo_labels import PseudoLabels
 from udamlf.models import checkpoint
 from udamlf.models.base import NETWORKS, SegmentationModel
-from udamlf.stages.images import round_domains
+from udamlf.stages.images import round_domains, round_splits
 from udamlf.stages.labelling import labelling_network
 from udamlf.stages.stage import (
     BaseStage,
@@ -31,7 +31,7 @@ class Stage(BaseStage):
 
     def declare(self, config: Config, round: int) -> Declaration:
         settings = config.method.round_at(round)
-        inputs = {"start": previous_training(round), **subset_input(config)}
+        inputs = {"start": previous_training(config, round), **subset_input(config)}
         inputs |= {"labels": Need("pseudo_label", round)} if settings.selector else {}
         inputs |= {"pretrain": Need("pretrain", round)} if settings.pretraining else {}
         read_elsewhere = {"selector", "training", "model", "pretrain", "labelling", "ensemble"}
@@ -40,7 +40,7 @@ class Stage(BaseStage):
             inputs=inputs,
             reads={**training_reads(config, round, config.training(round)), **reads,
                    "keeps_middle": config.keeps_middle(round)},
-            splits={TARGET: False} | ({} if settings.source.startswith(OF_LABELS) else {settings.source: True}),
+            splits=round_splits(config, round),
             parts=[(OBJECTIVES, settings.objective), *((NETWORKS, config.backbone(n)) for n in (round, round - 1))],
             files=weight_files(config, round),
         )  # fmt: skip

@@ -14,7 +14,7 @@ from udamlf.config.parts import Part, Parts
 from udamlf.config.schema import Config
 from udamlf.data.splits import ScenarioData, subset_images
 
-TRAININGS = ("warmup", "self_train")
+TRAININGS = ("warmup", "import_checkpoint", "self_train")
 """Stages whose runs hold a checkpoint of the method; where one is an input, so is the other."""
 
 
@@ -39,6 +39,7 @@ class Log(Protocol):
 
     def log_metrics(self, metrics: Mapping[str, float], step: int) -> None: ...
     def log_dataset(self, name: str, digest: str, context: str, count: int) -> None: ...
+    def set_tags(self, tags: Mapping[str, str]) -> None: ...
     def should_stop(self) -> bool: ...
 
 
@@ -87,7 +88,7 @@ class BaseStage:
     needs_inputs: ClassVar[bool] = True  # it cannot start a chain
 
     def rounds(self, config: Config) -> Iterable[int]:
-        """Rounds of the chain in which it has work; 0 is the warm-up."""
+        """Rounds of the chain in which it has work; 0 is the warm-up, or the file that the chain starts from."""
         raise NotImplementedError
 
     def declare(self, config: Config, round: int) -> Declaration:
@@ -114,9 +115,10 @@ def stage(name: str) -> BaseStage:
     return declared
 
 
-def previous_training(round: int) -> Need:
-    """The training before round 1, 2, ..."""
-    return Need("self_train", round - 1) if round > 1 else Need("warmup", 0)
+def previous_training(config: Config, round: int) -> Need:
+    """The training before round 1, 2, ...; the first one is the warm-up, or a file that was imported."""
+    first = Need("import_checkpoint" if config.start else "warmup", 0)
+    return Need("self_train", round - 1) if round > 1 else first
 
 
 def subset_input(config: Config) -> dict[str, Need]:

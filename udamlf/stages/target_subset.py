@@ -12,7 +12,7 @@ from udamlf.data.splits import SUBSET, check_subset
 from udamlf.evaluation.predict import label_scores
 from udamlf.models.base import NETWORKS
 from udamlf.stages.labelling import labelling_network, labelling_reads
-from udamlf.stages.stage import BaseStage, Declaration, Job, Need
+from udamlf.stages.stage import BaseStage, Declaration, Job, previous_training
 
 
 def class_balanced_score(probabilities: Tensor) -> float:
@@ -42,7 +42,8 @@ class Stage(BaseStage):
         subset = config.method.target_subset
         assert subset is not None
         reads = {**labelling_reads(config, round), "subset": subset.model_dump()}
-        return Declaration({"generator": Need("warmup", 0)}, reads, {TARGET: False}, [(NETWORKS, config.backbone(0))])
+        inputs = {"generator": previous_training(config, 1)}
+        return Declaration(inputs, reads, {TARGET: False}, [(NETWORKS, config.backbone(0))])
 
     def run(self, job: Job) -> None:
         subset, protocol = job.config.method.target_subset, job.config.labelling(job.round)

@@ -17,14 +17,14 @@ class Stage(BaseStage):
     needs_inputs = False
 
     def rounds(self, config: Config) -> Iterable[int]:
-        return (0,)
+        return () if config.start else (0,)
 
     def declare(self, config: Config, round: int) -> Declaration:
-        warmup = config.method.warmup
+        warmup, target = config.method.warmup, config.training(0).batch.target
         return Declaration(
             inputs={},
             reads={**training_reads(config, 0, config.training(0)), "warmup": warmup.model_dump()},
-            splits={TARGET: False, warmup.source: True},
+            splits=({TARGET: False} if target else {}) | {warmup.source: True},
             parts=[(OBJECTIVES, warmup.objective), (NETWORKS, config.backbone(0))],
             files=weight_files(config, 0),
         )

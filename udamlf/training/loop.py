@@ -14,7 +14,7 @@ from torch.optim import Optimizer
 
 from udamlf.common.errors import UserError
 from udamlf.common.seeding import torch_seed
-from udamlf.config.budget import BatchSize
+from udamlf.config.budget import BatchSize, Precision
 from udamlf.data.batches import Batches, Stream
 from udamlf.data.sample import Domain
 from udamlf.models.base import SegmentationModel
@@ -55,6 +55,15 @@ def micro_batches(batch: BatchSize, most: int | None) -> int:
     return next((count for count in cuts if largest // count <= most), common)
 
 
+def autocast_dtype(precision: Precision, device: torch.device) -> torch.dtype:
+    """The dtype of autocast. UserError: bfloat16 on a card that only emulates it, slowly (before NVIDIA's Ampere)."""
+    cuda = device.type == "cuda"
+    if precision == "bfloat16" and cuda and not torch.cuda.is_bf16_supported(including_emulation=False):
+        message = f"profile.precision=bfloat16 on {torch.cuda.get_device_name(device)}, which has no bfloat16"
+        raise UserError(message, "float16, with loss scaling, or float32", "--set profile.precision=float16")
+    return {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}[precision]
+
+
 @contextmanager
 def reproducible(enabled: bool) -> Iterator[None]:
     """Deterministic kernels, where asked for."""
@@ -73,7 +82,7 @@ class Trainer:
         streams: domain -> sample stream.
         key: identifies the training; a state file of another one is refused.
         state_path: where the state is kept; None = nowhere.
-        precision: "float32" or "bfloat16" (autocast).
+        precision: of autocast; with "float16" the loss is scaled, and a step whose gradients overflow is skipped.
         micro_batch: most images of a domain in one pass; None = a batch in one piece.
         workers: threads that prepare batches.
     """
@@ -85,7 +94,7 @@ class Trainer:
         seed: int,
         key: str,
         state_path: Path | None = None,
-        precision: str = "float32",
+        precision: Precision = "float32",
         micro_batch: int | None = None,
         workers: int = 1,
     ) -> None:
@@ -94,12 +103,13 @@ class Trainer:
         assert isinstance(self.training.steps, int)
         self.steps: int = self.training.steps
         self.streams = {name: (stream, getattr(self.training.batch, name)) for name, stream in streams.items()}
-        self.state_path, self.precision = state_path, precision
+        self.state_path, self.dtype = state_path, autocast_dtype(precision, self.device)
         self.micro_batches = micro_batches(self.training.batch, micro_batch)
         self.optimisers = {"model": build_optimiser(self.model.parameter_groups(), self.training.optimiser)}
         for name, (groups, config) in objective.optimisers().items():
             self.optimisers[name] = build_optimiser(groups, config)
-        self.state = TrainState({"model": self.model, **objective.modules()}, self.optimisers, key)
+        self.scaler = torch.amp.GradScaler(self.device.type, enabled=self.dtype is torch.float16)
+        self.state = TrainState({"model": self.model, **objective.modules()}, self.optimisers, key, self.scaler)
         self._sums: dict[str, Tensor | float] = defaultdict(float)
         self._summed_steps = 0
 
@@ -167,20 +177,29 @@ class Trainer:
             batch = Batch(step, micro, self.seed, domains.get("source"), domains.get("target"))
             for losses in self._losses(batch):
                 self._backward(losses, batch)
-        for optimiser in self.optimisers.values():  # all of them before any network moves
-            # A discriminator has no gradient in a step without target images.
-            gradients = [p.grad for p in _parameters(optimiser) if p.grad is not None]
-            if not bool(torch.isfinite(get_total_norm(gradients))):
-                raise UserError(f"a gradient is not finite at step {step}", "finite gradients", "a lower learning rate")
-        for optimiser in self.optimisers.values():
-            optimiser.step()
-            optimiser.zero_grad(set_to_none=True)
+        self._step_optimisers(step)
         self.objective.after_step(step)
         self._summed_steps += 1
 
+    def _step_optimisers(self, step: int) -> None:
+        # A discriminator has no gradient in a step without target images.
+        moving = [o for o in self.optimisers.values() if any(p.grad is not None for p in _parameters(o))]
+        for optimiser in moving:  # all of them before any network moves
+            self.scaler.unscale_(optimiser)
+            gradients = [p.grad for p in _parameters(optimiser) if p.grad is not None]
+            if not self.scaler.is_enabled() and not bool(torch.isfinite(get_total_norm(gradients))):
+                raise UserError(f"a gradient is not finite at step {step}", "finite gradients", "a lower learning rate")
+        for optimiser in moving:
+            self.scaler.step(optimiser)  # skips it where a gradient overflowed
+            optimiser.zero_grad(set_to_none=True)
+        self.scaler.update()
+        if self.scaler.is_enabled() and self.scaler.get_scale() < 1:
+            problem = f"gradients overflow at step {step} whatever their scale"
+            raise UserError(problem, "finite gradients", "a lower learning rate, or profile.precision=float32")
+
     def _losses(self, batch: Batch) -> Iterator[Losses]:
         """The objective's losses in the parts it gives them in, each computed when it is asked for."""
-        autocast = torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision == "bfloat16")
+        autocast = torch.autocast(self.device.type, self.dtype, enabled=self.dtype is not torch.float32)
         losses = autocast(self.objective.losses)(batch)
         parts = iter([losses]) if isinstance(losses, dict) else losses
         return iter(autocast(lambda: next(parts, None)), None)
@@ -192,14 +211,15 @@ class Trainer:
             for loss_name, value in named.items():
                 self._sums[f"train/{loss_name}"] += value.detach() / count
             totals[name] = sum((weights.get(n, 1.0) * value for n, value in named.items()), torch.zeros(())) / count
-        if not all(bool(torch.isfinite(total)) for total in totals.values()):
+        if not self.scaler.is_enabled() and not all(bool(torch.isfinite(total)) for total in totals.values()):
             values = {n: float(v.detach()) for named in losses.values() for n, v in named.items()}
             places = {d: getattr(batch, d).index for d in ("source", "target") if getattr(batch, d) is not None}
             problem = f"a loss is not finite at step {batch.step}: {values}, split positions {places}"
             hint = "a lower --set profile.round.optimiser.lr, or profile.precision=float32"
             raise UserError(problem, "finite losses", hint)
         for position, (name, total) in enumerate(totals.items()):
-            total.backward(inputs=_parameters(self.optimisers[name]), retain_graph=position + 1 < len(totals))
+            scaled, inputs = self.scaler.scale(total), _parameters(self.optimisers[name])
+            scaled.backward(inputs=inputs, retain_graph=position + 1 < len(totals))
 
     def _metrics(self, seconds: float) -> dict[str, float]:
         steps = self._summed_steps

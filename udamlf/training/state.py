@@ -1,7 +1,8 @@
 """TrainState: everything a killed training needs to go on as if nothing had happened.
 
 Batches, augmentation and dropout are functions of (seed, step), so no generator state is part of it: weights, every
-optimiser, the modules an objective keeps (teacher, discriminator, prototypes) and the step are all there is."""
+optimiser, the modules an objective keeps (teacher, discriminator, prototypes), the scale of the loss and the step are
+all there is."""
 
 import hashlib
 import io
@@ -23,8 +24,15 @@ class TrainState:
 
     ``key`` is the digest of what the training is a function of; a state of another training is refused."""
 
-    def __init__(self, modules: dict[str, nn.Module], optimisers: dict[str, Optimizer], key: str) -> None:
+    def __init__(
+        self,
+        modules: dict[str, nn.Module],
+        optimisers: dict[str, Optimizer],
+        key: str,
+        scaler: torch.amp.GradScaler | None = None,
+    ) -> None:
         self.modules, self.optimisers, self.key, self.step = modules, optimisers, key, 0
+        self.scaler = scaler or torch.amp.GradScaler(enabled=False)
 
     def save(self, path: Path) -> None:
         """Write the state: a SHA-256 digest, without which a flipped bit would become a weight, and what ``torch.save``
@@ -34,6 +42,7 @@ class TrainState:
             "step": self.step,
             "modules": {name: module.state_dict() for name, module in self.modules.items()},
             "optimisers": {name: optimiser.state_dict() for name, optimiser in self.optimisers.items()},
+            "scaler": self.scaler.state_dict(),
         }
         buffer = io.BytesIO()
         torch.save(payload, buffer)
@@ -56,5 +65,7 @@ class TrainState:
             module.load_state_dict(payload["modules"][name])
         for name, optimiser in self.optimisers.items():
             optimiser.load_state_dict(payload["optimisers"][name])
+        if payload["scaler"]:  # empty where nothing is scaled
+            self.scaler.load_state_dict(payload["scaler"])
         self.step = int(payload["step"])
         return True

@@ -1,12 +1,12 @@
 """GTA5 (Playing for Data): 24,966 frames, all "train", mostly 1914x1052; labels are palette PNGs of Cityscapes label
-ids. A few published labels differ in size from their image: leave them out by a list."""
+ids. A few published labels differ in size from their image and are resized to it, as the released code does."""
 
 import numpy as np
 
 from udamlf.config.labels import CITYSCAPES_19
 from udamlf.data.dataset import DataSet
 from udamlf.data.datasets.cityscapes import LABEL_IDS
-from udamlf.data.raster import LabelFormat, read_ids, write_palette
+from udamlf.data.raster import id_format, write_palette
 
 _COLOURS = np.zeros((256, 3), np.uint8)
 for _raw, _name in LABEL_IDS.items():
@@ -20,8 +20,10 @@ DATASET = DataSet(
     image="images/{name}.png",
     label="labels/{name}.png",
     splits=("train",),
-    labels=LabelFormat(
-        lambda path: read_ids(path, ("P", "L"), "an 8-bit palette PNG whose indices are label ids"),
+    labels=id_format(
+        ("P", "L"),
+        "an 8-bit palette PNG whose indices are label ids",
         lambda path, ids: write_palette(path, ids, _COLOURS),
     ),
+    resizes_labels=True,
 )

@@ -4,7 +4,7 @@ validation frames of 1280x960. Labels are 4-channel PNGs; copies of a single cha
 import numpy as np
 
 from udamlf.data.dataset import DataSet
-from udamlf.data.raster import LabelFormat, read_ids, write_pixels
+from udamlf.data.raster import id_format, write_pixels
 
 DATASET = DataSet(
     name="robotcar",
@@ -17,8 +17,8 @@ DATASET = DataSet(
     image="{split}/{name}.png",
     label="anno/{name}.png",
     splits=("val", "train"),
-    labels=LabelFormat(
-        lambda path: read_ids(path, ("RGBA", "L"), "an 8-bit 4-channel PNG, the id in the first channel (anno/)"),
+    labels=id_format(
+        ("RGBA", "L"), "an 8-bit 4-channel PNG, the id in the first channel (anno/)",
         lambda path, ids: write_pixels(path, np.dstack([ids, ids, ids, np.full_like(ids, 255)])),
     ),
 )  # fmt: skip

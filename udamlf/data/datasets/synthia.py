@@ -6,6 +6,8 @@ import numpy as np
 from udamlf.data.dataset import DataSet
 from udamlf.data.raster import LabelFormat, read_ids16, write_pixels
 
+_EXPECTED = "a 16-bit multi-channel PNG, the id in the first channel (GT/LABELS)"
+
 DATASET = DataSet(
     name="synthia",
     home="https://synthia-dataset.net (SYNTHIA-RAND-CITYSCAPES)",
@@ -20,7 +22,7 @@ DATASET = DataSet(
     splits=("train",),
     release="RAND_CITYSCAPES",
     labels=LabelFormat(
-        lambda path: read_ids16(path, "a 16-bit multi-channel PNG, the id in the first channel (GT/LABELS)"),
+        ("RGB", "RGBA"), _EXPECTED, lambda path: read_ids16(path, _EXPECTED),
         lambda path, ids: write_pixels(path, np.dstack([0 * ids, 0 * ids, ids]).astype(np.uint16)),
     ),
 )  # fmt: skip

@@ -3,25 +3,20 @@ that ``udamlf --help`` answers at once."""
 
 import json
 import logging
-import os
-import shlex
 import sys
 from collections.abc import Callable
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import click
 
 from udamlf.common.errors import UserError, nearest
-from udamlf.runs.launch import LOCAL, MANAGERS, StopFlag, follow_launcher, serve
+from udamlf.runs.launch import LOCAL, MANAGERS, StopFlag, serve
 
 RECIPES = ("adapted", "published")
 FORMATS = ("table", "markdown", "csv", "json")
 EXIT_USER_ERROR, EXIT_SIGNAL = 2, 128
-WHOLE_CHAIN = ("main", "self_train", "evaluate")
-"""Entry points that, without inputs, run a method from its warm-up to its table."""
 _DATA_ROOT = "Folder that holds the data sets; default: the embedded miniature."
 
 
@@ -30,7 +25,7 @@ def cli() -> None:
     """Self-training methods for domain adaptation of semantic segmentation, compared in MLflow."""
 
 
-def _request_options(command: Callable[..., Any]) -> Callable[..., Any]:
+def request_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """The options that say what is computed: the fields of ``runs.plan.Request``."""
     options = (
         click.option("--scenario", required=True, help="Source and target: a name in configs/scenarios, or a file."),
@@ -57,6 +52,7 @@ def _request_options(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option("--seed", type=int, default=0, show_default=True, help="0 or more."),
         click.option("--rounds", type=int, help="Number of self-training rounds; default: the method's."),
         click.option("--data-root", help=_DATA_ROOT),
+        click.option("--start", default="", help="A released checkpoint file, or a run that imported one, as warm-up."),
         click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Override a configuration value."),
     )
     for option in reversed(options):
@@ -65,37 +61,68 @@ def _request_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 @cli.command()
-@_request_options
+@request_options
 @click.option("--env-manager", type=click.Choice(MANAGERS), default=LOCAL, show_default=True)
 @click.option("--references/--no-references", default=True, help="Also run source_only and adabn, to compare with.")
 @click.option("--control", "with_control", is_flag=True, help="Also run the control that is matched to the method.")
-def run(env_manager: str, references: bool, with_control: bool, overrides: tuple[str, ...], **fields: Any) -> None:
+def run(
+    env_manager: str, references: bool, with_control: bool, overrides: tuple[str, ...], start: str, **fields: Any
+) -> None:
     """Run a method on a scenario: every stage a process, finished stages reused."""
     stop = StopFlag().install()
     from udamlf.runs.chain import REFERENCES, run_chain
+    from udamlf.runs.imports import start_file
     from udamlf.runs.plan import CONTROL, Request
 
+    request = Request(**fields, overrides=overrides, start=start_file(start))
     others = [*(REFERENCES if references else ()), *([CONTROL] if with_control else [])]
-    click.echo(run_chain(Request(**fields, overrides=overrides), stop, env_manager, others))
+    click.echo(run_chain(request, stop, env_manager, others))
 
 
 @cli.command()
-@click.option("--run-id", required=True, help="A warmup or self_train run.")
-@click.option("--split", help="A split of the run's scenario; default: the reported one.")
+@click.argument("file")
+@click.option("--scenario", required=True, help="Whose classes the checkpoint predicts.")
+@click.option("--profile", default="", help="How it is scored later; default: the scenario's.")
+@click.option("--data-root", "folder", help=_DATA_ROOT)
+def import_checkpoint(file: str, **options: Any) -> None:
+    """Make a run of a checkpoint FILE that another project released."""
+    stop = StopFlag().install()
+    from udamlf.runs.imports import import_file, summary
+
+    imported, _, report = import_file(file, **options, stop=stop)
+    click.echo(summary(report, imported.run_id))
+
+
+@cli.command()
+@click.option("--run-id", help="A warmup, import_checkpoint or self_train run.")
+@click.option("--checkpoint", help="Instead: a released file, imported if it is not yet; with --scenario.")
+@click.option("--scenario", default="", help="With --checkpoint.")
+@click.option("--profile", default="", help="With --checkpoint: the protocol; default: the scenario's.")
+@click.option("--split", help="A split of the run's scenario, or of its target's data set; default: the reported one.")
 @click.option("--data-root", "folder", help="Another folder with the same layout.")
 @click.option("--scales", default="", help="Factors of the test size, separated by commas, e.g. 0.75,1,1.25.")
 @click.option("--flip", is_flag=True, help="Average with the mirrored image's prediction.")
 @click.option("--format", "form", type=click.Choice(("table", "json")), default="table", show_default=True)
 @click.option("--save-predictions", "predictions", type=click.Path(path_type=Path),
               help="Folder for masks in the submission format.")  # fmt: skip
-def evaluate(scales: str, form: str, **options: Any) -> None:
-    """Score a training run's checkpoint on a split."""
+def evaluate(
+    run_id: str | None, checkpoint: str | None, scenario: str, profile: str, folder: str | None, scales: str, form: str,
+    **options: Any,
+) -> None:  # fmt: skip
+    """Score a training run's checkpoint, or a released one, on a split."""
     stop = StopFlag().install()
     factors = _factors(scales)
+    if bool(run_id) == bool(checkpoint) or bool(checkpoint) != bool(scenario) or (run_id and profile):
+        expected = "--run-id RUN, or --checkpoint FILE --scenario SCENARIO [--profile PROFILE]"
+        raise UserError("evaluate takes exactly one checkpoint, and for a file its scenario", expected)
     from udamlf.report.comparison import render_evaluation
+    from udamlf.runs.imports import import_file
     from udamlf.runs.runner import evaluate_run
 
-    result, config = evaluate_run(stop=stop, scales=factors, **options)
+    if checkpoint:
+        imported, options["config"], _ = import_file(checkpoint, scenario, profile, folder, stop)
+        run_id = imported.run_id
+    result, config = evaluate_run(str(run_id), stop, scales=factors, folder=folder, **options)
     click.echo(json.dumps(result, indent=2) if form == "json" else render_evaluation(result, config.space))
 
 
@@ -194,7 +221,7 @@ def doctor(scenarios: tuple[str, ...], folder: str | None, dry_step: bool, **req
 
 @cli.group()
 def data() -> None:
-    """Data that udamlf can make."""
+    """Data that is looked at, or made."""
 
 
 @data.command()
@@ -207,6 +234,22 @@ def miniature(seed: int, out: Path, frames: int | None) -> None:
 
     generate(out, seed, Frames.tiny(frames) if frames else DEFAULT_FRAMES)
     click.echo(f"--data-root {out}")
+
+
+@data.command()
+@click.argument("scenario")
+@click.option("--data-root", "folder", help=_DATA_ROOT)
+def check(scenario: str, folder: str | None) -> None:
+    """Look at every file of SCENARIO: headers, sizes, the ids of every label; exit code 2 if any is bad."""
+    from udamlf.runs.doctor import check_data
+
+    bad: dict[str, None] = {}  # splits may share files
+    for lines, found in check_data(scenario, folder):
+        click.echo("\n".join(lines))
+        bad |= dict.fromkeys(found)
+    click.echo("\n".join([f"{len(bad)} bad files", *bad]))
+    if bad:
+        sys.exit(EXIT_USER_ERROR)
 
 
 @cli.group()
@@ -235,61 +278,7 @@ def sync() -> None:
     click.echo("\n".join([f"{len(sent)} runs sent", *sent]))
 
 
-# --- entry points of the MLproject -----------------------------------------------------------------------------------
-
-
-@click.command()
-@_request_options
-@click.option("--config", type=click.Path(path_type=Path, dir_okay=False))
-@click.option("--round", type=int)
-@click.option("--inputs", default="")
-@click.option("--env-manager", type=click.Choice(MANAGERS), default=LOCAL)
-@click.option("--control", "with_control", type=click.Choice(("true", "false")), default="false")
-@click.argument("name")
-def _entry(
-    name: str, config: Path | None, round: int | None, inputs: str, env_manager: str, with_control: str,
-    overrides: tuple[str, ...], **fields: Any,
-) -> None:  # fmt: skip
-    stop = StopFlag().install()
-    follow_launcher()
-    from udamlf.runs.plan import CONTROL, Request
-    from udamlf.runs.runner import read_config, run_stage
-    from udamlf.stages.stage import stage
-
-    request = Request(**fields, overrides=tuple(text for part in overrides for text in _words(part)))
-    ids = _named_runs(inputs)
-    if name != "main" and (ids or config or not stage(name).needs_inputs):
-        configure = request.resolve if config is None else partial(read_config, config)
-        run_stage(name, configure, f"{request.method}-s{request.seed}", round, ids, stop)
-        return
-    from udamlf.runs.chain import REFERENCES, run_chain
-
-    last_step = None if name in WHOLE_CHAIN else (name, round)
-    adopted = os.environ.get("MLFLOW_RUN_ID")
-    others = (*REFERENCES, CONTROL) if with_control == "true" else REFERENCES
-    click.echo(run_chain(request, stop, env_manager, others, adopted, last_step))
-
-
-def _named_runs(text: str) -> dict[str, str]:
-    """``start=<run id> labels=<run id>`` as a mapping; a bare run id is the training to evaluate."""
-    pairs = [part.split("=", 1) if "=" in part else ["training", part] for part in _words(text)]
-    return {name: run_id for name, run_id in pairs}
-
-
-def _words(text: str) -> list[str]:
-    try:
-        return shlex.split(text)
-    except ValueError as error:
-        raise UserError(f"{text!r}: {error}", "words separated by spaces, with both quotes") from error
-
-
-def entry(name: str) -> None:
-    """Run an entry point of the MLproject with the parameters of the command line; an empty one is not passed on."""
-    pairs = zip(sys.argv[1::2], sys.argv[2::2], strict=True)
-    _guarded(_entry, [name, *(text for pair in pairs if pair[1] for text in pair)])
-
-
-def _guarded(command: click.Command, arguments: list[str] | None) -> None:
+def guarded(command: click.Command, arguments: list[str] | None) -> None:
     """Run a command; bad input is one message on stderr and exit code 2, a signal ends like an unhandled one."""
     logging.basicConfig(format="%(message)s", stream=sys.stderr)
     logging.getLogger("udamlf").setLevel(logging.INFO)
@@ -309,4 +298,4 @@ def _guarded(command: click.Command, arguments: list[str] | None) -> None:
 
 def main() -> None:
     """The console script."""
-    _guarded(cli, None)
+    guarded(cli, None)

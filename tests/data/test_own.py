@@ -1,0 +1,211 @@
+"""Data sets and label spaces that a scenario's file describes: one reader for them and for the shipped ones."""
+
+from __future__ import annotations
+
+from itertools import combinations
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from tests.data.own import CLASSES, frame, write_fields, write_scenario
+from udamlf.common.errors import UserError
+from udamlf.config.compose import resolve
+from udamlf.config.custom import CustomSpace, FolderData, find_space, space_tag
+from udamlf.config.labels import IGNORE, LABEL_SPACES, distinct_colours
+from udamlf.data.dataset import DATASETS, DataSet, folder_data_set
+from udamlf.data.splits import ScenarioData
+from udamlf.runs.plan import Request
+
+
+def data_of(root: Path, **changes: object) -> ScenarioData:
+    path = write_scenario(root, **changes) if changes else root / "day2night.yaml"
+    return ScenarioData(resolve(str(path), "source_only", data_root=str(root)), root)
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    write_fields(tmp_path)
+    return tmp_path
+
+
+# --- files ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_described_folder_is_read_by_globs_and_lists(root: Path) -> None:
+    data = data_of(root)
+    names = {split: [f.name for f in data.samples(split)] for split in ("source_train", "target_train", "target_test")}
+    assert names == {
+        "source_train": [f"day/00{n}" for n in range(4)],
+        "target_train": [f"night/00{n}" for n in range(4, 8)],
+        "target_test": ["night/006", "night/007"],
+    }
+    first = data.samples("source_train", require_labels=True)[0]
+    image, ids = frame(0)
+    np.testing.assert_array_equal(data.dataset("source_train").read_image(first), image[:, :, ::-1])
+    np.testing.assert_array_equal(data.dataset("source_train").read_label(first, data.config.space), ids)
+    assert data.config.space.classes == CLASSES and data.config.space.headline == "3"
+
+
+@pytest.mark.parametrize(
+    ("images", "labels", "name"),
+    [
+        ("img/*.jpg", "ann/*_gt.png", "a"),
+        ("*/rgb_*.png", "*/rgb_*_mask.png", None),  # the wildcards hold the folder and the name
+        ("img/**/*.jpg", "ann/**/*.png", "day/one/a"),
+        ("*.png", "*_mask.png", "a"),  # a label is no image, though it fits the glob of images
+        ("data (1)/x.y/*.png", "data (1)/masks/*.png", "a+b"),
+    ],
+)
+def test_a_frame_s_name_is_what_the_wildcards_stand_for(
+    tmp_path: Path, images: str, labels: str, name: str | None
+) -> None:
+    described = FolderData(images=images, labels=labels, ids={0: "path", 9: "crop"})
+    dataset, name = folder_data_set("mine", described), name or "one/rgb_a"
+    for number, pattern in enumerate((dataset.image, dataset.label)):
+        path = tmp_path / "mine" / pattern.format(name=name)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        cv2.imwrite(str(path), np.full((4, 6), 9 * number, np.uint8))
+    (found,) = dataset.samples(tmp_path, "*", require_labels=True)
+    assert found.name == name
+    space = CustomSpace(classes=CLASSES).space()
+    assert (dataset.read_label(found, space) == 1).all()
+    predicted = dataset.write_prediction(tmp_path / "out", found, np.full((4, 6), 1, np.uint8), space)
+    assert predicted == tmp_path / "out" / f"{name}.png" and (dataset.labels.read(predicted) == 9).all()
+
+
+def test_links_to_folders_are_followed_and_hidden_files_are_no_frames(root: Path, tmp_path: Path) -> None:
+    (root / "fields" / "images" / "day").rename(tmp_path / "elsewhere")
+    (root / "fields" / "images" / "day").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "elsewhere" / "._000.png").write_bytes(b"what macOS leaves")
+    assert len(data_of(root).samples("source_train")) == 4
+
+
+def test_labels_may_be_coloured_pictures(root: Path) -> None:
+    """A colour without a class of the label space is ignored; one that is not named at all is an error."""
+    colours = {"weed": [200, 0, 0], "path": [1, 2, 3], "unknown": [0, 0, 0], "crop": [0, 200, 0]}
+    fields = {"images": "images/**/*.png", "labels": "masks/**/*.png", "colours": colours}
+    data = data_of(root, datasets={"fields": fields})
+    dataset, space = data.dataset("source_train"), data.config.space
+    table = np.zeros((256, 3), np.uint8)
+    table[:3] = [colours[name] for name in CLASSES]
+    first, second = data.samples("source_train")[:2]
+    _, ids = frame(0)
+    cv2.imwrite(str(first.label), table[ids][:, :, ::-1])
+    np.testing.assert_array_equal(dataset.read_label(first, space), ids)
+    with pytest.raises(UserError, match="pixel format 'L'"):
+        dataset.read_label(second, space)
+    dataset.labels.write(second.label, dataset.raw_ids(space)[ids])  # type: ignore[arg-type]
+    np.testing.assert_array_equal(dataset.read_label(second, space), ids)
+    cv2.imwrite(str(first.label), np.full((32, 64, 3), 77, np.uint8))
+    with pytest.raises(UserError, match=r"colour \(77, 77, 77\)"):
+        dataset.read_label(first, space)
+
+
+def test_other_colours_are_another_decoding(root: Path) -> None:
+    """They count in keys, and in the cache of decoded labels."""
+
+    def decoding(**colours: list[int]) -> list[object]:
+        described = FolderData(images="a/*.png", labels="b/*.png", colours=colours)
+        return folder_data_set("mine", described).decoding(CustomSpace(classes=CLASSES).space())
+
+    assert decoding(path=[1, 1, 1], crop=[2, 2, 2]) != decoding(path=[1, 1, 1], crop=[3, 3, 3])
+
+
+def test_an_unknown_id_is_an_error_and_a_void_one_is_ignored(root: Path) -> None:
+    data = data_of(root)
+    first = data.samples("source_train")[0]
+    cv2.imwrite(str(first.label), np.full((32, 64), 7, np.uint8))
+    with pytest.raises(UserError, match=r"holds the ids \[7\]"):
+        data.dataset("source_train").read_label(first, data.config.space)
+    fields = {"images": "images/**/*.png", "labels": "masks/**/*.png", "ids": {0: "path"}, "void": [7, 255]}
+    data = data_of(root, datasets={"fields": fields})
+    assert (data.dataset("source_train").read_label(first, data.config.space) == IGNORE).all()
+
+
+def test_a_shipped_source_and_an_own_target_share_an_own_space_of_coarser_classes(tmp_path: Path) -> None:
+    write_fields(tmp_path)
+    space = {"classes": ["road", "vehicle", "person"], "coarser": {"car": "vehicle", "truck": "vehicle"}}
+    fields = {"images": "images/**/*.png", "labels": "masks/**/*.png", "ids": ["road", "vehicle", "person"]}
+    splits = {
+        "source_train": {"dataset": "gta5", "split": "train"},
+        "target_train": {"dataset": "fields", "split": "*"},
+    }
+    data = data_of(tmp_path, label_space=space, datasets={"fields": fields}, splits=splits, report="target_train")
+    table = data.dataset("source_train").train_ids(data.config.space)
+    assert table[[7, 26, 27, 24, 23]].tolist() == [0, 1, 1, 2, IGNORE]
+    assert data.dataset("target_train").train_ids(data.config.space)[:3].tolist() == [0, 1, 2]
+    assert data.dataset("source_train") is DATASETS.find("gta5") and isinstance(data.dataset("target_train"), DataSet)
+
+
+# --- splits that are there --------------------------------------------------------------------------------------------
+
+
+def test_whether_a_split_is_there(root: Path, tiny_world: Path) -> None:
+    data = data_of(root)
+    assert data.has("source_train") and data.has("target_test")
+    assert not data.has("source_val"), "the scenario does not name it"
+    (root / "fields" / "lists" / "test.txt").unlink()
+    assert not data.has("target_test")
+    assert not ScenarioData(data.config, root / "nowhere").has("source_train")
+    gta = ScenarioData(resolve("gta2city", "source_only"), tiny_world)
+    assert gta.has("source_train") and gta.has("source_val") and gta.has("target_test")
+
+
+def test_gta5_as_it_is_released_has_no_val(tmp_path: Path, tiny_world: Path) -> None:
+    (tmp_path / "gta5").mkdir()
+    for folder in ("images", "labels"):
+        (tmp_path / "gta5" / folder).symlink_to(tiny_world / "gta5" / folder)
+    data = ScenarioData(resolve("gta2city", "source_only"), tmp_path)
+    assert data.has("source_train") and not data.has("source_val") and not data.has("target_train")
+
+
+# --- descriptions -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"datasets": {"fields": {"images": "images/a.png"}}}, "`images` is a glob"),
+        ({"datasets": {"fields": {"images": "a/*.png", "labels": "b/**/*.png", "ids": ["path"]}}}, "wildcards"),
+        ({"datasets": {"fields": {"images": "a/*.png", "labels": "b/*.png"}}}, "`ids` or `colours`"),
+        ({"datasets": {"fields": {"images": "/a/*.png"}}}, "datasets.fields.images"),
+        ({"datasets": {"../x": {"images": "a/*.png"}}}, "datasets"),
+        ({"datasets": {"fields": {"image": "a/*.png"}}}, "did you mean 'images'"),
+        ({"splits": {"day*": {"dataset": "fields", "split": "day/*"}}}, "splits.day*"),
+        ({"datasets": {}}, "unknown data set 'fields'"),
+        ({"label_space": {"classes": ["path", "path"]}}, "'path' stands there twice"),
+        ({"label_space": {"classes": ["path"]}}, "label_space.classes"),
+        ({"label_space": {"classes": ["path", "crop"], "subsets": {"2": ["path", "cop"]}}}, "'cop' is none of"),
+        ({"label_space": {"clases": ["path", "crop"]}}, "did you mean 'classes'"),
+        ({"label_space": "cityscapes91"}, "unknown label space 'cityscapes91'"),
+    ],
+)
+def test_a_mistake_in_a_description_is_named_before_anything_runs(
+    root: Path, changes: dict[str, object], message: str
+) -> None:
+    path = write_scenario(root, **changes)
+    with pytest.raises(UserError) as error:
+        Request(str(path), "source_only", data_root=str(root)).resolve()
+    assert message in str(error.value)
+
+
+def test_a_label_space_is_found_from_a_tag_alone() -> None:
+    own = CustomSpace(classes=CLASSES, subsets={"plants": ("crop", "weed")}, rare=("weed",), colours=((1, 2, 3),) * 3)
+    assert find_space(space_tag(own)) == own.space()
+    assert own.space().headline == "plants" and own.space().palette == ((1, 2, 3),) * 3
+    assert own.space().name != CustomSpace(classes=("crop", "path", "weed")).space().name
+    for name, space in LABEL_SPACES.items():
+        assert find_space(space_tag(name)) is space
+    for wrong in ("", "{}", "[1]", "cityscapes20", '{"classes": 3}'):
+        with pytest.raises(UserError, match="unknown label space"):
+            find_space(wrong)
+
+
+@pytest.mark.parametrize("count", [2, 11, 20, 254])
+def test_colours_that_are_made_differ(count: int) -> None:
+    colours = distinct_colours(count)
+    assert len(set(colours)) == count and (0, 0, 0) not in colours
+    gaps = [sum(abs(a - b) for a, b in zip(x, y, strict=True)) for x, y in combinations(colours, 2)]
+    assert count > 20 or min(gaps) > 60

@@ -1,0 +1,109 @@
+"""A look at data before it is used, in threads: every file's header, the ids of labels; all that is wrong is found,
+not only the first thing."""
+
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import TypeVar
+
+import numpy as np
+
+from udamlf.common.errors import UserError
+from udamlf.common.files import cache_folder, digest_json, write_text
+from udamlf.config.labels import IGNORE, LabelSpace
+from udamlf.config.schema import SOURCE, TARGET
+from udamlf.data.dataset import DataSet, Frame, split_of
+from udamlf.data.splits import ScenarioData
+
+_Result = TypeVar("_Result")
+_FORMAT = 1  # raise when more is looked at
+_NAMED = 5  # bad files in the message of a chain
+
+
+@dataclass
+class Findings:
+    """What was found in a split."""
+
+    images: int
+    labels: int
+    decoded: int = 0  # labels whose ids were read
+    pixels: np.ndarray = field(default_factory=lambda: np.zeros(IGNORE + 1, np.int64))  # of each train id, in those
+    bad: list[str] = field(default_factory=list)  # a line for every bad file
+
+    def histogram(self, space: LabelSpace) -> str:
+        """Per cent of the pixels of each class, and the classes that never occur."""
+        shares = 100.0 * self.pixels / max(self.pixels.sum(), 1)
+        named = [f"{name} {shares[c]:.1f}" for c, name in enumerate(space.classes)]
+        never = [name for c, name in enumerate(space.classes) if not self.pixels[c]]
+        text = f"% of pixels in {self.decoded} labels: {', '.join(named)}, ignored {shares[IGNORE]:.1f}"
+        return f"{text}; no pixel of {', '.join(never)}" if never else text
+
+
+def look(
+    data: ScenarioData, split: str, decode: int | None = None, watch: Callable[[int, int], None] = lambda done, of: None
+) -> Findings:
+    """Look at every header of a split, and at the ids of ``decode`` labels spread over it (None: all). ``watch`` is
+    told how many frames are done, and of how many. UserError: the split cannot be listed."""
+    dataset, ref = split_of(data.config.scenario, split)
+    frames = dataset.listing(data.root, ref.split)
+    labelled = [frame for frame in frames if frame.label is not None]
+    # A label that is missing is an error where a training or a score would ask for it.
+    needed = split in (SOURCE, data.config.report_split) or (bool(labelled) and split != TARGET)
+    chosen = {frame.name for frame in labelled[:: -(-len(labelled) // decode) or 1 if decode else 1]}
+
+    def one(frame: Frame) -> tuple[list[str], np.ndarray | None]:
+        bad = _faults(dataset, frame, needed)
+        if bad or frame.name not in chosen:
+            return bad, None
+        try:
+            label = dataset.read_label(frame, data.config.space)
+        except UserError as error:
+            return [_line(error)], None
+        return [], np.bincount(label.ravel(), minlength=IGNORE + 1)
+
+    findings = Findings(len(frames), len(labelled))
+    for done, (bad, counts) in enumerate(_in_threads(one, frames), 1):
+        watch(done, len(frames))
+        findings.bad += bad
+        if counts is not None:
+            findings.decoded += 1
+            findings.pixels += counts
+    return findings
+
+
+def check_headers(data: ScenarioData, splits: Mapping[str, bool], command: str) -> None:
+    """Look at the headers of splits (-> whether of their labels too), of the same files once. UserError: a split or a
+    label is missing, or files are bad; ``command`` lists them all."""
+    for split, with_labels in splits.items():
+        # Of the target's training images an audit takes the labels that there are.
+        frames, dataset = data.samples(split, with_labels and split != TARGET), data.dataset(split)
+        frames = frames if with_labels else [replace(frame, label=None) for frame in frames]
+        paths = [path for frame in frames for path in (frame.image, frame.label) if path]
+        facts = [[str(path), path.stat().st_size, path.stat().st_mtime_ns] for path in paths]
+        key = digest_json([_FORMAT, dataset.labels.modes, dataset.resizes_labels, facts])
+        marker = cache_folder() / "headers" / key[:32]
+        if marker.is_file():
+            continue
+        bad = [line for lines in _in_threads(partial(_faults, dataset), frames) for line in lines]
+        if bad:
+            named = "\n".join([*bad[:_NAMED], *(["..."] if len(bad) > _NAMED else [])])
+            raise UserError(f"bad files in split {split}: {len(bad)}\n{named}", "whole files that fit", command)
+        write_text(marker, "")
+
+
+def _faults(dataset: DataSet, frame: Frame, needs_label: bool = False) -> list[str]:
+    """What the headers of a frame's files show to be wrong."""
+    return [_line(error) for error in dataset.faults(frame, needs_label)]
+
+
+def _line(error: UserError) -> str:
+    """What was found, and what was expected."""
+    return "; ".join(str(error).splitlines()[:2])
+
+
+def _in_threads(function: Callable[[Frame], _Result], frames: Sequence[Frame]) -> Iterator[_Result]:
+    """``function`` of every frame, in their order."""
+    with ThreadPoolExecutor(2 * len(os.sched_getaffinity(0))) as pool:
+        yield from pool.map(function, frames)

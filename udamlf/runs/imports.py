@@ -1,0 +1,79 @@
+"""Released checkpoints as tracked runs: imported once, in this process."""
+
+import json
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from udamlf.common.errors import UserError
+from udamlf.config.schema import Config
+from udamlf.data.splits import ScenarioData
+from udamlf.runs.launch import StopFlag, only_once
+from udamlf.runs.log import ending
+from udamlf.runs.plan import Request, data_root, step_key
+from udamlf.runs.runner import execute, recorded_config, stage_tags
+from udamlf.runs.tracker import KEY, Tracker
+from udamlf.stages.stage import Input
+
+STAGE = "import_checkpoint"
+PLAIN = "source_only"
+"""The method of an import: it has no rounds."""
+
+
+def import_file(
+    file: str, scenario: str, profile: str, folder: str | None, stop: StopFlag
+) -> tuple[Input, Config, dict[str, Any]]:
+    """The run of a released file in a scenario's label space, made if there is none yet; the configuration; the report
+    of what was imported. UserError: the file is refused; no run is then made."""
+    config = Request(scenario, PLAIN, profile, data_root=folder, start=file).resolve()
+    tracker, data = Tracker.connect(), ScenarioData(config, data_root(config, ()))
+    key = step_key(config, STAGE, 0, {}, data.digest)
+    with only_once(tracker.work / "locks" / key, STAGE):
+        imported = tracker.finished(key)
+        if imported is None:
+            run_id = tracker.create_run(f"import {Path(file).name}", {})
+            with ending(tracker, run_id):
+                tags = stage_tags(config, data, STAGE, 0) | {KEY: key}
+                execute(STAGE, config, 0, {}, tracker, run_id, key, tags, stop)
+            imported = tracker.fetch(run_id)
+    return imported, config, json.loads((imported.path / "import.json").read_text(encoding="utf-8"))
+
+
+def start_file(start: str) -> str:
+    """The file that ``--start`` names: itself, or by the run that imported it."""
+    if not start or Path(start).expanduser().is_file():
+        return start
+    try:
+        imported = Tracker.connect().fetch(start)
+    except UserError as error:
+        raise UserError(f"--start {start}: no such file, and no finished run", "a released checkpoint") from error
+    file = recorded_config(imported.path, start).start
+    if file is None:
+        raise UserError(f"--start {start}: the run imported no file", f"a file, or a run of stage {STAGE}")
+    return file
+
+
+def summary(report: dict[str, Any], run_id: str) -> str:
+    """The report as text: numbers of tensors, and the names of those that were not used by their first words."""
+    options = ", ".join(f"{name} {value}" for name, value in report["network"].items() if name != "name")
+    kept = f"{report['outputs']} outputs"
+    if len(report["classes"]) < report["outputs"]:
+        kept += f", of which {len(report['classes'])} are kept: {', '.join(report['classes'])}"
+
+    def grouped(names: list[str]) -> str:
+        groups = Counter(name.rpartition(".")[2] if "num_batches" in name else name.partition(".")[0] for name in names)
+        shown = ", ".join(f"{group} ({count})" if count > 1 else group for group, count in groups.items())
+        return (
+            f"{len(names)} {'tensor or entry' if len(names) == 1 else 'tensors or entries'}: {shown}" if names else "0"
+        )
+
+    lines = {
+        "project": report["project"],
+        "network": f"{report['network']['name']} ({options}), {kept}",
+        "used": f"{len(report['used'])} tensors",
+        "ignored": grouped(report["ignored"]),
+        "missing": grouped(report["missing"]),
+        "sha256": report["sha256"],
+        "run": run_id,
+    }
+    return "\n".join(f"{name:8} {text}" for name, text in lines.items())

@@ -1,0 +1,36 @@
+"""In the place of the warm-up: the network of a file that another project published, as a training's checkpoint."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from udamlf.common.files import digest_file, write_json
+from udamlf.config.schema import Config
+from udamlf.models import checkpoint
+from udamlf.models.base import NETWORKS
+from udamlf.models.released import read
+from udamlf.stages.stage import BaseStage, Declaration, Job
+
+
+class Stage(BaseStage):
+    """Publishes ``checkpoint/`` and ``import.json``: the file with its SHA-256, its project and network, and which of
+    its tensors are used, ignored and missing. It reads no data."""
+
+    once = True
+    needs_inputs = False
+
+    def rounds(self, config: Config) -> Iterable[int]:
+        return (0,) if config.start else ()
+
+    def declare(self, config: Config, round: int) -> Declaration:
+        file = Path(str(config.start))
+        files = [file] if file.is_file() else []
+        return Declaration(inputs={}, reads={}, splits={}, parts=[(NETWORKS, config.backbone(0))], files=files)
+
+    def run(self, job: Job) -> None:
+        file, space = Path(str(job.config.start)), job.config.space
+        released = read(file).for_space(space)
+        report = {"file": file.name, "sha256": digest_file(file), **released.report()}
+        weights = released.build().state_dict()
+        checkpoint.save(job.out / "checkpoint", {"last": weights}, released.backbone, space)
+        write_json(job.out / "import.json", report)
+        job.log.set_tags({"project": report["project"], "sha256": report["sha256"]})
