@@ -80,6 +80,41 @@ def test_a_method_names_profiles_that_exist(method: str) -> None:
     assert scenarios <= set(available("scenarios"))
 
 
+@pytest.mark.parametrize("profile", available("profiles"))
+def test_a_profile_names_scenarios_that_exist(profile: str) -> None:
+    tree = yaml.safe_load((CONFIGS / "profiles" / f"{profile}.yaml").read_text(encoding="utf-8"))
+    assert set(tree.get("scenarios", {})) <= set(available("scenarios"))
+
+
+def test_a_profile_s_values_for_a_scenario_give_way_to_a_method_s(tmp_path: Path) -> None:
+    """They hold for every method that says nothing itself, and for the profiles that extend it; --set wins over all."""
+    path = tmp_path / "mine.yaml"
+    path.write_text(
+        "extends: miniature\nname: mine\ntitle: mine\n"
+        "scenarios: {syn2city: {evaluation.size_hw: [64, 64], warmup.batch.target: 2}}\n"
+    )
+    plain, method = resolve("syn2city", "st", str(path)), resolve("syn2city", "advent", str(path))
+    assert plain.profile.evaluation.size_hw == (64, 64) and plain.profile.warmup.batch.target == 2
+    assert method.profile.evaluation.size_hw == (64, 64) and method.profile.warmup.batch.target == 4
+    assert resolve("gta2city", "st", str(path)).profile.evaluation.size_hw == (128, 256)
+    asked = resolve("syn2city", "st", str(path), overrides=("profile.evaluation.size_hw=[32,64]",))
+    assert asked.profile.evaluation.size_hw == (32, 64)
+    path.write_text(path.read_text().replace("evaluation.size_hw", "evaluation.sise_hw"))
+    with pytest.raises(UserError, match="sise_hw"):
+        resolve("syn2city", "st", str(path))
+
+
+def test_a_value_set_in_an_anchored_block_is_set_there_alone(tmp_path: Path) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text(
+        "extends: miniature\nname: mine\ntitle: mine\nwarmup.augmentation: &crops {flip: 0.25}\n"
+        "round.augmentation: *crops\nround.augmentation.flip: 0.75\n"
+    )
+    config = resolve("gta2city", "source_only", str(path), overrides=("profile.warmup.augmentation.jitter_source=0.1",))
+    warmup, round = config.profile.warmup.augmentation, config.profile.round.augmentation
+    assert (warmup.flip, round.flip) == (0.25, 0.75) and (warmup.jitter_source, round.jitter_source) == (0.1, 0.0)
+
+
 # --- what is wrong ---------------------------------------------------------------------------------------------------
 
 

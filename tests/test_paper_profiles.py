@@ -8,12 +8,21 @@ import pytest
 
 from tests.selection.helpers import Rising
 from udamlf.common.rounds import per_round
+from udamlf.config.budget import BatchSize
 from udamlf.config.compose import available, resolve
 from udamlf.config.schema import Config
+from udamlf.evaluation.predict import input_sizes
+from udamlf.stages.images import source_picks
+from udamlf.training.objective import OBJECTIVES
 from udamlf.training.optimisers import lr_factor
 
 PAPER = [name for name in available("profiles") if name.startswith("paper")]
-GTA5, SYNTHIA, CITYSCAPES, PICKED = 24966, 9400, 2975, 505
+GTA5, RELEASED, SYNTHIA, PICKED = 24966, 19984, 9400, 505
+
+
+def two_passes(images: int) -> int:
+    """Steps of two passes at batch 2, of which a last image without a second one is left out."""
+    return 2 * (images // 2)
 
 
 def paper(method: str, profile: str = "paper") -> Config:
@@ -40,7 +49,7 @@ def test_cbst_follows_its_published_schedule(
     method: str, scenario: str, images: int, first: float, first_source: float
 ) -> None:
     """cbst.md 4.6 and 5: both portions rise, from other values on SYNTHIA; the rate falls by sqrt(2); two passes a
-    round over the source and the 505 picked target images at batch 2."""
+    round over the source and the 505 picked target images at batch 2, both domains in one list."""
     config = resolve(scenario, method, "paper")
     first_round = config.method.round_at(1)
     assert first_round.selector is not None and config.method.rounds == 6
@@ -50,7 +59,8 @@ def test_cbst_follows_its_published_schedule(
         assert per_round(first_round.selector.params["portion"], r) == pytest.approx(portion.at(r))
         assert per_round(first_round.source_portion, r) == pytest.approx(source.at(r))
         assert training.optimiser.lr == pytest.approx(1e-4 * 0.5 ** ((r - 1) / 2), rel=1e-3)
-        assert training.steps == math.floor(images * source.at(r) + 1e-6) + PICKED
+        assert training.steps == two_passes(math.floor(images * source.at(r) + 1e-6) + PICKED)
+        assert training.batch == BatchSize(source=1, target=1, mixed=True)
     assert config.method.target_subset is not None and config.method.target_subset.top_k == PICKED
     assert config.training(0).steps == (46800 if scenario == "gta2city" else 50 * SYNTHIA // 16)
     assert config.training(1).loss_stride == 8 and config.training(1).augmentation.cbst_length == 2048
@@ -60,12 +70,20 @@ def test_cbst_follows_its_published_schedule(
 
 @pytest.mark.parametrize("method", ["crst_mrkld", "crst_mrent", "crst_lrent"])
 def test_crst_follows_its_published_schedule(method: str) -> None:
-    """cbst.md 10: three trainings at a constant rate, portions from 0.20, fresh source picks, only the target mined."""
+    """cbst.md 10: three trainings at a constant rate, portions from 0.20, fresh source picks, only the target mined; as
+    many picks as of the released list of 19,984 images, and the 505 target images of CBST; three scales and flip."""
     config = paper(method)
     first_round = config.method.round_at(1)
     assert first_round.selector is not None and config.method.rounds == 3 and first_round.source_policy == "random"
     assert [per_round(first_round.selector.params["portion"], r) for r in (1, 2, 3)] == [0.20, 0.25, 0.30]
     assert {config.training(r).optimiser.lr for r in (1, 2, 3)} == {5e-5}
+    for r, portion in enumerate((0.03, 0.0325, 0.035), 1):
+        picks = len(source_picks(GTA5, per_round(first_round.source_portion, r), 3, r, "random"))
+        assert picks == math.floor(RELEASED * portion) and config.training(r).steps == two_passes(picks + PICKED)
+    assert config.method.target_subset is not None and config.method.target_subset.top_k == PICKED
+    assert config.training(1).batch == BatchSize(source=1, target=1, mixed=True)
+    assert config.profile.evaluation.flip and config.profile.evaluation.scales == (0.9, 1.0, 1.2)
+    assert input_sizes(config.labelling(1), (1024, 2048)) == [(922, 1843)]
     assert first_round.objective.params["mining"] == "crst"
     alphas = first_round.objective.params.get("lrent"), first_round.selector.params.get("soft_alpha")
     assert alphas == ((0.25, 0.25) if method == "crst_lrent" else (None, None))
@@ -78,7 +96,7 @@ def test_crst_on_synthia_has_four_trainings(method: str) -> None:
     source = config.method.round_at(1).source_portion
     assert config.method.rounds == 4
     for r in range(1, 5):
-        assert config.training(r).steps == math.floor(SYNTHIA * per_round(source, r) + 1e-6) + CITYSCAPES
+        assert config.training(r).steps == two_passes(math.floor(SYNTHIA * per_round(source, r) + 1e-6) + PICKED)
 
 
 @pytest.mark.parametrize("method", ["advent", "minent", "intrada"])
@@ -134,6 +152,18 @@ def test_the_adversarial_weight_is_the_scenario_s(method: str) -> None:
     assert weight("syn2city", "method.round.1.objective.weight=0.01") == 0.01
 
 
+@pytest.mark.parametrize("profile", ["paper", "paper_t4"])
+@pytest.mark.parametrize("method", ["iast", "hiast"])
+def test_the_discriminator_ends_at_a_thousandth_of_the_head_s_rate(method: str, profile: str) -> None:
+    """adversarial-warmup.md 4, 6 and 9: 2e-8 on GTA5; a T4's head has 3e-5 on SYNTHIA, its discriminator 1e-4."""
+    ends = {}
+    for scenario in ("gta2city", "syn2city"):
+        objective = resolve(scenario, method, profile).method.round_at(1).objective
+        optimiser = OBJECTIVES.params(objective).discriminator_optimiser
+        ends[scenario] = optimiser.lr * optimiser.floor
+    assert ends == pytest.approx({"gta2city": 2e-8, "syn2city": 3e-8 if profile == "paper_t4" else 2e-8})
+
+
 def test_proda_has_no_regulariser_on_synthia() -> None:
     kl = {
         s: resolve(s, "proda", "paper").method.round_at(1).objective.params.get("kl") for s in ("gta2city", "syn2city")
@@ -153,10 +183,35 @@ def test_iast_on_synthia_and_robotcar() -> None:
     """iast.md 1 and 3.4: epochs are passes over 9,400 images; three T4 images see two whole cosine cycles."""
     synthia, t4 = (resolve("syn2city", "iast", name) for name in ("paper", "paper_t4"))
     assert (synthia.training(0).steps, synthia.training(1).steps) == (9400, 9400) and synthia.training(2).steps == 2350
-    assert synthia.training(0).augmentation.crop_height_range == (341, 640)
+    assert synthia.training(0).augmentation.of("source").crop_height_range == (341, 640)
+    assert synthia.training(0).augmentation.of("target").crop_height_range == (341, 1000)
     assert (t4.training(2).steps, t4.training(2).batch.target) == (18798, 3)
     robotcar = resolve("city2robotcar", "hiast", "paper")
     assert robotcar.training(2).augmentation.crop_hw == (768, 1024) and robotcar.training(2).batch.target == 6
+
+
+@pytest.mark.parametrize("profile", PAPER)
+@pytest.mark.parametrize("method", available("methods"))
+def test_no_frame_of_robotcar_or_its_source_is_distorted(method: str, profile: str) -> None:
+    """1280x960 from 2048x1024: frames, labels and scores keep their shape (to half a pixel in a hundred), crops take a
+    box of their own."""
+    config = resolve("city2robotcar", method, profile)
+    native = {"target_train": (960, 1280), "target_dev": (960, 1280), "source_train": (1024, 2048)}
+    sizes = [(split, config.frames(split)[0] or native[split]) for split in ("source_train", "target_train")]
+    for split, size in (("target_dev", native["target_dev"]), ("source_val", native["source_train"])):
+        sizes += [(split, hw) for hw in input_sizes(config.protocol(split), size)]
+    for number in range(1, config.method.rounds + 1):
+        sizes += [("target_train", hw) for hw in input_sizes(config.labelling(number), native["target_train"])]
+    for split, (height, width) in sizes:
+        assert width / height == pytest.approx(2 if split.startswith("source") else 4 / 3, rel=5e-3), split
+
+
+def test_advent_s_source_frames_have_the_released_size() -> None:
+    """advent.md 5: GTA5 at 1280x720, SYNTHIA at 1280x760; Cityscapes at 1024x512."""
+    for method in ("advent", "intrada", "ema_mix"):
+        for scenario, size in (("gta2city", (720, 1280)), ("syn2city", (760, 1280))):
+            config = resolve(scenario, method, "paper")
+            assert config.frames("source_train")[0] == size and config.frames("target_train")[0] == (512, 1024)
 
 
 def test_a_source_only_training_freezes_nothing() -> None:

@@ -80,6 +80,17 @@ def test_source_only_takes_the_network_and_protocol_of_the_method_it_is_matched_
     assert reference(base, resolve("gta2city", "proda")) == base
 
 
+@pytest.mark.parametrize("method", ["iast", "hiast"])
+def test_references_have_the_classes_of_the_method(method: str) -> None:
+    """IAST's and HIAST's networks have 19 outputs on SYNTHIA, of which 16 and 13 are scored; a gain over one of 16
+    outputs would be over another task."""
+    config = resolve("syn2city", method, "paper")
+    assert (config.space.num_classes, list(config.space.subsets)) == (19, ["16", "13"])
+    assert reference(resolve("syn2city", "source_only", "paper"), config).space is config.space
+    assert control(config).space is config.space
+    assert resolve("syn2city", method).space.num_classes == resolve("syn2city", "st", "paper").space.num_classes == 16
+
+
 def test_both_recipes_of_a_method_have_one_budget() -> None:
     """An adapted recipe changes objective, selector, warm-up, generator, start and BatchNorm; network, protocol and the
     steps of a training are the same. ST's and CBST's rounds are cut to three, IAST's and HIAST's lose the adversarial

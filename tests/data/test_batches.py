@@ -105,6 +105,37 @@ def test_domains_draw_apart() -> None:
     assert orders[0] != orders[1]
 
 
+def test_the_source_may_have_a_range_of_its_own() -> None:
+    """Everything else is shared, and what is no augmentation is refused."""
+    shared = CROP.model_copy(update={"jitter_source": 0.0, "jitter_target": 0.0, "source": {"scale_range": (4.0, 4.0)}})
+    widths = {
+        name: {
+            cut.geometry.width
+            for step in range(6)
+            for cut in Batches({name: (Stream(name, reader(SOURCE), 6, shared, 3), 2)}, 0, 1, 0).at(step)[name].cuts
+        }
+        for name in ("source", "target")
+    }
+    assert widths["source"] == {6} and min(widths["target"]) >= 24 / 1.4 - 1
+    assert shared.of("target") is shared and shared.of("source").flip == shared.flip
+    with pytest.raises(ValueError, match="scale_rang"):
+        Augmentation(source={"scale_rang": (1.0, 1.0)})
+
+
+def test_a_mixed_pass_holds_every_frame_of_both_domains_once() -> None:
+    """cbst.md 5: one shuffled list, so that a batch of two holds two of one domain, or one of each; whatever the
+    workers and the first step."""
+    pair = {name: (stream, 1) for name, (stream, _) in streams(prepare=plain).items()}
+    frames = sorted((name, index) for name in pair for index in range(toy.IMAGES))
+    batches = [Batches(pair, 0, 1, 0, mixed=True).at(step) for step in range(3 * toy.IMAGES)]
+    passes = [batches[e * toy.IMAGES : (e + 1) * toy.IMAGES] for e in range(3)]
+    seen = [[(name, i) for batch in each for name, domain in batch.items() for i in domain.index] for each in passes]
+    assert [sorted(each) for each in seen] == [frames] * 3 and seen[0] != seen[1] != seen[2]
+    assert {tuple(sorted(batch)) for batch in batches} == {("source",), ("target",), ("source", "target")}
+    for step, batch in Batches(pair, 5, 12, 3, mixed=True):
+        assert_same(batch, batches[step])
+
+
 @given(count=st.integers(1, 40), size=st.integers(1, 9), seed=st.integers(0, 2**62))
 @settings(max_examples=40, deadline=None)
 def test_every_pass_is_a_permutation(count: int, size: int, seed: int) -> None:

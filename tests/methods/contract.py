@@ -12,10 +12,11 @@ from torch import Tensor
 
 from tests import toy
 from udamlf.common.errors import UserError
+from udamlf.config.budget import BatchSize
 from udamlf.config.labels import IGNORE
 from udamlf.config.parts import Part
 from udamlf.data.sample import Domain
-from udamlf.training.objective import OBJECTIVES, BaseObjective
+from udamlf.training.objective import OBJECTIVES, BaseObjective, check_batch
 
 
 def unlabelled(domain: Domain) -> Domain:
@@ -107,6 +108,22 @@ class ObjectiveContract:
         losses = toy.losses(objective, dataclasses.replace(batch, **missing))
         assert losses["model"]
         assert all(bool(value.isfinite()) for named in losses.values() for value in named.values())
+
+    def test_a_mixed_batch_may_hold_one_domain_alone(self) -> None:
+        """An objective that takes mixed batches learns from either; any other one is refused them."""
+        objective = self.objective()
+        part, budget = Part(name=self.name), toy.training(batch=BatchSize(source=1, target=1, mixed=True))
+        if not objective.mixes:
+            with pytest.raises(UserError, match=r"batch\.mixed"):
+                check_batch(part, budget)
+            return
+        check_batch(part, budget)
+        objective.model.train()
+        batch = toy.batch(objective)
+        for absent in ("source", "target"):
+            named = toy.losses(objective, dataclasses.replace(batch, **{absent: None}))["model"]
+            assert named and all(bool(value.isfinite()) for value in named.values())
+            assert not [name for name in named if name.startswith(absent)]
 
     def test_one_step_moves_the_network(self) -> None:
         """One step of the loop changes weights, and the modules that follow it stay finite."""

@@ -50,6 +50,7 @@ from udamlf.methods.proda import (
 )
 from udamlf.models.base import Output, SegmentationModel
 from udamlf.selection.soft import ClassMeans, Prototypes, class_means, update_prototypes
+from udamlf.selection.soft_source import rightly_predicted
 from udamlf.selection.threshold import confident_labels
 from udamlf.training.optimisers import build_optimiser, lr_factor
 
@@ -79,8 +80,7 @@ def test_initial_prototypes(golden: Golden) -> None:
 def test_source_prototypes(golden: Golden) -> None:
     """02: with labels only pixels that are predicted right count."""
     with every_array(golden, "02_prototype_source_mode") as (a, h):
-        predicted = a.tensor("logits").argmax(1)
-        right = predicted.masked_fill(predicted != train_ids(a["label"], h), IGNORE)
+        right = rightly_predicted(a.tensor("logits"), train_ids(a["label"], h))
         means, found = vectors(class_means(a.tensor("feat"), right, h["num_classes"]), h["min_pixels"])
         close(means, a["vec"], atol=1e-5)
         np.testing.assert_array_equal(found, a["vec_class"])

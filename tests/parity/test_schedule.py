@@ -11,10 +11,12 @@ from udamlf.config.budget import OptimiserConfig, Schedule
 from udamlf.training.optimisers import VisitedSGD, build_optimiser, lr_factor, set_learning_rates
 
 
-def rates(schedule: Schedule, base_lr: float, scales: list[float], total_steps: int) -> np.ndarray:
+def rates(
+    schedule: Schedule, base_lr: float, scales: list[float], total_steps: int, floor: float | None = None
+) -> np.ndarray:
     """[steps, groups], read from a real optimiser."""
     groups = [{"params": [torch.zeros(1, requires_grad=True)], "lr_scale": scale} for scale in scales]
-    optimiser = build_optimiser(groups, OptimiserConfig(name="sgd", lr=base_lr))
+    optimiser = build_optimiser(groups, OptimiserConfig(name="sgd", lr=base_lr, floor=floor))
     rows = []
     for step in range(total_steps):
         set_learning_rates(optimiser, schedule, step, total_steps)
@@ -34,6 +36,11 @@ def test_iast_cosine_with_cut_and_restart(golden: Golden) -> None:
         schedule = Schedule(kind="cosine", floor=hp["eta_min_ratio"], period=t_max / epochs)
         ours = rates(schedule, base_lr, scales, int(epochs * iterations))
         np.testing.assert_allclose(ours, arrays[f"{case}_lr"], rtol=0, atol=1e-12)
+        # As it is configured: an optimiser of its own rate and floor, beside the schedule's floor of the backbone.
+        scale, ratio = hp["discriminator_lr_mult"], hp["eta_min_ratio"]
+        of_backbone = schedule.model_copy(update={"floor": ratio / hp["backbone_lr_mult"]})
+        alone = rates(of_backbone, scale * base_lr, [1.0], int(epochs * iterations), floor=ratio / scale)
+        np.testing.assert_allclose(alone[:, 0], arrays[f"{case}_lr"][:, 3], rtol=0, atol=1e-12)
 
 
 def test_hiast_cosine_and_poly(golden: Golden) -> None:

@@ -48,6 +48,9 @@ def test_cumulative_picks_are_distinct_and_nested(count: int, seed: int, small: 
     np.testing.assert_array_equal(many[: len(few)], few)
 
 
-def test_random_picks_depend_on_the_round_and_not_on_the_seed() -> None:
-    draws = [source_picks(500, 0.1, seed, round, "random").tolist() for seed in (0, 1) for round in (1, 2)]
-    assert draws[0] == draws[2] and draws[1] == draws[3] and draws[0] != draws[1]
+def test_random_picks_are_drawn_with_a_seed_that_rises_by_one_a_round() -> None:
+    """As released (cbst.md 10): other seeds and other rounds pick other images; the largest seed has a second round."""
+    draws = {(seed, r): source_picks(500, 0.1, seed, r, "random").tolist() for seed in (0, 1, 7) for r in (1, 2)}
+    assert draws[0, 1] != draws[0, 2] == draws[1, 1] and draws[0, 1] != draws[7, 1] != draws[1, 1]
+    assert draws[7, 1] == source_picks(500, 0.1, 7).tolist()
+    assert len(source_picks(500, 0.1, 2**32 - 1, 2, "random")) == 50

@@ -56,6 +56,15 @@ def test_one_target_image(method: str, lonely: InProcess, lonely_world: Path) ->
     assert labels is None or len(labels.names) == 1
 
 
+@pytest.mark.parametrize("method", ["cbst", "crst_lrent"])
+def test_one_list_of_both_domains(method: str, lonely: InProcess, lonely_world: Path) -> None:
+    """Released CBST and CRST draw a batch of two from four source images and a target one, also without the target."""
+    mixed = ("profile.round.batch={source: 1, target: 1, mixed: true}", "method.round.objective.pool=pixels")
+    finished(lonely, small(method, lonely_world, *mixed, rounds=1))
+    with pytest.raises(UserError, match=r"batch\.mixed"):
+        small("hiast", lonely_world, *mixed[:1])
+
+
 def test_intrada_s_one_image_is_easy_or_nothing_is(lonely: InProcess, lonely_world: Path) -> None:
     """0.67 of one image is none: the message names the share, and another one works."""
     with pytest.raises(UserError, match=r"easy_share=0.67"):

@@ -1,9 +1,9 @@
 """How much is computed: the budget of a training, the protocol of a score, the profile of a run. Values alone, as in
 ``udamlf.config.schema``."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from udamlf.config.parts import Part, Strict
 
@@ -19,18 +19,22 @@ Size = tuple[int, int]
 
 
 class BatchSize(Strict):
-    """Images per optimiser step, from each domain."""
+    """Images per optimiser step, from each domain; ``mixed``: so many in all, drawn from one shuffled list of both
+    domains' images, so that a batch may hold those of one domain alone (cbst.md 5)."""
 
     source: int = Field(ge=0)
     target: int = Field(0, ge=0)
+    mixed: bool = False
 
 
 class OptimiserConfig(Strict):
-    """An optimiser; ``lr`` may be a list, one entry per round. ``visits``: how often sgd steps a group that released
-    code lists several times (advent.md 5.1)."""
+    """An optimiser; ``lr`` may be a list, one entry per round. ``floor``: share of ``lr`` at which its cosine ends,
+    where it is not the schedule's. ``visits``: how often sgd steps a group that released code lists several times
+    (advent.md 5.1)."""
 
     name: Literal["sgd", "adam", "adamw"]
     lr: Rate | Annotated[tuple[Rate, ...], OneOrMore]
+    floor: Share | None = None
     weight_decay: Rate = 0.0
     momentum: float = 0.9
     betas: tuple[float, float] = (0.9, 0.999)
@@ -61,6 +65,7 @@ class Augmentation(Strict):
             for square crops; with ``nominal_width`` ProDA's weak view: resized to a multiple of it, cropped, mirrored.
         brightness_contrast: probability of IAST's step; ``flip``: of a mirror.
         jitter_source, jitter_target: strength of the photometric jitter of each domain.
+        source: values that are others for the images called source.
     """
 
     crop_hw: tuple[Pixels, Pixels] | None = None
@@ -72,6 +77,18 @@ class Augmentation(Strict):
     flip: Share = 0.5
     jitter_source: Rate = 0.0
     jitter_target: Rate = 0.0
+    source: dict[str, Any] = Field({})
+
+    def of(self, domain: str) -> Self:
+        """That of a domain, "source" or "target"."""
+        if domain != "source" or not self.source:
+            return self
+        return type(self).model_validate({**self.model_dump(exclude={"source"}), **self.source})
+
+    @model_validator(mode="after")
+    def _source_is_valid(self) -> Self:
+        self.of("source")
+        return self
 
 
 class Training(Strict):
@@ -122,6 +139,7 @@ class Profile(Strict):
 
     Attributes:
         extends: another profile, of which this file gives what differs; what methods set for it holds for both.
+        scenarios: values of its own for a named scenario; a method's values win.
         frames_hw: training frames are decoded once at this size; source_frames_hw: the source's, and the network's
             input for the source's score, where its frames have another shape than the target's.
         audit: the evaluate stage also scores pseudo-labels where target labels exist.
@@ -134,6 +152,7 @@ class Profile(Strict):
     name: str
     title: str
     extends: str | None = None
+    scenarios: dict[str, dict[str, Any]] = Field({})
     model: Part
     frames_hw: tuple[Pixels, Pixels] | None = None
     source_frames_hw: tuple[Pixels, Pixels] | None = None

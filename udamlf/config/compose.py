@@ -1,10 +1,11 @@
 """From names and overrides to a configuration.
 
-``resolve`` reads the three files and sets, one after the other: the method's own values for the scenario, its budget at
-the profile, what is adapted there (its blocks ``scenarios``, ``profiles`` and, unless the published recipe is asked
-for, ``adapted``), ``--rounds`` and the ``--set key=value`` overrides. Keys are dotted paths into the result, e.g.
-``profile.warmup.steps`` or ``method.round.selector.portion``. A file with ``extends`` gives what differs from another
-one of its kind, under a name of its own; what that one sets for a profile is changed in the block of that profile."""
+``resolve`` reads the three files and sets, one after the other: the profile's own values for the scenario, the method's
+own values for the scenario, its budget at the profile, what is adapted there (the blocks ``scenarios``, ``profiles``
+and, unless the published recipe is asked for, ``adapted``), ``--rounds`` and the ``--set key=value`` overrides. Keys
+are dotted paths into the result, e.g. ``profile.warmup.steps`` or ``method.round.selector.portion``. A file with
+``extends`` gives what differs from another one of its kind, under a name of its own; what that one sets for a profile
+is changed in the block of that profile."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -62,7 +63,14 @@ def _read(kind: str, name: str, folder: Path = Path()) -> _File:
         raise UserError(f"{path} is not YAML: {error}", "a YAML mapping") from error
     if not isinstance(tree, dict):
         raise UserError(f"{path} holds {type(tree).__name__}", "a YAML mapping")
-    return str(path), tree
+    return str(path), _unshared(tree)
+
+
+def _unshared(tree: Any) -> Any:
+    """A copy in which an anchored block is another one at every alias: a value set in one is not set in all."""
+    if isinstance(tree, dict):
+        return {key: _unshared(value) for key, value in tree.items()}
+    return [_unshared(value) for value in tree] if isinstance(tree, list) else tree
 
 
 def _lineage(kind: str, name: str) -> list[_File]:
@@ -100,6 +108,13 @@ def _method_values(
         for path, tree in method:
             for key, value in ((tree.get(block) or {}).get(name) or {}).items():
                 yield block, Layer(f"{path}, {block}.{name}", str(key), value)
+
+
+def _profile_values(profile: Sequence[_File], scenario: str) -> Iterator[Layer]:
+    """What a profile's files set for this scenario; the later ones win, and every value of a method."""
+    for path, tree in profile:
+        for key, value in ((tree.get("scenarios") or {}).get(scenario) or {}).items():
+            yield Layer(f"{path}, scenarios.{scenario}", f"profile.{key}", value)
 
 
 def _parse_override(text: str) -> Layer:
@@ -145,7 +160,7 @@ def resolve(
     tree |= {"seed": seed, "data_root": data_root or None}
     tree |= {"overrides": [*overrides, *([f"rounds={rounds}"] if rounds is not None else [])]}
     values = list(_method_values(methods, scenario_tree["name"], [fields["name"] for _, fields in profiles], recipe))
-    layers = [layer for _, layer in values]
+    layers = [*_profile_values(profiles, scenario_tree["name"]), *(layer for _, layer in values)]
     if tree["method"].get("publication") and tree["method"].get("role", "method") == "method":
         tree["recipe"] = "adapted" if any(block == "adapted" for block, _ in values) else "published"
     if rounds is not None:

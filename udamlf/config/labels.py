@@ -73,11 +73,19 @@ CITYSCAPES_19 = LabelSpace(
     "cityscapes19", CITYSCAPES_CLASSES, _CITYSCAPES_COLOURS,
     {"19": CITYSCAPES_CLASSES, "16": _SIXTEEN, "13": _THIRTEEN}, rare=_RARE,
 )  # fmt: skip
-CITYSCAPES_16 = LabelSpace(
-    "cityscapes16", _SIXTEEN,
-    tuple(colour for name, colour in zip(CITYSCAPES_CLASSES, _CITYSCAPES_COLOURS, strict=True) if name in _SIXTEEN),
-    {"16": _SIXTEEN, "13": _THIRTEEN}, _NOT_IN_SYNTHIA, tuple(c for c in _RARE if c in _SIXTEEN),
-)  # fmt: skip
+
+
+def _of_cityscapes(name: str, classes: tuple[str, ...], subsets: Mapping[str, tuple[str, ...]]) -> LabelSpace:
+    """Some of Cityscapes' classes, for SYNTHIA as the source."""
+    colours = tuple(c for n, c in zip(CITYSCAPES_CLASSES, _CITYSCAPES_COLOURS, strict=True) if n in classes)
+    missing = tuple(name for name in _NOT_IN_SYNTHIA if name not in classes)
+    return LabelSpace(name, classes, colours, subsets, missing, tuple(c for c in _RARE if c in classes))
+
+
+CITYSCAPES_16 = _of_cityscapes("cityscapes16", _SIXTEEN, {"16": _SIXTEEN, "13": _THIRTEEN})
+CITYSCAPES_13 = _of_cityscapes("cityscapes13", _THIRTEEN, {"13": _THIRTEEN})
+# IAST and HIAST train 19 outputs on SYNTHIA too, where three classes practically never occur (iast.md 2.3).
+SYNTHIA_19 = _of_cityscapes("synthia19", CITYSCAPES_CLASSES, {"16": _SIXTEEN, "13": _THIRTEEN})
 ROBOTCAR_9 = LabelSpace(
     "robotcar9",
     ("sky", "person", "two_wheeler", "automobile", "traffic_sign", "traffic_light", "building", "sidewalk", "road"),
@@ -103,7 +111,8 @@ CAMVID_11 = LabelSpace(
              "bus": "car", "caravan": "car", "trailer": "car", "train": "car", "person": "pedestrian",
              "rider": "bicyclist", "motorcycle": "bicyclist", "bicycle": "bicyclist"},
 )  # fmt: skip
-LABEL_SPACES = {space.name: space for space in (CITYSCAPES_19, CITYSCAPES_16, ROBOTCAR_9, CAMVID_11)}
+_SPACES = (CITYSCAPES_19, CITYSCAPES_16, CITYSCAPES_13, SYNTHIA_19, ROBOTCAR_9, CAMVID_11)
+LABEL_SPACES = {space.name: space for space in _SPACES}
 
 
 def distinct_colours(count: int) -> tuple[tuple[int, int, int], ...]:

@@ -63,10 +63,12 @@ def _on_source(training: Training) -> Training:
 
 def reference(base: Config, config: Config) -> Config:
     """A reference method ``base`` (source_only, adabn) for a run of ``config``: as it is, or, where the method's
-    network, protocol or frames are others than the profile's, with these and the budget of the method's warm-up."""
-    if network(base) == network(config) and all(base.protocol(s) == config.protocol(s) for s in base.scenario.splits):
+    network, classes, protocol or frames are others than the profile's, with these and the budget of the method's
+    warm-up."""
+    same_protocol = all(base.protocol(s) == config.protocol(s) for s in base.scenario.splits)
+    if network(base) == network(config) and base.scenario == config.scenario and same_protocol:
         return base
     warmup = config.profile.warmup
     batch = warmup.batch.model_copy(update={"target": 0})
     profile = config.profile.model_copy(update={"warmup": warmup.model_copy(update={"batch": batch})})
-    return base.model_copy(update={"profile": profile})
+    return base.model_copy(update={"profile": profile, "scenario": config.scenario})

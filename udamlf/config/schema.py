@@ -65,6 +65,7 @@ class Round(Strict):
         target: the other images: target_train, or such a part.
         source_portion: share of the source images that is used; ``source_policy``: picks of a round contain those of
             earlier ones, or are drawn anew (cbst.md 4.6).
+        ensemble: scored is the mean of the logits of this training and the one before it.
         reestimate_bn: when to re-estimate BatchNorm statistics on target images: before the labelling, before or after
             the training.
         labelling, training, model: overrides of the profile's ``labelling`` (``size_hw`` may be a list, one size a
@@ -79,6 +80,7 @@ class Round(Strict):
     target: str = Field(TARGET, pattern=rf"^({TARGET}|labels\.\w+)$")
     source_portion: Share | Annotated[tuple[Share, ...], OneOrMore] = 1.0
     source_policy: Literal["cumulative", "random"] = "cumulative"
+    ensemble: bool = False
     pretrain: Pretraining | None = None
     reestimate_bn: tuple[Literal["labelling", "before", "after"], ...] = ()
     labelling: dict[str, Any] = Field({})

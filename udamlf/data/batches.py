@@ -29,7 +29,7 @@ class Draw:
     ``index`` is its frame's position in the split, which ``prepare`` may change, ``read`` gives the frame at any."""
 
     def __init__(self, stream: Stream, index: int, rng: np.random.Generator) -> None:
-        self.domain, self.read, self.augmentation = stream.domain, stream.read, stream.augmentation
+        self.domain, self.read, self.augmentation = stream.domain, stream.read, stream.augmentation.of(stream.domain)
         self.index, self.rng = index, rng
 
     def crop(
@@ -83,25 +83,49 @@ class Stream:
     def sample(self, number: int) -> tuple[Sample, int]:
         """Sample ``number`` of the training and its position in the split."""
         index = int(_order(self.seed, self.domain, number // self.count, self.count)[number % self.count])
+        return self.sample_at(index, number)
+
+    def sample_at(self, index: int, number: int) -> tuple[Sample, int]:
+        """``sample`` of the frame at ``index``, whatever the stream's own order."""
         draw = Draw(self, index, rng(self.seed, self.domain, "sample", number))
         return self.prepare(draw), draw.index
 
 
 class Batches:
     """Iterates over the host batches of steps ``start`` to ``stop`` - 1 of {domain: (stream, images per batch)}; each
-    of ``workers`` threads reads two batches ahead, 0 prepares in the caller's thread."""
+    of ``workers`` threads reads two batches ahead, 0 prepares in the caller's thread.
 
-    def __init__(self, streams: Mapping[str, tuple[Stream, int]], start: int, stop: int, workers: int) -> None:
+    ``mixed``: a batch is as large as those of all domains, of one list of all their frames, every pass of which is a
+    fresh permutation; a domain of which it holds none is left out."""
+
+    def __init__(
+        self, streams: Mapping[str, tuple[Stream, int]], start: int, stop: int, workers: int, mixed: bool = False
+    ) -> None:
         self.streams = {name: (stream, size) for name, (stream, size) in streams.items() if size > 0}
         self.steps, self.workers = range(start, stop), workers
+        every = [(name, index) for name, (stream, _) in self.streams.items() for index in range(stream.count)]
+        self.mixed_frames = every if mixed else []
 
     def at(self, step: int) -> dict[str, Domain]:
         """The batch of one step."""
-        return {name: self._domain(stream, size, step) for name, (stream, size) in self.streams.items()}
+        if self.mixed_frames:
+            return self._mixed(step, self.mixed_frames)
+        return {
+            name: self._domain([stream.sample(step * size + item) for item in range(size)])
+            for name, (stream, size) in self.streams.items()
+        }
+
+    def _mixed(self, step: int, frames: Sequence[tuple[str, int]]) -> dict[str, Domain]:
+        size, seed = sum(size for _, size in self.streams.values()), next(iter(self.streams.values()))[0].seed
+        samples: dict[str, list[tuple[Sample, int]]] = {name: [] for name in self.streams}
+        for number in range(step * size, (step + 1) * size):
+            name, index = frames[_order(seed, "mixed", number // len(frames), len(frames))[number % len(frames)]]
+            samples[name].append(self.streams[name][0].sample_at(index, number))
+        return {name: self._domain(drawn) for name, drawn in samples.items() if drawn}
 
     @staticmethod
-    def _domain(stream: Stream, size: int, step: int) -> Domain:
-        samples, index = zip(*(stream.sample(step * size + item) for item in range(size)), strict=True)
+    def _domain(drawn: Sequence[tuple[Sample, int]]) -> Domain:
+        samples, index = zip(*drawn, strict=True)
         first = samples[0]
         return Domain(
             images=_stack([s.image for s in samples]),

@@ -96,12 +96,13 @@ class Objective(self_training.Objective):
     def loss(logits: Tensor, labels: Tensor, class_weights: Tensor | None = None) -> Tensor:
         return (lrent if labels.is_floating_point() else cross_entropy)(logits, labels, class_weights)
 
-    def supervised(self, pairs: list[tuple[Tensor, Tensor]], target: Domain) -> dict[str, Tensor]:
-        if self.params.lrent is not None:
-            *source, (logits, labels) = pairs
-            if self.params.pool == "pixels":
-                source = [(source_logits, one_hot(hard, logits.shape[1])) for source_logits, hard in source]
-            pairs = [*source, (logits, self.soft_labels(target.images, labels))]
+    def supervised(self, pairs: self_training.Pairs, target: Domain | None) -> dict[str, Tensor]:
+        if self.params.lrent is not None and target is not None:
+            logits, labels = pairs["target"]
+            pairs = {**pairs, "target": (logits, self.soft_labels(target.images, labels))}
+            if self.params.pool == "pixels" and "source" in pairs:
+                source_logits, hard = pairs["source"]
+                pairs["source"] = (source_logits, one_hot(hard, logits.shape[1]))
         return super().supervised(pairs, target)
 
     @torch.no_grad()

@@ -16,6 +16,9 @@ from udamlf.data.sample import Domain, Sample
 from udamlf.losses import cross_entropy, entropy, kl_to_uniform
 from udamlf.training.objective import BaseObjective, Batch, Context, Losses
 
+Pairs = dict[str, tuple[Tensor, Tensor]]
+"""Domain -> logits [N, C, h, w], labels [N, h, w]; a mixed batch may hold one domain alone."""
+
 
 class SelfTrainingParams(Strict):
     """Parameters of ``self_training``."""
@@ -36,6 +39,7 @@ class Objective(BaseObjective):
 
     Params: ClassVar[type[Strict]] = SelfTrainingParams
     domains = ("target",)
+    mixes = True
     loss = staticmethod(cross_entropy)
 
     def __init__(self, params: SelfTrainingParams, context: Context) -> None:
@@ -55,26 +59,25 @@ class Objective(BaseObjective):
         return draw.crop(frame, lambda geometry: miner.place(frame.label, geometry, draw.rng))
 
     def losses(self, batch: Batch) -> Losses:
-        assert batch.target is not None
-        domains = [domain for domain in (batch.source, batch.target) if domain is not None]
+        domains = {n: d for n, d in (("source", batch.source), ("target", batch.target)) if d is not None}
         # One forward pass: source and target share their BatchNorm statistics.
-        outputs = self.forward_together(*(self.student_view(domain) for domain in domains))
-        pairs = [self.at_loss_resolution(o.logits, d.labels) for o, d in zip(outputs, domains, strict=True)]
-        return {"model": self.supervised(pairs, batch.target) | self.regularisers(*pairs[-1])}
+        outputs = dict(zip(domains, self.forward_together(*map(self.student_view, domains.values())), strict=True))
+        pairs = {n: self.at_loss_resolution(outputs[n].logits, d.labels) for n, d in domains.items()}
+        regularisers = self.regularisers(*pairs["target"]) if "target" in pairs else {}
+        return {"model": self.supervised(pairs, batch.target) | regularisers}
 
     def student_view(self, domain: Domain) -> Tensor:
         """The images of a domain that the student sees."""
         return domain.images
 
-    def supervised(self, pairs: list[tuple[Tensor, Tensor]], target: Domain) -> dict[str, Tensor]:
-        """Cross-entropy; ``pairs`` are (logits [N, C, h, w], labels [N, h, w]) of the domains, the target last."""
-        weights = self.context.class_weights
+    def supervised(self, pairs: Pairs, target: Domain | None) -> dict[str, Tensor]:
+        """Cross-entropy of the domains that the batch holds."""
+        weights = {"source": self.context.class_weights}
         if self.params.pool == "pixels":
-            logits, labels = (torch.cat(parts) for parts in zip(*pairs, strict=True))
-            return {"pooled_ce": self.loss(logits, labels, weights)}
-        named = {"source_ce": self.loss(*pairs[0], weights)} if len(pairs) == 2 else {}
-        named["target_ce"] = self.loss(*pairs[-1], self.tempered_class_weights(self.params.target_class_weights))
-        return named
+            logits, labels = (torch.cat(parts) for parts in zip(*pairs.values(), strict=True))
+            return {"pooled_ce": self.loss(logits, labels, weights["source"])}
+        weights["target"] = self.tempered_class_weights(self.params.target_class_weights)
+        return {f"{name}_ce": self.loss(*pair, weights[name]) for name, pair in pairs.items()}
 
     def regularisers(self, logits: Tensor, labels: Tensor) -> dict[str, Tensor]:
         """Terms on the regions of the target: logits [N, C, h, w] with labels [N, h, w]."""

@@ -77,6 +77,19 @@ class SegmentationModel(nn.Module):
         return [parameter_group("all", self.parameters())]
 
 
+class Ensemble(SegmentationModel):
+    """The mean of the logits of networks of one kind (advent.md 1: A+M)."""
+
+    def __init__(self, *members: SegmentationModel) -> None:
+        first = members[0]
+        super().__init__(first.num_classes)
+        self.mean, self.std, self.bgr, self.align_corners = first.mean, first.std, first.bgr, first.align_corners
+        self.members = nn.ModuleList(members)
+
+    def forward(self, images: Tensor) -> Output:
+        return Output(torch.stack([member(images).logits for member in self.members]).mean(0))
+
+
 @contextmanager
 def seeded(seed: int, name: str) -> Iterator[None]:
     """Modules made inside get initial weights that depend on (seed, name) alone; torch's global generator is kept."""

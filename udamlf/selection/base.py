@@ -47,6 +47,7 @@ class BaseSelector:
     Params: ClassVar[type[Strict]] = Strict  # of the YAML part
     reads_source: ClassVar[bool] = False  # ``prepare`` must see the source's label maps before the first image
     observes_network: ClassVar[bool] = False  # ``observe_network`` must see every image before its ``assign``
+    observes_source: ClassVar[bool] = False  # ``observe_source`` must see every source image before the first image
     group: int = 1  # images pooled by one ``assign`` call
     parts: ClassVar[tuple[str, ...]] = ()  # parts of the target that it publishes
     passes: int = 0  # times every image is observed before the first ``assign``; each pass ends with ``finish``
@@ -63,6 +64,9 @@ class BaseSelector:
 
     def observe_network(self, output: Output, index: int) -> None:
         """Take in the network's own output of image ``index``, a batch of one at its stride, unmirrored."""
+
+    def observe_source(self, output: Output, label: np.ndarray) -> None:
+        """Take in the network's own output of a source image, as of a target image, and its label, uint8 [H, W]."""
 
     def finish(self) -> None:
         """A pass is over: every image has been observed."""

@@ -86,14 +86,17 @@ class Selector(BaseSelector):
         self._soft: dict[int, np.ndarray] = {}
 
     def observe_network(self, output: Output, index: int) -> None:
+        logits = output.logits.float()
+        self.learn(output, logits.argmax(1))
+        self._soft[index] = encode_soft_label(torch.softmax(logits[0], 0))
+
+    def learn(self, output: Output, classes: Tensor) -> None:
+        """Fold an image's features into the prototypes, by its classes int [1, h, w]."""
         if output.features is None:
             raise UserError("selector soft needs features, and this network returns none", "another backbone")
-        logits = output.logits.float()
-        means = class_means(output.features, logits.argmax(1), self.space.num_classes)
+        means = class_means(output.features, classes, self.space.num_classes)
         # On the CPU, where every device's sums can be added up in float64.
-        on_cpu = ClassMeans(means.means.cpu(), means.pixels.cpu())
-        self.prototypes = update_prototypes(self.prototypes, on_cpu)
-        self._soft[index] = encode_soft_label(torch.softmax(logits[0], 0))
+        self.prototypes = update_prototypes(self.prototypes, ClassMeans(means.means.cpu(), means.pixels.cpu()))
 
     def soft_label(self, index: int) -> np.ndarray:
         return self._soft.pop(index)

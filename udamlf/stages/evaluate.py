@@ -13,7 +13,7 @@ from udamlf.data.dataset import Frame
 from udamlf.data.pseudo_labels import PseudoLabels
 from udamlf.evaluation.score import Score, audit, evaluate
 from udamlf.models import checkpoint
-from udamlf.models.base import NETWORKS, SegmentationModel, device
+from udamlf.models.base import NETWORKS, Ensemble, SegmentationModel, device
 from udamlf.report.figures import confusion_figure, predictions_figure
 from udamlf.stages.stage import BaseStage, Declaration, Job, Need, previous_training
 
@@ -21,7 +21,8 @@ EXAMPLES = 4
 
 
 class Stage(BaseStage):
-    """Scores the input "training" and audits the input "labels", the pseudo-labels of the same round.
+    """Scores the input "training", together with the input "other" where the round is an ensemble, and audits the input
+    "labels", the pseudo-labels of the same round.
 
     Where the scenario has labelled source frames that nobody trains on (``source_val``), they are scored too: what the
     adaptation costs at home. Publishes ``evaluation/evaluation.json``, ``evaluation/confusion.npz`` and figures.
@@ -37,6 +38,8 @@ class Stage(BaseStage):
         inputs = {"training": previous_training(config, round + 1)}
         if round and config.method.round_at(round).selector:
             inputs["labels"] = Need("pseudo_label", round)
+        if round and config.method.round_at(round).ensemble:
+            inputs["other"] = previous_training(config, round)
         splits = {split: True} | ({SOURCE_VAL: True} if SOURCE_VAL in config.scenario.splits else {})
         reads = {
             "subsets": dict(config.space.subsets),
@@ -49,7 +52,9 @@ class Stage(BaseStage):
 
     def run(self, job: Job) -> None:
         config, split, training = job.config, job.config.report_split, job.inputs["training"]
-        model = checkpoint.load(training.path / "checkpoint", config.space).to(device())
+        members = [job.inputs[name].path / "checkpoint" for name in ("training", "other") if name in job.inputs]
+        networks = [checkpoint.load(folder, config.space) for folder in members]
+        model = (Ensemble(*networks) if len(networks) > 1 else networks[0]).to(device())
         examples: list[tuple[str, np.ndarray, np.ndarray, np.ndarray]] = []
 
         def keep(frame: Frame, image: np.ndarray, truth: np.ndarray, prediction: np.ndarray) -> None:

@@ -112,9 +112,10 @@ def source_picks(count: int, portion: float, seed: int, round: int = 1, policy: 
     """The source images of a round: ``floor(count * portion)`` distinct indices, int64, in drawn order (cbst.md 4.6).
 
     ``cumulative`` draws with the same seed every round: the picks are a prefix of one permutation, so those of a
-    later round, with a larger portion, contain those of an earlier one. ``random`` draws with the round's number."""
-    # The legacy generator is part of the published method.
-    generator = np.random.RandomState(seed if policy == "cumulative" else round - 1)
+    later round, with a larger portion, contain those of an earlier one. ``random`` draws anew: the seed rises by one a
+    round (CRST; cbst.md 10)."""
+    # The legacy generator, of 32-bit seeds, is part of the published method.
+    generator = np.random.RandomState(seed if policy == "cumulative" else (seed + round - 1) % 2**32)
     return generator.choice(count, int(np.floor(count * portion)), replace=False)
 
 

@@ -40,7 +40,7 @@ class Stage(BaseStage):
         return Declaration(
             inputs={"generator": previous_training(config, round), **subset_input(config)},
             reads={**labelling_reads(config, round), "selector": selector.model_dump()},
-            splits={TARGET: False} | ({SOURCE: True} if SELECTORS.find(selector.name).reads_source else {}),
+            splits={TARGET: False} | ({SOURCE: True} if reads_source(SELECTORS.find(selector.name)) else {}),
             parts=[(SELECTORS, selector), (NETWORKS, config.backbone(round - 1))],
         )
 
@@ -59,10 +59,13 @@ class Stage(BaseStage):
         config, data = job.config, job.data
         job.log_split(TARGET, "target")
         selector = build(selector_part(config, job.round), config.space, job.round)
-        if selector.reads_source:
+        if reads_source(type(selector)):
             job.log_split(SOURCE, "prior")
+        if selector.reads_source:
             selector.prepare(SourceLabels(data))
         labeller = Labeller(job, selector)
+        if selector.observes_source:
+            labeller.observe_source(SourceLabels(data))
         job.log.log_metrics(labeller.publish()["quality"], job.round)
         publication = selector.publish()
         if publication.table is not None:
@@ -77,6 +80,11 @@ def selector_part(config: Config, round: int) -> Part:
     selector = config.method.round_at(round).selector
     assert selector is not None
     return selector
+
+
+def reads_source(selector: type[BaseSelector]) -> bool:
+    """Whether the labels of the source have a part in those of the target."""
+    return selector.reads_source or selector.observes_source
 
 
 class SourceLabels(Sequence[np.ndarray]):
@@ -102,7 +110,7 @@ class Labeller:
         self.model = labelling_network(job, job.inputs["generator"])
         self.recent: OrderedDict[int, Tensor] = OrderedDict()
         self.outputs: list[Output] = []
-        if selector.observes_network:
+        if selector.observes_network or selector.observes_source:
             self.model.register_forward_hook(lambda module, images, output: self.outputs.append(output))
 
     def image(self, index: int) -> np.ndarray:
@@ -119,6 +127,13 @@ class Labeller:
             self.selector.observe_network(self.outputs[0], index)
             self.outputs.clear()
         return self.recent[index]
+
+    def observe_source(self, labels: SourceLabels) -> None:
+        """Show the selector what the network makes of every source image."""
+        for frame, label in zip(labels.frames, labels, strict=True):
+            label_scores(self.model, labels.dataset.read_image(frame), self.protocol)
+            self.selector.observe_source(self.outputs[0], label)
+            self.outputs.clear()
 
     def picture(self, title: str, index: int) -> tuple[str, np.ndarray, np.ndarray]:
         """Title with the image's name, the image, and its probabilities float32 [C, H, W]."""

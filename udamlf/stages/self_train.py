@@ -34,7 +34,7 @@ class Stage(BaseStage):
         inputs = {"start": previous_training(config, round), **subset_input(config)}
         inputs |= {"labels": Need("pseudo_label", round)} if settings.selector else {}
         inputs |= {"pretrain": Need("pretrain", round)} if settings.pretraining else {}
-        read_elsewhere = {"selector", "training", "model", "pretrain", "labelling"}
+        read_elsewhere = {"selector", "training", "model", "pretrain", "labelling", "ensemble"}
         reads = {"round settings": settings.model_dump(exclude=read_elsewhere)}
         return Declaration(
             inputs=inputs,

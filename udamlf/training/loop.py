@@ -47,9 +47,9 @@ def to_domain(host: Domain, model: SegmentationModel, device: torch.device, part
 
 def micro_batches(batch: BatchSize, most: int | None) -> int:
     """Equal pieces that pass through the network one after another: as many as it takes for no domain to have more
-    than ``most`` images in one (None: any number), or as the batch can be cut into."""
+    than ``most`` images in one (None: any number), or as the batch can be cut into; a mixed one cannot be."""
     common, largest = math.gcd(batch.source, batch.target), max(batch.source, batch.target)
-    if most is None or not common:
+    if most is None or not common or batch.mixed:
         return 1
     cuts = [count for count in range(1, common + 1) if common % count == 0]
     return next((count for count in cuts if largest // count <= most), common)
@@ -128,7 +128,7 @@ class Trainer:
             self.state.load(self.state_path, self.device)
         self.model.train()
         saved = logged = time.monotonic()
-        for step, host in Batches(self.streams, self.state.step, self.steps, self.workers):
+        for step, host in self.batches(self.state.step, self.steps):
             self._guarded_step(step, host)
             self.state.step = step + 1
             on_step(step + 1)
@@ -142,6 +142,10 @@ class Trainer:
                 saved = now
             if stop:
                 raise KeyboardInterrupt
+
+    def batches(self, start: int, stop: int) -> Batches:
+        """Host batches of steps ``start`` to ``stop`` - 1."""
+        return Batches(self.streams, start, stop, self.workers, self.training.batch.mixed)
 
     def _save(self) -> None:
         if self.state_path is not None:

@@ -10,8 +10,8 @@ import numpy as np
 import torch
 
 from udamlf.common.seeding import rng
-from udamlf.config.schema import Config
-from udamlf.data.batches import Batches, Stream
+from udamlf.config.schema import TARGET, Config
+from udamlf.data.batches import Stream
 from udamlf.data.sample import Sample
 from udamlf.models.base import SegmentationModel, device, freeze_batchnorm
 from udamlf.models.base import build as build_network
@@ -50,7 +50,7 @@ def measure_step(config: Config, round: int, pretraining: bool = False, label: L
     if where.type == "cuda":
         torch.cuda.reset_peak_memory_stats()
     trainer.model.train()
-    for step, host in Batches(trainer.streams, 0, 2, workers=0):
+    for step, host in trainer.batches(0, 2):
         began = time.perf_counter()
         trainer.take_step(step, host)
     if where.type == "cuda":
@@ -82,14 +82,18 @@ def trainer_on_noise(
 
     model = network(round)
     freeze_batchnorm(model, training.freeze_bn_affine, training.freeze_bn_statistics)
-    draw, frame_hw = rng(seed, "noise"), profile.frames_hw or FRAME_HW
-    frame = Sample(draw.integers(0, 256, (*frame_hw, 3), np.uint8), draw.integers(0, classes, frame_hw, np.uint8))
+
+    def noise(split: str) -> Sample:
+        draw, hw = rng(seed, "noise"), config.frames(split)[0] or FRAME_HW
+        return Sample(draw.integers(0, 256, (*hw, 3), np.uint8), draw.integers(0, classes, hw, np.uint8))
+
+    source, frame = noise(entry.source), noise(TARGET)
     published, arrays = label(model, frame) if label and not pretraining else ({}, {})
     context = Context(model, config.space, training, round, seed, where, published=published)
-    context.source_class_pixels = lambda: np.bincount(frame.label.ravel(), minlength=classes)[None]
+    context.source_class_pixels = lambda: np.bincount(source.label.ravel(), minlength=classes)[None]
     context.teacher, context.initial = lambda: network(round - 1).eval(), lambda: network(round).eval()
     objective = build((entry.pretrain if pretraining else entry).objective, context)
-    frames = {"source": frame, "target": Sample(frame.image, frame.label, arrays=dict(arrays))}
+    frames = {"source": source, "target": Sample(frame.image, frame.label, arrays=dict(arrays))}
     streams = {
         domain: Stream(domain, [sample].__getitem__, 1, training.augmentation, seed, objective.prepare)
         for domain, sample in frames.items()

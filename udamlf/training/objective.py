@@ -56,10 +56,12 @@ class Context:
 class BaseObjective:
     """Base of every ``Objective``; ``prepare``, ``losses``, ``after_step`` and ``modules`` are the contract.
 
-    ``Params`` is the pydantic model of the YAML parameters; a batch must hold images of every one of ``domains``."""
+    ``Params`` is the pydantic model of the YAML parameters; a batch must hold images of every one of ``domains``, or,
+    with ``mixes``, of any."""
 
     Params: ClassVar[type[Strict]] = Strict
     domains: ClassVar[tuple[str, ...]] = ("source",)
+    mixes: ClassVar[bool] = False
 
     def __init__(self, params: Any, context: Context) -> None:
         self.params, self.context, self.model = params, context, context.model
@@ -130,6 +132,9 @@ def build(part: Part, context: Context) -> BaseObjective:
 
 def check_batch(part: Part, training: Training) -> None:
     """UserError: the objective needs images that the budget's batches do not hold."""
-    missing = [name for name in OBJECTIVES.find(part.name).domains if not getattr(training.batch, name)]
+    objective, batch = OBJECTIVES.find(part.name), training.batch
+    missing = [name for name in objective.domains if not getattr(batch, name)]
     if training.steps and missing:
         raise UserError(f"{part.name} with batch.{missing[0]} = 0", f"at least one {missing[0]} image in a batch")
+    if batch.mixed and batch.source and batch.target and not objective.mixes:
+        raise UserError(f"{part.name} with batch.mixed", "an objective of batches of one domain alone: self_training")

@@ -70,6 +70,7 @@ def _group(group: Mapping[str, Any], config: OptimiserConfig, lr: float) -> dict
         "base_lr": lr,
         "lr_scale": lr_scale,
         "lr": lr * lr_scale,
+        "floor": config.floor,
         "weight_decay": config.weight_decay * group.get("decay_scale", 1.0),
         "visits": visits if config.visits.startswith("exact") else 1,
     }
@@ -78,7 +79,8 @@ def _group(group: Mapping[str, Any], config: OptimiserConfig, lr: float) -> dict
 def set_learning_rates(optimiser: Optimizer, schedule: Schedule, step: int, total_steps: int) -> None:
     """Give every group of a ``build_optimiser`` optimiser its learning rate for ``step`` (0, 1, ...)."""
     for group in optimiser.param_groups:
-        group["lr"] = group["base_lr"] * lr_factor(schedule, step, total_steps, group["lr_scale"])
+        curve = schedule if group["floor"] is None else schedule.model_copy(update={"floor": group["floor"]})
+        group["lr"] = group["base_lr"] * lr_factor(curve, step, total_steps, group["lr_scale"])
 
 
 def lr_factor(schedule: Schedule, step: int, total_steps: int, lr_scale: float = 1.0) -> float:
