@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Callable
@@ -42,7 +43,9 @@ class FakeStages:
             out.mkdir(parents=True)
             if stage == "evaluate":
                 score = 50.0 + int(parameters["round"])
-                scores = {"metrics": {"miou/16": score, "iou/road": score}, "miou": {"16": score}}
+                per_class = {"road": score, "bus": None if score > 50 else 0.0}  # predicted in round 0 alone
+                metrics = {"miou/16": score, **{f"iou/{k}": v for k, v in per_class.items() if v is not None}}
+                scores = {"metrics": metrics, "miou": {"16": score}, "iou": per_class}
                 write_json(out / "evaluation" / "evaluation.json", scores)
             else:
                 # What a real stage computes is a function of its inputs; so is this.
@@ -150,6 +153,7 @@ def test_the_parent_shows_every_round_and_where_its_numbers_come_from(
     coverage = tracker.client.get_metric_history(parent, "pl/coverage")
     assert [(m.step, m.value) for m in coverage] == [(1, 41.0), (2, 42.0)]
     assert found.data.metrics["miou"] == 52.0
+    assert math.isnan(found.data.metrics["iou/bus"]), "a class that no longer occurs has no score"
     tags = found.data.tags
     assert {tags[n] for n in ("scenario", "method", "seed", "stage", "data")} == {"syn2city", "st", "0", "chain",
                                                                                  "miniature"}  # fmt: skip
@@ -172,7 +176,7 @@ def test_a_second_chain_starts_nothing_and_shows_the_same(go: Any, tracker: Trac
     first, _ = go(request_)
     second, stages = go(request_)
     assert stages.stages == []
-    assert tracker.get(second).data.metrics == tracker.get(first).data.metrics
+    assert tracker.get(second).data.metrics == pytest.approx(tracker.get(first).data.metrics, nan_ok=True)
 
 
 def test_another_method_shares_the_warmup(go: Any, request_: Request) -> None:

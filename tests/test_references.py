@@ -91,6 +91,32 @@ def test_references_have_the_classes_of_the_method(method: str) -> None:
     assert resolve("syn2city", method).space.num_classes == resolve("syn2city", "st", "paper").space.num_classes == 16
 
 
+def test_a_reference_of_a_method_without_a_warm_up_is_trained() -> None:
+    """ema_mix starts from ImageNet at the published budget: its source_only takes the steps of its round."""
+    matched = Request("gta2city", "source_only", "paper", of="ema_mix").resolve()
+    assert matched.training(0).steps == 40000 and matched.training(0).batch.target == 0
+
+
+def test_references_of_one_network_and_protocol_are_one() -> None:
+    of_advent, of_minent = (Request("gta2city", "source_only", "paper", of=m).resolve() for m in ("advent", "intrada"))
+    assert of_advent == of_minent
+
+
+def test_only_a_reference_is_matched_to_a_method() -> None:
+    with pytest.raises(UserError, match="--of with method iast"):
+        Request("gta2city", "iast", of="st").resolve()
+
+
+def test_a_control_reads_no_target_image_whatever_is_overridden() -> None:
+    overrides = ("method.round.1.training.batch.target=2", "method.round.3.training.batch={source: 1, target: 1}")
+    asked = Request("gta2city", "control", of="iast", recipe="published", overrides=overrides).resolve()
+    assert [asked.training(number).batch.target for number in range(1, 5)] == [0] * 4
+
+
+def test_what_extends_a_publication_is_not_published() -> None:
+    assert resolve("gta2city", "crst_mrent").recipe is None and resolve("gta2city", "crst_lrent").recipe == "adapted"
+
+
 def test_both_recipes_of_a_method_have_one_budget() -> None:
     """An adapted recipe changes objective, selector, warm-up, generator, start and BatchNorm; network, protocol and the
     steps of a training are the same. ST's and CBST's rounds are cut to three, IAST's and HIAST's lose the adversarial

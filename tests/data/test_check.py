@@ -102,6 +102,16 @@ def test_an_audit_takes_the_labels_of_the_target_that_there_are(data: ScenarioDa
         check_headers(data, {"source_train": True}, "")
 
 
+def test_a_source_without_held_out_frames_is_no_fault(data: ScenarioData) -> None:
+    """GTA5 as released has no ``val`` split; any other split that is missing is one."""
+    splits = {**data.config.scenario.splits, "source_val": data.config.scenario.splits["source_train"]}
+    splits["source_val"] = splits["source_val"].model_copy(update={"split": "val"})
+    scenario = data.config.scenario.model_copy(update={"splits": splits})
+    lacking = ScenarioData(data.config.model_copy(update={"scenario": scenario}), data.root)
+    check_headers(lacking, {"source_val": True, **SPLITS}, "")
+    assert not lacking.has("source_val")
+
+
 def test_headers_of_the_same_files_are_looked_at_once(data: ScenarioData, monkeypatch: pytest.MonkeyPatch) -> None:
     looked: list[str] = []
     faults = check._faults

@@ -113,7 +113,10 @@ def test_a_stage_with_inputs_is_only_that_stage_and_checks_them(place: Place, ta
     assert lacking.returncode != 0 and "self_train, round 1, without the input labels" in lacking.stderr
     wrong = place.call(*place.mlflow_run("self_train", **given, inputs=f"{start} labels={labels.info.run_id}"))
     assert wrong.returncode != 0
-    assert "is of stage pseudo_label" in wrong.stderr and "a run of stage warmup or self_train" in wrong.stderr
+    assert (
+        "is of stage pseudo_label" in wrong.stderr
+        and "a run of stage warmup or import_checkpoint or self_train" in wrong.stderr
+    )
     failed = place.runs()[0]
     assert failed.info.status == "FAILED" and "udamlf.artifacts_digest" not in failed.data.tags
     assert warmup.info.status == "FINISHED"

@@ -173,6 +173,16 @@ def test_a_gain_over_what_cannot_be_compared_says_why_there_is_none(tags: dict[s
     assert next(line for line in lines if line[0].startswith("st"))[3] == reason
 
 
+def test_worlds_are_never_compared_with_each_other() -> None:
+    """Two data sets under one scenario: a table each, named by their digest, and gains within it."""
+    worlds = {"one": (60.0, 50.0), "two": (50.0, 40.0)}
+    runs = [parent(f"{w}{m}", m, score=s, **{"udamlf.data": w})
+            for w, scores in worlds.items() for m, s in zip(("st", "source_only"), scores, strict=True)]  # fmt: skip
+    text = render_gains(rows(runs), "markdown")
+    assert text.count("+10.0 (+10.0)") == 2 and "data one" in text and "data two" in text
+    assert "data one" not in render_gains(rows(runs[:2]), "markdown")
+
+
 def test_networks_are_named_where_a_table_has_several() -> None:
     text = render(rows([parent("a", "st", network="resnet38"), parent("b", "source_only")]), "table")
     assert "st (resnet38)" in text and "source_only (compact)" in text

@@ -46,6 +46,13 @@ def test_every_kind_is_imported_scored_and_gives_the_files_own_probabilities(
     assert score["miou"]["19"] is not None
 
 
+def test_a_method_that_is_only_a_warm_up_cannot_start_from_a_file(tiny_world: Path, tmp_path: Path) -> None:
+    """Its row would show the file's score under the method's name."""
+    path = files.released_file(tmp_path, "iast")
+    with pytest.raises(UserError, match="--start with advent, which has no rounds"):
+        small("advent", tiny_world, start=str(path))
+
+
 @pytest.mark.parametrize(
     ("kind", "method", "overrides"),
     [
@@ -80,7 +87,7 @@ def test_rounds_go_on_from_the_file_whatever_network_the_profile_has(
 def test_a_network_of_the_profile_keeps_what_the_file_does_not_say(tiny_world: Path, tmp_path: Path) -> None:
     """Initial weights of a later pre-training, a head's learning rate are the profile's, where the network is too."""
     path = str(files.released_file(tmp_path, "advent"))
-    request = Request("gta2city", "advent", "paper", data_root=str(tiny_world), start=path)
+    request = Request("gta2city", "intrada", "paper", data_root=str(tiny_world), start=path)
     model = request.resolve().profile.model
     assert model.model_dump() == {
         "name": "deeplabv2", "variant": "advent", "multi_level": True, "depth": 101, "width": 4, "weights": "imagenet",
@@ -100,7 +107,7 @@ def test_the_key_is_the_files_content_and_the_classes_and_nothing_else(tiny_worl
 
     path = files.released_file(tmp_path, "advent")
     copy = Path(shutil.copy(path, tmp_path / "copy.pth"))
-    same = {key(path), key(copy), key(path, method="advent"), key(path, profile="paper"), key(path, seed=3)}
+    same = {key(path), key(copy), key(path, method="intrada"), key(path, profile="paper"), key(path, seed=3)}
     other = files.write(tmp_path / "other.pth", files.content("advent", seed=1))
     assert len(same) == 1
     assert len(same | {key(other), key(path, "syn2city")}) == 3

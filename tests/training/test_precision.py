@@ -62,6 +62,22 @@ def test_a_step_that_overflows_is_skipped_and_the_scale_halved() -> None:
     assert torch.equal(weights[2], weights[1]) and not torch.equal(weights[3], weights[2])
 
 
+def test_a_forward_pass_that_overflows_leaves_no_trace_in_batchnorm() -> None:
+    """The published network is evaluated with its running statistics, which nothing would mend."""
+
+    class PoisonsStatistics(OverflowsAt):
+        def losses(self, batch: Batch) -> Losses:
+            if batch.step == 2:
+                for buffer in self.model.buffers():
+                    if buffer.is_floating_point():
+                        buffer.fill_(float("nan"))
+            return super().losses(batch)
+
+    trainer = half(PoisonsStatistics)
+    trainer.run()
+    assert all(bool(torch.isfinite(buffer).all()) for buffer in trainer.model.buffers())
+
+
 def test_gradients_that_always_overflow_end_the_training() -> None:
     with pytest.raises(UserError, match="overflow at step 0 whatever their scale"):
         trainer = half(AlwaysOverflows)

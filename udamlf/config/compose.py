@@ -44,9 +44,7 @@ def titles(kind: str) -> list[tuple[str, str]]:
     """Name and title of every shipped configuration of a kind, and its publication where there is one."""
     lines = []
     for name in available(kind):
-        fields: dict[str, Any] = {}
-        for _, tree in _lineage(kind, name):
-            fields |= tree
+        fields = _read(kind, name)[1]
         publication = fields.get("publication")
         lines.append((name, f"{fields['title']} ({publication})" if publication else fields["title"]))
     return lines
@@ -93,6 +91,8 @@ def _merged(files: Sequence[_File], model: type[BaseModel]) -> dict[str, Any]:
             if key in _OWN_VALUES and not isinstance(value, dict):
                 raise UserError(f"{path}: {key} is {value!r}", "a block of names")
             assign(tree, str(key), value, path)
+    if "publication" in tree:  # a file that extends a published method is not what was published
+        tree["publication"] = files[-1][1].get("publication")
     checked: BaseModel = validated(model, tree, files[-1][0])
     return checked.model_dump(mode="json", exclude_unset=True, exclude={*_OWN_VALUES})
 

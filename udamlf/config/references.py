@@ -4,7 +4,7 @@ from typing import Any
 
 from udamlf.common.errors import UserError
 from udamlf.config.budget import Training
-from udamlf.config.parts import Part
+from udamlf.config.parts import Part, flatten
 from udamlf.config.schema import Config, Method, Round, Warmup
 
 _SUPERVISED = Part(name="supervised")
@@ -23,8 +23,10 @@ def control(config: Config) -> Config:
     pre-training counted with its round; but every image is of the source, as many as the method takes of both domains,
     with the source's photometric augmentation; then BatchNorm statistics are those of the target.
 
-    The control of a method without rounds trains its warm-up on the labelled source alone. What is not matched exists
-    on the target only: strong views, class mixing, copy-paste, sampling of rare classes, a teacher.
+    The control of a method without rounds trains its warm-up on the labelled source alone. What is not matched: strong
+    views, class mixing, copy-paste, mining and a teacher, which exist on the target only; that it always goes on from
+    the training before, where a round may begin anew; and its BatchNorm, re-estimated on the target whether the
+    method's is or not.
 
     Raises:
         UserError: the configuration is a baseline's or an oracle's.
@@ -51,7 +53,8 @@ def _control_round(config: Config, number: int) -> Round:
         assert isinstance(pretraining, int)
         steps += pretraining
     batch: dict[str, Any] = {"batch.source": training.batch.source + training.batch.target, "batch.target": 0}
-    changes = {**settings.training, "steps": steps, **batch}
+    # Flat, so that no nested block of an override comes after the batch.
+    changes = {**dict(flatten(settings.training) if settings.training else ()), "steps": steps, **batch}
     return Round(objective=_SUPERVISED, reestimate_bn=("after",), training=changes)
 
 
@@ -63,12 +66,21 @@ def _on_source(training: Training) -> Training:
 
 def reference(base: Config, config: Config) -> Config:
     """A reference method ``base`` (source_only, adabn) for a run of ``config``: as it is, or, where the method's
-    network, classes, protocol or frames are others than the profile's, with these and the budget of the method's
-    warm-up."""
+    network, classes or protocol are others than the profile's, with these and the budget of the method's warm-up (of
+    its rounds, where that takes no step).
+
+    Raises:
+        UserError: ``base`` is no reference.
+    """
+    if base.method.role == "method":
+        raise UserError(f"--of with method {base.method.name}", "with control, or a baseline")
     same_protocol = all(base.protocol(s) == config.protocol(s) for s in base.scenario.splits)
     if network(base) == network(config) and base.scenario == config.scenario and same_protocol:
         return base
-    warmup = config.profile.warmup
-    batch = warmup.batch.model_copy(update={"target": 0})
-    profile = config.profile.model_copy(update={"warmup": warmup.model_copy(update={"batch": batch})})
+    training = config.profile.warmup if config.profile.warmup.steps else config.profile.round
+    batch = training.batch.model_copy(update={"target": 0})
+    budget: dict[str, Any] = {"warmup": training.model_copy(update={"batch": batch})}
+    # What a reference does not read is as in every other one: references of one network and protocol are one row.
+    budget |= {"round": base.profile.round, "labelling": base.profile.labelling}
+    profile = config.profile.model_copy(update=budget)
     return base.model_copy(update={"profile": profile, "scenario": config.scenario})

@@ -115,7 +115,8 @@ class Method(Strict):
 
     Attributes:
         extends: another method, of which this file gives what differs.
-        publication: authors, venue and year; none = a baseline, or a composition of this project.
+        publication: authors, venue and year, not taken from a method that is extended; none = a baseline, or a
+            composition of this project.
         target_subset: none = every image of target_train.
         scenarios: values of its own for a named scenario.
         profiles: the budget at a profile, or at PROFILE/SCENARIO: network, sizes, steps, batches, rates; wins over the

@@ -13,7 +13,7 @@ import numpy as np
 from udamlf.common.errors import UserError
 from udamlf.common.files import cache_folder, digest_json, write_text
 from udamlf.config.labels import IGNORE, LabelSpace
-from udamlf.config.schema import SOURCE, TARGET
+from udamlf.config.schema import SOURCE, SOURCE_VAL, TARGET
 from udamlf.data.dataset import DataSet, Frame, split_of
 from udamlf.data.splits import ScenarioData
 
@@ -77,6 +77,8 @@ def check_headers(data: ScenarioData, splits: Mapping[str, bool], command: str) 
     """Look at the headers of splits (-> whether of their labels too), of the same files once. UserError: a split or a
     label is missing, or files are bad; ``command`` lists them all."""
     for split, with_labels in splits.items():
+        if split == SOURCE_VAL and not data.has(split):
+            continue
         # Of the target's training images an audit takes the labels that there are.
         frames, dataset = data.samples(split, with_labels and split != TARGET), data.dataset(split)
         frames = frames if with_labels else [replace(frame, label=None) for frame in frames]

@@ -212,8 +212,11 @@ def _network(project: str, state: State) -> tuple[dict[str, Any], int]:
     stem = theirs.get("backbone.", "")
     width = _commonest(first(f"{stem}conv1.", f"{stem}bn1.", f"{stem}layer1.0.conv1."))
     options: dict[str, Any] = {"depth": 101 if first(f"{stem}layer3.2.") else 26, "width": width or 64}
-    options |= {"multi_level": bool(first(theirs["aux_head.branches."]))} if project == "advent" else {}
-    options |= {"bn_clr": bool(first(theirs["bn_clr."]))} if project == "proda" else {}
+    if project == "proda":
+        options["bn_clr"] = bool(first(theirs["bn_clr."]))
+    else:
+        auxiliary = theirs.get("aux_head.branches.")
+        options["multi_level"] = bool(auxiliary and first(auxiliary))
     last = theirs.get("head.classifier.", theirs.get("head.branches.", "no head"))
     outputs = _commonest(first(last)) or len(CITYSCAPES_CLASSES)
     return options, outputs if first(*(prefix for name, prefix in theirs.items() if "head." in name)) else 0

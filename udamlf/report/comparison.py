@@ -6,6 +6,7 @@ values of the last step) are read. No store is asked anything."""
 import json
 import shlex
 import statistics
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
@@ -20,12 +21,13 @@ from udamlf.report import KINDS
 
 # Tags of a chain: digests of its configuration, of its matched control's, of its protocol; the last round scored.
 CONFIG, MATCHED, PROTOCOL, SCORED = "udamlf.config", "udamlf.control", "udamlf.protocol", "udamlf.scored"
+DATA = "udamlf.data"  # digest of the listings of its splits
 SOURCE_ONLY, CONTROL = "source_only", "control"
 NOT_IN_SOURCE, ABSENT, NO_RUN = "not in source", "-", "no run"
 
 _IDENTITY = ("scenario", "method", "recipe", "profile", "data", "split", "network", "overrides")
-_GROUP = [*_IDENTITY, "role", "label_space", "udamlf.data", PROTOCOL, "of"]
-_TABLE = attrgetter("scenario", "data", "profile", "split", "space.name")  # what the rows of one table share
+_GROUP = [*_IDENTITY, "role", "label_space", DATA, PROTOCOL, "of"]
+_TABLE = attrgetter("scenario", "data", "profile", "split", "space.name", "files")  # what the rows of one table share
 _ROLES = {"baseline": 0, "method": 1, "oracle": 2}
 _FIRST = {"source_only": 0, "adabn": 1, "control": 2}
 
@@ -38,10 +40,11 @@ class Row:
     """One line of a comparison.
 
     ``recipe`` is published or adapted, "" without a publication; ``data`` is miniature or real; ``overrides`` is what
-    differs from the shipped configuration; ``config`` and ``matched`` are digests of the configuration and of the
-    matched control's; ``run_ids`` has the parent run of each seed. ``miou`` and ``iou``: subset or class -> mean over
-    seeds, None where it is undefined (class absent, or not in the source); ``source``: subset -> mean on the source's
-    held-out frames. ``headline``, ``home``: seed -> headline mIoU on the reported split and on those frames."""
+    differs from the shipped configuration; ``files``, ``config`` and ``matched`` are digests of the data's listing, of
+    the configuration and of the matched control's; ``run_ids`` has the parent run of each seed. ``miou`` and ``iou``:
+    subset or class -> mean over seeds, None where it is undefined (class absent, or not in the source); ``source``:
+    subset -> mean on the source's held-out frames. ``headline``, ``home``: seed -> headline mIoU on the reported split
+    and on those frames."""
 
     scenario: str
     method: str
@@ -54,6 +57,7 @@ class Row:
     role: str
     space: LabelSpace
     protocol: str
+    files: str
     config: str
     matched: str
     seeds: list[int]
@@ -124,6 +128,7 @@ def _row(names: Sequence[str], scores: pd.DataFrame) -> Row:
         **{name: tags[name] for name in (*_IDENTITY, "role")},
         space=space,
         protocol=tags[PROTOCOL],
+        files=tags[DATA],
         config=scores[CONFIG].iloc[0],
         matched=scores[MATCHED].iloc[0],
         seeds=scores.index.tolist(),
@@ -156,15 +161,14 @@ def render(rows: Sequence[Row], form: str) -> str:
         return _csv(rows)
 
     def content(group: list[Row]) -> tuple[str, Cells]:
-        shared, space = shared_overrides(group), group[0].space
+        space = group[0].space
         names = [*(f"mIoU {name}" for name in space.subsets), *space.classes, *space.not_in_source, "source mIoU"]
         cells = [["method" if form == "markdown" else "", "seeds", *names]]
         for row in group:
             scores = [_cell(value, name, space) for name, value in (row.miou | row.iou).items()]
             scores.append(_cell(row.source[space.headline], "", space))
             cells.append([row.label(group), " ".join(map(str, row.seeds)), *scores])
-        note = f", with {shlex.join(shared)}" if shared else ""
-        return note, cells if form == "markdown" else list(zip(*cells, strict=True))
+        return "", cells if form == "markdown" else list(zip(*cells, strict=True))
 
     return _tables(rows, form, content)
 
@@ -238,10 +242,15 @@ def render_evaluation(result: Mapping[str, Any], space: LabelSpace) -> str:
 def _tables(rows: Sequence[Row], form: str, content: Callable[[list[Row]], tuple[str, Cells]]) -> str:
     """``content``: rows of one table -> the end of its title, and its cells."""
     tables = []
-    for (scenario, data, profile, split, _), group in groupby(rows, _TABLE):
-        note, cells = content(list(group))
-        title = f"{scenario}, IoU in % {KINDS[data]}, split {split}, profile {profile}{note}"
-        tables.append(f"{title}\n\n{_aligned(cells, form)}")
+    several = Counter(place[:-1] for place, _ in groupby(rows, _TABLE))
+    for (*place, files), lines in groupby(rows, _TABLE):
+        group = list(lines)
+        (scenario, data, profile, split, _), (note, cells) = place, content(group)
+        shared = shared_overrides(group)
+        title = f"{scenario}, IoU in % {KINDS[data]}, split {split}, profile {profile}"
+        title += f", data {files[:8]}" if several[tuple(place)] > 1 else ""
+        title += f", with {shlex.join(shared)}" if shared else ""
+        tables.append(f"{title}{note}\n\n{_aligned(cells, form)}")
     return "\n\n".join(tables) or "no finished chain in this store: start one with `udamlf run`"
 
 

@@ -5,6 +5,7 @@ once do it once."""
 
 import json
 import logging
+import math
 import shlex
 import shutil
 import tempfile
@@ -164,7 +165,9 @@ class Chain:
             entry = json.loads(path.read_text(encoding="utf-8"))
             headline = entry["miou"][self.config.space.headline]
             score = {"miou": headline} if headline is not None else {}
-            parent.log_metrics({**entry["metrics"], **score}, step.round)
+            # MLflow shows the last value of a metric: a class that no longer occurs must not keep an earlier round's.
+            gone = {f"iou/{name}": math.nan for name, value in entry["iou"].items() if value is None and step.round}
+            parent.log_metrics({**gone, **entry["metrics"], **score}, step.round)
             parent.set_tags({comparison.SCORED: str(step.round)})
         elif step.round > 0:  # quality of pseudo-labels, of a labelling or made while training (ema_mix)
             metrics = self.tracker.get(result.run_id).data.metrics
@@ -191,11 +194,13 @@ def run_chain(
         last_step: (stage, round; None: its first) to stop after; then there are no references and no result table.
     """
     tracker = Tracker.connect()
+    others = [method for method in references if method != request.method] if last_step is None else []
     if adopted:
         tracker = tracker.within(adopted)
         tracker.client.set_tag(adopted, PROCESS, identity())
-    else:
-        request.resolve()  # bad input starts no run
+    for asked in (request, *(request.reference(method) for method in others)):
+        if not adopted:
+            asked.resolve()  # bad input starts no run
     parent_id = adopted or tracker.create_run(f"{request.method}-s{request.seed}", {"stage": CHAIN})
     with ending(tracker, parent_id):
         check_manager(env_manager)
@@ -204,12 +209,11 @@ def run_chain(
         steps = plan(chain.config)
         reap(tracker)
         compared = []
-        for method in references if last_step is None else ():
-            if method != request.method:
-                reference = Chain(request.reference(method), tracker, env_manager)
-                compared.append(tracker.create_run(reference.name, {"stage": CHAIN}))
-                with ending(tracker, compared[-1]), _recording(tracker, compared[-1], stop) as parent:
-                    _report(reference, parent, reference.run(parent), [compared[-1]])
+        for method in others:
+            reference = Chain(request.reference(method), tracker, env_manager)
+            compared.append(tracker.create_run(reference.name, {"stage": CHAIN}))
+            with ending(tracker, compared[-1]), _recording(tracker, compared[-1], stop) as parent:
+                _report(reference, parent, reference.run(parent), [compared[-1]])
         with _recording(tracker, parent_id, stop) as parent:
             if last_step is not None:
                 last, result = list(chain.run(parent, until(steps, *last_step)).items())[-1]

@@ -48,8 +48,9 @@ def start_file(start: str) -> str:
     except UserError as error:
         raise UserError(f"--start {start}: no such file, and no finished run", "a released checkpoint") from error
     file = recorded_config(imported.path, start).start
-    if file is None:
-        raise UserError(f"--start {start}: the run imported no file", f"a file, or a run of stage {STAGE}")
+    if file is None or not Path(file).is_file():
+        problem = "the run imported no file" if file is None else f"its file {file} is no longer there"
+        raise UserError(f"--start {start}: {problem}", f"a file, or a run of stage {STAGE} whose file is there")
     return file
 
 

@@ -96,6 +96,9 @@ class Request:
             raise UserError("--method control", "the method that it is the control of", "--method control --of iast")
         fields = {name: getattr(self, name) for name in self.__dataclass_fields__ if name not in ("of", "start")}
         config = resolve(**fields | {"data_root": _absolute(self.data_root) if self.data_root else None})
+        if self.start and not config.method.rounds and config.method.name != "source_only":
+            message = f"--start with {config.method.name}, which has no rounds after its warm-up"
+            raise UserError(message, "a method with rounds", "--method source_only for the file alone")
         return started(config, Path(_absolute(self.start))) if self.start else config
 
     def command(self) -> str:

@@ -32,7 +32,8 @@ def recipe_text(config: Config, published: Config) -> str:
     blocks = {"method": method, "profile": profile}
     tree = {k: v.model_dump(mode="json", exclude=of_files, exclude_defaults=True) for k, v in blocks.items()}
     head = f"# {method.title} on {config.scenario.name} with profile {profile.name}"
-    head += f": {config.recipe} recipe ({method.publication})" if config.recipe else ": no publication"
+    kind = f"{config.recipe} recipe" if config.recipe else method.role
+    head += f": {kind} ({method.publication or 'no publication'})"
     text = f"{head}\n{yaml.safe_dump(tree, sort_keys=False, default_flow_style=None, width=110)}"
     changed = differences(published, config)
     if changed:

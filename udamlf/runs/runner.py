@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from udamlf.common.errors import UserError, nearest
 from udamlf.common.files import write_json
 from udamlf.config.parts import validated
-from udamlf.config.schema import SOURCE, SOURCE_VAL, TARGET, Config, Scenario
+from udamlf.config.schema import OF_SOURCE, SOURCE_VAL, TARGET, Config, Scenario
 from udamlf.data.dataset import split_of
 from udamlf.data.splits import ScenarioData
 from udamlf.runs.launch import StopFlag, identity, only_once
@@ -116,7 +116,7 @@ def execute(
         # Whose process this is must be known at once, not with the next batch.
         tracker.client.set_tag(run_id, PROCESS, identity())
         log.set_tags({**tags, **{f"udamlf.input.{key}": value.run_id for key, value in inputs.items()}})
-        if any(labels and split != SOURCE for split, labels in splits.items()):
+        if any(labels and not split.startswith(OF_SOURCE) for split, labels in splits.items()):
             log.set_tags({"uses_target_labels": "true"})
         log.log_params({f"cfg.{name}": value for name, value in config.flat().items()})
         log.log_text(config.to_yaml(), "config.yaml")
@@ -195,6 +195,8 @@ def evaluate_run(
     with ending(tracker, child):
         key, number = f"evaluate-{child}", int(training.tags["round"])
         inputs = {"training": training}
+        if number and config.method.round_at(number).ensemble:
+            inputs["other"] = tracker.fetch(training.tags["udamlf.input.start"])
         result = execute("evaluate", config, number, inputs, tracker, child, key, {}, stop, predictions)
     space = config.space
     score = {"run_id": run_id, **{name: result[name] for name in ("split", "images", "protocol")}}

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from udamlf.common.errors import UserError
 from udamlf.common.files import atomic_file, write_json
 from udamlf.config.schema import SOURCE_VAL, TARGET, Config
 from udamlf.data.dataset import Frame
@@ -52,6 +53,8 @@ class Stage(BaseStage):
 
     def run(self, job: Job) -> None:
         config, split, training = job.config, job.config.report_split, job.inputs["training"]
+        if job.round and config.method.round_at(job.round).ensemble and "other" not in job.inputs:
+            raise UserError("an ensemble without its other network", "inputs training=RUN_ID other=RUN_ID")
         members = [job.inputs[name].path / "checkpoint" for name in ("training", "other") if name in job.inputs]
         networks = [checkpoint.load(folder, config.space) for folder in members]
         model = (Ensemble(*networks) if len(networks) > 1 else networks[0]).to(device())

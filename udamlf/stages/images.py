@@ -115,7 +115,7 @@ def source_picks(count: int, portion: float, seed: int, round: int = 1, policy: 
     later round, with a larger portion, contain those of an earlier one. ``random`` draws anew: the seed rises by one a
     round (CRST; cbst.md 10)."""
     # The legacy generator, of 32-bit seeds, is part of the published method.
-    generator = np.random.RandomState(seed if policy == "cumulative" else (seed + round - 1) % 2**32)
+    generator = np.random.RandomState((seed + (round - 1 if policy == "random" else 0)) % 2**32)
     return generator.choice(count, int(np.floor(count * portion)), replace=False)
 
 

@@ -19,6 +19,7 @@ def labelling_reads(config: Config, round: int) -> dict[str, Any]:
         "generator": settings.generator,
         "frames": config.frames(TARGET) if "labelling" in settings.reestimate_bn else None,
         "labelling": config.labelling(round).model_dump(),
+        "source_frames": config.profile.source_frames_hw,
     }
 
 

@@ -130,8 +130,10 @@ class Labeller:
 
     def observe_source(self, labels: SourceLabels) -> None:
         """Show the selector what the network makes of every source image."""
+        size = self.job.config.profile.source_frames_hw
+        protocol = self.protocol.model_copy(update={"size_hw": size}) if size else self.protocol
         for frame, label in zip(labels.frames, labels, strict=True):
-            label_scores(self.model, labels.dataset.read_image(frame), self.protocol)
+            label_scores(self.model, labels.dataset.read_image(frame), protocol)
             self.selector.observe_source(self.outputs[0], label)
             self.outputs.clear()
 

@@ -110,6 +110,7 @@ class Trainer:
             self.optimisers[name] = build_optimiser(groups, config)
         self.scaler = torch.amp.GradScaler(self.device.type, enabled=self.dtype is torch.float16)
         self.state = TrainState({"model": self.model, **objective.modules()}, self.optimisers, key, self.scaler)
+        self._before: list[tuple[Tensor, Tensor]] = []  # buffers and their values before the step
         self._sums: dict[str, Tensor | float] = defaultdict(float)
         self._summed_steps = 0
 
@@ -153,15 +154,19 @@ class Trainer:
 
     def _guarded_step(self, step: int, host: dict[str, Domain]) -> None:
         """One step; when it fails, everything is as it was before it, and saved."""
+        # A forward pass moves BatchNorm statistics before it fails, or overflows.
         buffers = [buffer for module in self.state.modules.values() for buffer in module.buffers()]
-        before = [buffer.clone() for buffer in buffers]  # a forward pass moves BatchNorm statistics before it fails
+        self._before = [(buffer, buffer.clone()) for buffer in buffers]
         try:
             self.take_step(step, host)
         except UserError:
-            for buffer, value in zip(buffers, before, strict=True):
-                buffer.copy_(value)
+            self._restore_buffers()
             self._save()
             raise
+
+    def _restore_buffers(self) -> None:
+        for buffer, value in self._before:
+            buffer.copy_(value)
 
     def take_step(self, step: int, host: dict[str, Domain]) -> None:
         """Step ``step`` on a host batch: gradients of every micro-batch, then all optimisers, then ``after_step``."""
@@ -184,18 +189,23 @@ class Trainer:
     def _step_optimisers(self, step: int) -> None:
         # A discriminator has no gradient in a step without target images.
         moving = [o for o in self.optimisers.values() if any(p.grad is not None for p in _parameters(o))]
+        scaled, finite = self.scaler.is_enabled(), True
         for optimiser in moving:  # all of them before any network moves
             self.scaler.unscale_(optimiser)
             gradients = [p.grad for p in _parameters(optimiser) if p.grad is not None]
-            if not self.scaler.is_enabled() and not bool(torch.isfinite(get_total_norm(gradients))):
-                raise UserError(f"a gradient is not finite at step {step}", "finite gradients", "a lower learning rate")
+            finite &= bool(torch.isfinite(get_total_norm(gradients)))
+        if not finite and not scaled:
+            raise UserError(f"a gradient is not finite at step {step}", "finite gradients", "a lower learning rate")
+        if not finite and self.scaler.get_scale() < 2:
+            problem = f"gradients overflow at step {step} whatever their scale"
+            raise UserError(problem, "finite gradients", "a lower learning rate, or profile.precision=float32")
+        if not finite:
+            self._restore_buffers()
         for optimiser in moving:
             self.scaler.step(optimiser)  # skips it where a gradient overflowed
             optimiser.zero_grad(set_to_none=True)
-        self.scaler.update()
-        if self.scaler.is_enabled() and self.scaler.get_scale() < 1:
-            problem = f"gradients overflow at step {step} whatever their scale"
-            raise UserError(problem, "finite gradients", "a lower learning rate, or profile.precision=float32")
+        if moving:
+            self.scaler.update()
 
     def _losses(self, batch: Batch) -> Iterator[Losses]:
         """The objective's losses in the parts it gives them in, each computed when it is asked for."""

@@ -115,6 +115,10 @@ class BaseObjective:
 
     def forward_together(self, *images: Tensor) -> list[Output]:
         """One forward pass of several image batches of one size: they share their BatchNorm statistics."""
+        shapes = [tuple(part.shape[2:]) for part in images]
+        if len(set(shapes)) > 1:
+            message = f"source and target images of {shapes[0]} and {shapes[-1]} pixels in one forward pass"
+            raise UserError(message, "one size", "--set profile.round.augmentation.crop_hw=[H,W]")
         sizes = [len(part) for part in images]
         output = self.model(torch.cat(images))
         columns = [[None] * len(sizes) if value is None else value.split(sizes) for value in output]
