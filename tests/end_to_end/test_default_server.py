@@ -43,7 +43,7 @@ def chain(host: Place) -> list[str]:
     command = host.chain("st", "--rounds", "1", "--no-references")
     done = host.call(*command)
     assert done.returncode == 0, done.stderr
-    assert done.stderr.count(" done") == 4, done.stderr
+    assert done.stderr.count(" done") == 5, done.stderr
     return command
 
 
@@ -60,13 +60,13 @@ def test_a_chain_runs_and_its_runs_are_finished(host: Place, chain: list[str]) -
 def test_a_warm_cache_reuses_every_stage(host: Place, chain: list[str]) -> None:
     done = host.call(*chain)
     assert done.returncode == 0, done.stderr
-    assert done.stderr.count("reused") == 4 and len(host.runs(stage="self_train")) == 1
+    assert done.stderr.count("reused") == 5 and len(host.runs(stage="self_train")) == 1
 
 
 def test_another_hosts_empty_cache_reuses_every_stage_too(host: Place, chain: list[str], tmp_path: Path) -> None:
     done = host.call(*chain, UDAMLF_CACHE=str(tmp_path), UDAMLF_WORK=str(tmp_path / "work"))
     assert done.returncode == 0, done.stderr
-    assert done.stderr.count("reused") == 4 and len(host.runs(stage="self_train")) == 1
+    assert done.stderr.count("reused") == 5 and len(host.runs(stage="self_train")) == 1
     weights = [name for name in artifacts(tmp_path) if name.endswith("model.safetensors")]
     assert len(weights) == 2
 
@@ -87,7 +87,7 @@ def test_a_damaged_cache_is_mended_not_believed(host: Place, chain: list[str]) -
     run.with_name("moved").rmdir()
     done = host.call(*chain)
     assert done.returncode == 0, done.stderr
-    assert done.stderr.count("reused") == 4, done.stderr
+    assert done.stderr.count("reused") == 5, done.stderr
     assert artifacts(cache) == before
 
 

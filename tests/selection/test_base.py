@@ -44,6 +44,7 @@ def test_the_methods_selectors_are_found_by_name() -> None:
         "global",
         "instance_adaptive",
         "soft",
+        "soft_source",
         "spatial_prior",
         "threshold",
     }
