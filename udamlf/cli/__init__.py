@@ -244,9 +244,9 @@ def check(scenario: str, folder: str | None) -> None:
     from udamlf.runs.doctor import check_data
 
     bad: dict[str, None] = {}  # splits may share files
-    for lines, found in check_data(scenario, folder):
+    for lines, files in check_data(scenario, folder):
         click.echo("\n".join(lines))
-        bad |= dict.fromkeys(found)
+        bad |= dict.fromkeys(files)
     click.echo("\n".join([f"{len(bad)} bad files", *bad]))
     if bad:
         sys.exit(EXIT_USER_ERROR)

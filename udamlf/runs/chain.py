@@ -83,7 +83,7 @@ class Chain:
             comparison.MATCHED: _digest(control(config)) if matched else "",
             "network": network(config),
             comparison.PROTOCOL: digest_json(config.protocol(config.report_split).model_dump(mode="json"))[:16],
-            "udamlf.data": digest_json({name: self.digest(name, True) for name in splits}),
+            comparison.DATA: digest_json({name: self.digest(name, True) for name in splits}),
         }
 
     def run(self, parent: RunLog, steps: Sequence[Step] | None = None) -> dict[Step, Input]:
