@@ -9,7 +9,8 @@ from typing import Any
 
 import click
 
-from udamlf.cli import guarded, request_options
+from udamlf.cli import guarded
+from udamlf.cli.options import request_options
 from udamlf.common.errors import UserError
 from udamlf.runs.launch import LOCAL, MANAGERS, StopFlag, follow_launcher
 

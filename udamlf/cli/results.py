@@ -1,0 +1,108 @@
+"""Commands that score, compare and explain."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import click
+
+from udamlf.cli.options import RECIPES
+from udamlf.common.errors import UserError, nearest
+from udamlf.runs.launch import StopFlag
+
+FORMATS = ("table", "markdown", "csv", "json")
+
+
+@click.command()
+@click.option("--run-id", help="A warmup, import_checkpoint or self_train run.")
+@click.option("--checkpoint", help="Instead: a released file, imported if it is not yet; with --scenario.")
+@click.option("--scenario", default="", help="With --checkpoint.")
+@click.option("--profile", default="", help="With --checkpoint: the protocol; default: the scenario's.")
+@click.option("--split", help="A split of the run's scenario, or of its target's data set; default: the reported one.")
+@click.option("--data-root", "folder", help="Another folder with the same layout.")
+@click.option("--scales", default="", help="Factors of the test size, separated by commas, e.g. 0.75,1,1.25.")
+@click.option("--flip", is_flag=True, help="Average with the mirrored image's prediction.")
+@click.option("--format", "form", type=click.Choice(("table", "json")), default="table", show_default=True)
+@click.option("--save-predictions", "predictions", type=click.Path(path_type=Path),
+              help="Folder for masks in the submission format.")  # fmt: skip
+def evaluate(
+    run_id: str | None, checkpoint: str | None, scenario: str, profile: str, folder: str | None, scales: str, form: str,
+    **options: Any,
+) -> None:  # fmt: skip
+    """Score a training run's checkpoint, or a released one, on a split."""
+    stop = StopFlag().install()
+    factors = _factors(scales)
+    if bool(run_id) == bool(checkpoint) or bool(checkpoint) != bool(scenario) or (run_id and profile):
+        expected = "--run-id RUN, or --checkpoint FILE --scenario SCENARIO [--profile PROFILE]"
+        raise UserError("evaluate takes exactly one checkpoint, and for a file its scenario", expected)
+    from udamlf.report.comparison import render_evaluation
+    from udamlf.runs.imports import import_file
+    from udamlf.runs.runner import evaluate_run
+
+    if checkpoint:
+        imported, options["config"], _ = import_file(checkpoint, scenario, profile, folder, stop)
+        run_id = imported.run_id
+    result, config = evaluate_run(str(run_id), stop, scales=factors, folder=folder, **options)
+    click.echo(json.dumps(result, indent=2) if form == "json" else render_evaluation(result, config.space))
+
+
+def _factors(text: str) -> list[float]:
+    try:
+        factors = [float(part) for part in text.split(",")] if text else []
+    except ValueError:
+        factors = [0.0]
+    if any(not 0 < factor <= 8 for factor in factors):
+        raise UserError(f"--scales {text}", "numbers above 0, separated by commas, e.g. 0.75,1,1.25")
+    return factors
+
+
+@click.command()
+@click.option("--scenario", help="Only this scenario.")
+@click.option("--format", "form", type=click.Choice(FORMATS), default="table", show_default=True)
+@click.option(
+    "--gains", is_flag=True, help="Headline mIoU by seed, over source_only and the matched control (table, markdown)."
+)
+def compare(scenario: str | None, form: str, gains: bool) -> None:
+    """Methods beside classes, mean over seeds, from every finished chain of the store."""
+    from udamlf.config.compose import available
+    from udamlf.report import comparison
+    from udamlf.runs.tracker import Tracker
+
+    if gains and form not in ("table", "markdown"):
+        raise UserError(f"--gains --format {form}", "table or markdown", "udamlf compare --format json")
+    tracker = Tracker.connect()
+    rows = comparison.rows(tracker.search(comparison.finished(scenario)))
+    if scenario and not rows and scenario not in available("scenarios"):
+        raise UserError(f"unknown scenario {scenario!r}", "", nearest(scenario, available("scenarios")))
+    click.echo(comparison.render_gains(rows, form) if gains else comparison.render(rows, form))
+    running = tracker.search(comparison.chains(scenario), "RUNNING") if form == "table" else []
+    click.echo(comparison.render_running(running), nl=False)
+
+
+@click.group(invoke_without_command=True)
+@click.pass_context
+def methods(context: click.Context) -> None:
+    """List scenarios, methods and profiles, a line each."""
+    if context.invoked_subcommand is None:
+        from udamlf.runs.recipes import listing
+
+        click.echo(listing())
+
+
+@methods.command()
+@click.argument("method")
+@click.option("--scenario", default="gta2city", show_default=True)
+@click.option("--profile", default="", help="Default: the scenario's.")
+@click.option("--recipe", type=click.Choice(RECIPES), default="adapted", show_default=True)
+@click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Override a configuration value.")
+def show(method: str, recipe: Any, scenario: str, profile: str, overrides: tuple[str, ...]) -> None:
+    """Print a method's resolved recipe, and what differs from the published one."""
+    from udamlf.runs.plan import Request
+    from udamlf.runs.recipes import recipe_text
+
+    published = Request(scenario, method, profile, recipe="published", overrides=overrides)
+    click.echo(recipe_text(replace(published, recipe=recipe).configuration(), published.configuration()))
+
+
+COMMANDS = (evaluate, compare, methods)

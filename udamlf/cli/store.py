@@ -1,0 +1,107 @@
+"""Commands that look after the store, the data and the machine."""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from udamlf.cli.options import DATA_ROOT, EXIT_USER_ERROR
+from udamlf.runs.launch import serve
+
+
+@click.command()
+@click.option("--host", default="127.0.0.1", show_default=True)
+@click.option("--port", type=int, default=5000, show_default=True)
+@click.option("--scenario", help="Show only this scenario.")
+def ui(host: str, port: int, scenario: str | None) -> None:
+    """Serve the store and print the address of the comparison."""
+    from udamlf.runs.tracker import Tracker
+
+    tracker = Tracker.connect()
+    remote = tracker.uri.startswith("http")
+    click.echo(tracker.address(None if remote else f"http://{host}:{port}", scenario))
+    if not remote:
+        sys.stdout.flush()
+        serve(tracker.uri, host, port)
+
+
+@click.command()
+@click.option("--scenario", "scenarios", multiple=True, help="Default: all.")
+@click.option("--data-root", "folder", help=DATA_ROOT)
+@click.option("--dry-step", is_flag=True, help="Instead: what a step of each training of --method needs.")
+@click.option("--method", default="proda", show_default=True, help="With --dry-step.")
+@click.option("--profile", default="paper", show_default=True, help="With --dry-step.")
+@click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="With --dry-step.")
+def doctor(scenarios: tuple[str, ...], folder: str | None, dry_step: bool, **request: Any) -> None:
+    """Versions, devices, environment managers, disk, and the data sets with their classes."""
+    from udamlf.config.compose import available
+    from udamlf.runs.doctor import measured_steps, report
+    from udamlf.runs.plan import Request
+
+    scenario = scenarios[0] if scenarios else "gta2city"
+    every = list(scenarios) or available("scenarios")
+    for line in measured_steps(Request(scenario, **request).resolve()) if dry_step else report(every, folder):
+        click.echo(line)
+
+
+@click.group()
+def data() -> None:
+    """Data that is looked at, or made."""
+
+
+@data.command()
+@click.option("--seed", type=int, default=0, show_default=True, help="0 or more; every seed is another world.")
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="A new folder, usable as --data-root.")
+@click.option("--frames", type=click.IntRange(1), help="Frames in every split; default: the miniature's own numbers.")
+def miniature(seed: int, out: Path, frames: int | None) -> None:
+    """Generate a world of procedural street scenes in the real formats of the data sets."""
+    from udamlf.miniature import DEFAULT_FRAMES, Frames, generate
+
+    generate(out, seed, Frames.tiny(frames) if frames else DEFAULT_FRAMES)
+    click.echo(f"--data-root {out}")
+
+
+@data.command()
+@click.argument("scenario")
+@click.option("--data-root", "folder", help=DATA_ROOT)
+def check(scenario: str, folder: str | None) -> None:
+    """Look at every file of SCENARIO: headers, sizes, the ids of every label; exit code 2 if any is bad."""
+    from udamlf.runs.doctor import check_data
+
+    bad: dict[str, None] = {}  # splits may share files
+    for lines, files in check_data(scenario, folder):
+        click.echo("\n".join(lines))
+        bad |= dict.fromkeys(files)
+    click.echo("\n".join([f"{len(bad)} bad files", *bad]))
+    if bad:
+        sys.exit(EXIT_USER_ERROR)
+
+
+@click.group()
+def runs() -> None:
+    """Maintenance of the store."""
+
+
+@runs.command()
+@click.option("--older-than", type=float, metavar="MINUTES", help="Also runs of other hosts that were silent so long.")
+def reap(older_than: float | None) -> None:
+    """Mark runs KILLED that are RUNNING although their process is gone."""
+    from udamlf.runs import maintenance
+    from udamlf.runs.tracker import Tracker
+
+    dead = maintenance.reap(Tracker.connect(), older_than)
+    click.echo("\n".join([f"{len(dead)} runs marked KILLED", *dead]))
+
+
+@click.command()
+def sync() -> None:
+    """Send what was recorded while the tracking store did not answer."""
+    from udamlf.runs import maintenance
+    from udamlf.runs.tracker import Tracker
+
+    sent = maintenance.sync(Tracker.connect())
+    click.echo("\n".join([f"{len(sent)} runs sent", *sent]))
+
+
+COMMANDS = (ui, doctor, data, runs, sync)
