@@ -5,7 +5,7 @@ from typing import Any
 import click
 
 from udamlf.cli.options import DATA_ROOT, request_options
-from udamlf.runs.launch import LOCAL, MANAGERS, StopFlag
+from udamlf.runs.launch import LOCAL, MANAGERS, StopFlag, warm_up
 
 
 @click.command()
@@ -18,6 +18,8 @@ def run(
 ) -> None:
     """Run a method on a scenario: every stage a process, finished stages reused."""
     stop = StopFlag().install()
+    if env_manager == LOCAL:
+        warm_up()
     from udamlf.runs.chain import REFERENCES, run_chain
     from udamlf.runs.imports import start_file
     from udamlf.runs.plan import CONTROL, Request

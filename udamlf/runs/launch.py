@@ -1,6 +1,7 @@
 """Processes: how a stage is started, given a GPU, stopped, and how it notices that its launcher is gone.
 
-The only module that starts a process. A stage is an entry point of the MLflow project, in a process group of its own.
+The only module that starts a process. A stage is an entry point of the MLflow project, in a process group of its own:
+in this environment forked from a server that has imported what stages need, in another one started by MLflow.
 Its launcher holds a lock, the *lifeline*; the stage waits for that lock in a thread and ends when it gets it, which
 happens when the launcher lets go of it or dies, however it dies and whatever shells stand between the two."""
 
@@ -10,7 +11,10 @@ import ctypes
 import fcntl
 import logging
 import multiprocessing
+import multiprocessing.forkserver
 import os
+import runpy
+import shlex
 import shutil
 import signal
 import socket
@@ -33,6 +37,11 @@ LIFELINE = "UDAMLF_LIFELINE"
 LOCAL, MANAGERS = "local", ("local", "uv", "virtualenv", "conda")
 GRACE_S = 30.0
 _PR_SET_PDEATHSIG = 1
+# What every stage imports; it starts no thread and opens no store. The first optimiser imports torch._dynamo.
+_WARM = (
+    *("torch", "torch._dynamo", "cv2", "PIL.ImageOps", "matplotlib.figure", "matplotlib.backends.backend_agg"),
+    *("mlflow", "mlflow.store.tracking.sqlalchemy_store", "mlflow.projects.utils", "udamlf.runs.runner"),
+)
 logger = logging.getLogger("udamlf")
 T = TypeVar("T")
 
@@ -184,23 +193,60 @@ def launch_stage(
 ) -> bool:
     """Run an entry point of the project as a process of its own, on one GPU or the CPU, and wait for it; it adopts the
     run ``run_id``. Whether it succeeded."""
-    import mlflow.projects
-    from mlflow.exceptions import ExecutionException
-
     check_manager(env_manager)
     with gpu_slot() as gpu, tempfile.NamedTemporaryFile(prefix="udamlf-lifeline-") as lifeline:
         fcntl.flock(lifeline, fcntl.LOCK_EX)
         changes = {"CUDA_VISIBLE_DEVICES": gpu, LIFELINE: lifeline.name}
-        if env_manager == LOCAL:  # MLproject says `python`: this one, also where no environment is activated
-            changes["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
         # MLflow makes a folder for parameters of type path, and leaves it.
         with environment(changes), tempfile.TemporaryDirectory(prefix="udamlf-parameters-") as storage:
-            run = {"run_id": run_id, "experiment_id": experiment_id, "parameters": dict(parameters)}
-            try:
-                mlflow.projects.run(str(PROJECT_ROOT), stage, env_manager=env_manager, storage_dir=storage, **run)
-            except ExecutionException:
-                return False
+            if env_manager == LOCAL:
+                return _fork(stage, parameters, run_id, experiment_id, storage)
+            return _project_run(stage, parameters, run_id, experiment_id, env_manager, storage)
+
+
+def _project_run(
+    stage: str, parameters: Mapping[str, str], run_id: str, experiment_id: str, env_manager: str, storage: str
+) -> bool:
+    import mlflow.projects
+    from mlflow.exceptions import ExecutionException
+
+    run = {"run_id": run_id, "experiment_id": experiment_id, "parameters": dict(parameters)}
+    try:
+        mlflow.projects.run(str(PROJECT_ROOT), stage, env_manager=env_manager, storage_dir=storage, **run)
+    except ExecutionException:
+        return False
     return True
+
+
+def warm_up() -> None:
+    """Start the server that stages are forked from, while this process is busy with something else."""
+    multiprocessing.set_forkserver_preload(list(_WARM))
+    multiprocessing.forkserver.ensure_running()
+
+
+def _fork(stage: str, parameters: Mapping[str, str], run_id: str, experiment_id: str, storage: str) -> bool:
+    """Run the script that MLproject has for a stage in a process forked from a server that has imported what stages
+    need: 0.1 s where a new interpreter takes 5 s of CPU. Whether it ended well."""
+    import mlflow
+    from mlflow.projects.utils import get_entry_point_command, load_project
+
+    (command,) = get_entry_point_command(load_project(str(PROJECT_ROOT)), stage, dict(parameters), storage)
+    run = {"MLFLOW_RUN_ID": run_id, "MLFLOW_EXPERIMENT_ID": experiment_id}
+    variables = {**os.environ, **run, "MLFLOW_TRACKING_URI": mlflow.get_tracking_uri()}
+    warm_up()
+    words = shlex.split(command)[1:]  # without `python`
+    process = multiprocessing.get_context("forkserver").Process(target=_script, args=(words, variables))
+    process.start()
+    process.join()
+    return process.exitcode == 0
+
+
+def _script(command: list[str], variables: Mapping[str, str]) -> None:
+    os.environ.clear()
+    os.environ.update(variables)
+    os.chdir(PROJECT_ROOT)
+    sys.argv = command
+    runpy.run_path(command[0], run_name="__main__")
 
 
 def apart(function: Callable[..., T], *arguments: Any) -> T:
