@@ -5,9 +5,16 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from torch import nn
+from torch import Tensor, nn
 
-from udamlf.models.base import Output, SegmentationModel, build, freeze_batchnorm, reestimate_batchnorm
+from udamlf.models.base import (
+    Output,
+    SegmentationModel,
+    build,
+    freeze_batchnorm,
+    reestimate_batchnorm,
+    reestimate_batchnorm_balanced,
+)
 
 
 class Toy(SegmentationModel):
@@ -78,3 +85,34 @@ def test_frozen_affine_keeps_live_statistics() -> None:
     model(torch.rand(2, 3, 32, 32, generator=torch.Generator().manual_seed(0))).logits.sum().backward()
     assert model.aspp_norm.weight.grad is None and model.classifier.weight.grad is not None
     assert not torch.equal(model.aspp_norm.running_mean, before)
+
+
+def test_balanced_statistics_are_those_of_a_target_with_the_sources_classes() -> None:
+    """Left halves of class 0, right halves of class 1, in other proportions than the source's: a network that knows the
+    classes gets the statistics of a mixture in the source's proportions; with equal ones, those of plain AdaBN."""
+
+    class Sure(SegmentationModel):
+        """One norm, and logits that know bright pixels from dark ones."""
+
+        def __init__(self) -> None:
+            super().__init__(2)
+            self.norm = nn.BatchNorm2d(3)
+
+        def forward(self, images: Tensor) -> Output:
+            self.norm(images)
+            bright = 100.0 * images.mean(1, keepdim=True)
+            return Output(torch.cat([-bright, bright], 1))
+
+    generator = np.random.default_rng(0)
+    dark, bright = generator.integers(0, 60, (16, 8, 8, 3)), generator.integers(200, 256, (16, 8, 24, 3))
+    images = np.concatenate([dark, bright], 2).astype(np.uint8)  # a quarter of the pixels is of class 0
+    plain, balanced, same = Sure(), Sure(), Sure()
+    reestimate_batchnorm(plain, images.__getitem__, 16)
+    reestimate_batchnorm_balanced(balanced, images.__getitem__, 16, torch.tensor([0.5, 0.5]))
+    reestimate_batchnorm_balanced(same, images.__getitem__, 16, torch.tensor([0.25, 0.75]))
+    pixels = [plain.normalise(torch.from_numpy(part.astype(np.uint8))) for part in (dark, bright)]
+    means = [part.mean((0, 2, 3)) for part in pixels]
+    torch.testing.assert_close(balanced.norm.running_mean, (means[0] + means[1]) / 2, rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(same.norm.running_mean, plain.norm.running_mean, rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(same.norm.running_var, plain.norm.running_var, rtol=1e-2, atol=1e-3)
+    assert not balanced.norm._forward_pre_hooks

@@ -26,7 +26,7 @@ def control(config: Config) -> Config:
     The control of a method without rounds trains its warm-up on the labelled source alone. What is not matched: strong
     views, class mixing, copy-paste, mining and a teacher, which exist on the target only; that it always goes on from
     the training before, where a round may begin anew; and its BatchNorm, re-estimated on the target whether the
-    method's is or not.
+    method's is or not (balanced where the method's is).
 
     Raises:
         UserError: the configuration is a baseline's or an oracle's.
@@ -55,7 +55,8 @@ def _control_round(config: Config, number: int) -> Round:
     batch: dict[str, Any] = {"batch.source": training.batch.source + training.batch.target, "batch.target": 0}
     # Flat, so that no nested block of an override comes after the batch.
     changes = {**dict(flatten(settings.training) if settings.training else ()), "steps": steps, **batch}
-    return Round(objective=_SUPERVISED, reestimate_bn=("after",), training=changes)
+    bn: dict[str, Any] = {"reestimate_bn": ("after",), "balanced_bn": settings.balanced_bn}
+    return Round(objective=_SUPERVISED, **bn, training=changes)
 
 
 def _on_source(training: Training) -> Training:

@@ -67,7 +67,8 @@ class Round(Strict):
             earlier ones, or are drawn anew (cbst.md 4.6).
         ensemble: scored is the mean of the logits of this training and the one before it.
         reestimate_bn: when to re-estimate BatchNorm statistics on target images: before the labelling, before or after
-            the training.
+            the training; ``balanced_bn``: around the training as if the target's classes were as frequent as the
+            source's (``models.base.reestimate_batchnorm_balanced``).
         labelling, training, model: overrides of the profile's ``labelling`` (``size_hw`` may be a list, one size a
             round), ``round`` (dotted keys) and ``model``.
     """
@@ -83,6 +84,7 @@ class Round(Strict):
     ensemble: bool = False
     pretrain: Pretraining | None = None
     reestimate_bn: tuple[Literal["labelling", "before", "after"], ...] = ()
+    balanced_bn: bool = False
     labelling: dict[str, Any] = Field({})
     training: dict[str, Any] = Field({})
     model: dict[str, Any] = Field({})

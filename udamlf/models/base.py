@@ -1,5 +1,6 @@
 """The contract of every segmentation network, how one is found by name, and what is done to its BatchNorm."""
 
+import copy
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any, ClassVar, NamedTuple, Self
@@ -140,10 +141,53 @@ def reestimate_batchnorm(model: SegmentationModel, image: Callable[[int], np.nda
         norm.reset_running_stats()
         norm.momentum = None  # average over all batches
         norm.train()
-    where = next(model.parameters()).device
-    for start in range(0, max(count // BN_BATCH, 1) * BN_BATCH, BN_BATCH):
-        images = [image(index) for index in range(start, min(start + BN_BATCH, count))]
-        model(model.normalise(torch.from_numpy(np.stack(images)).to(where)))
+    for images in _bn_batches(model, image, count):
+        model(images)
     for norm, momentum in zip(norms, momenta, strict=True):
         norm.momentum = momentum
     model.train(training)
+
+
+@torch.no_grad()
+def reestimate_batchnorm_balanced(
+    model: SegmentationModel, image: Callable[[int], np.ndarray], count: int, source_share: Tensor
+) -> None:
+    """``reestimate_batchnorm`` as if the target's classes were as frequent as the source's, ``source_share`` float32
+    [C]: a pixel weighs, by the network's own probabilities, share in the source / share in the target of its class,
+    within 1/10..10. Plain AdaBN takes a shift of the classes (trees: 10 % of CamVid, 44 % of KITTI) for one of the
+    domain. Each batch is normalised by its own weighted statistics, as in training."""
+    training, norms, reference = model.training, batchnorm_modules(model), copy.deepcopy(model).eval()
+    model.eval()
+
+    def probabilities(images: Tensor) -> Tensor:
+        height, width = images.shape[-2:]
+        return reference.upsample(reference(images).logits, (height, width)).float().softmax(1)
+
+    shares = [probabilities(images).mean((0, 2, 3)) for images in _bn_batches(model, image, count)]
+    target_share = torch.stack(shares).mean(0).clamp_min(1e-4)
+    ratio = (source_share.to(target_share) / target_share).clamp(0.1, 10.0)
+    weights = target_share  # of the pixels of the batch at hand, set below
+    moments: dict[_BatchNorm, list[Tensor]] = {norm: [] for norm in norms}
+
+    def normalise_by_batch(norm: _BatchNorm, inputs: tuple[Tensor]) -> None:
+        pixels = F.interpolate(weights, inputs[0].shape[-2:], mode="area")
+        mean = (pixels * inputs[0]).sum((0, 2, 3)) / pixels.sum()
+        variance = (pixels * (inputs[0] - mean[:, None, None]) ** 2).sum((0, 2, 3)) / pixels.sum()
+        norm.running_mean, norm.running_var = mean, variance
+        moments[norm].append(torch.stack([mean, variance]))
+
+    hooks = [norm.register_forward_pre_hook(normalise_by_batch) for norm in norms]
+    for images in _bn_batches(model, image, count):
+        weights = torch.einsum("nchw,c->nhw", probabilities(images), ratio).unsqueeze(1)
+        model(images)
+    for norm, hook in zip(norms, hooks, strict=True):
+        hook.remove()
+        norm.running_mean, norm.running_var = torch.stack(moments[norm]).mean(0)
+    model.train(training)
+
+
+def _bn_batches(model: SegmentationModel, image: Callable[[int], np.ndarray], count: int) -> Iterator[Tensor]:
+    where = next(model.parameters()).device
+    for start in range(0, max(count // BN_BATCH, 1) * BN_BATCH, BN_BATCH):
+        images = [image(index) for index in range(start, min(start + BN_BATCH, count))]
+        yield model.normalise(torch.from_numpy(np.stack(images)).to(where))

@@ -2,7 +2,8 @@
 
 from collections.abc import Iterable
 
-from udamlf.config.schema import Config
+from udamlf.common.errors import UserError
+from udamlf.config.schema import SOURCE, Config
 from udamlf.data.pseudo_labels import PseudoLabels
 from udamlf.models import checkpoint
 from udamlf.models.base import NETWORKS, SegmentationModel
@@ -49,6 +50,9 @@ class Stage(BaseStage):
         super().check(config, round)
         settings = config.method.round_at(round)
         check_batch(settings.objective, config.training(round))
+        if settings.balanced_bn and (settings.source != SOURCE or not config.training(round).batch.source):
+            where = f"method {config.method.name}, round {round}: balanced_bn"
+            raise UserError(f"{where} without source images", "batch.source above 0, whose labels are counted")
         if settings.start == "initial" and not settings.pretrain:
             check_weights(config, round)
 
@@ -70,4 +74,5 @@ class Stage(BaseStage):
 
         domains = round_domains(config, job.data, job.round, labels)
         training = config.training(job.round)
-        train(job, training, settings.objective, model, domains, labels, teacher, settings.reestimate_bn)
+        bn = settings.reestimate_bn, settings.balanced_bn
+        train(job, training, settings.objective, model, domains, labels, teacher, *bn)

@@ -17,7 +17,13 @@ from udamlf.config.schema import SOURCE, TARGET, Config
 from udamlf.data.batches import Stream
 from udamlf.data.pseudo_labels import PseudoLabels
 from udamlf.models import checkpoint
-from udamlf.models.base import SegmentationModel, device, freeze_batchnorm, reestimate_batchnorm
+from udamlf.models.base import (
+    SegmentationModel,
+    device,
+    freeze_batchnorm,
+    reestimate_batchnorm,
+    reestimate_batchnorm_balanced,
+)
 from udamlf.models.base import build as build_network
 from udamlf.stages.images import Domains
 from udamlf.stages.stage import Job
@@ -71,12 +77,13 @@ def train(
     labels: PseudoLabels | None = None,
     teacher: Callable[[], SegmentationModel] | None = None,
     reestimate_bn: tuple[str, ...] = (),
+    balanced_bn: bool = False,
 ) -> None:
     """Train ``model`` and publish the checkpoint under ``job.out``.
 
     Args:
         labels: pseudo-labels of the target; ``teacher`` builds the frozen network that made them.
-        reestimate_bn: "before" and / or "after".
+        reestimate_bn: "before" and / or "after"; ``balanced_bn``: with the source's frequencies of the classes.
     """
     config, round = job.config, job.round
     model = model.to(device(), memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -105,11 +112,19 @@ def train(
     )
     around = {"before", "after"} & set(reestimate_bn)
     frames = job.data.frames(TARGET, with_labels=False) if around else None
-    if frames is not None and "before" in reestimate_bn:
-        reestimate_batchnorm(model, frames.image, len(frames))
+
+    def reestimate(when: str) -> None:
+        if frames is None or when not in reestimate_bn:
+            return
+        if balanced_bn:
+            pixels = torch.from_numpy(class_pixels().sum(0)).float()
+            reestimate_batchnorm_balanced(model, frames.image, len(frames), pixels / pixels.sum())
+        else:
+            reestimate_batchnorm(model, frames.image, len(frames))
+
+    reestimate("before")
     states = _run(job, build(objective, context), domains)
-    if frames is not None and "after" in reestimate_bn:
-        reestimate_batchnorm(model, frames.image, len(frames))
+    reestimate("after")
     states["last"] = model.state_dict()
     checkpoint.save(job.out / "checkpoint", states, config.backbone(round), config.space)
 
