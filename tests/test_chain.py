@@ -136,7 +136,7 @@ def test_a_key_depends_on_what_the_stage_reads_and_on_nothing_else(request_: Req
 
 def test_a_key_depends_on_the_code(request_: Request, monkeypatch: pytest.MonkeyPatch) -> None:
     key = key_of(request_)
-    monkeypatch.setattr(keys, "code_digest", lambda names: "edited")
+    monkeypatch.setattr(keys, "module_digests", lambda names: {"udamlf.losses": "edited"})
     assert key_of(request_) != key
 
 
