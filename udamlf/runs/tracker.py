@@ -91,6 +91,7 @@ class Tracker:
         # MLflow's own patience (7 tries of 120 s) would stop a training for many minutes.
         os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
         os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "30")
+        os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")  # a bar a file
         mlflow.set_tracking_uri(uri)
         database = _database(uri)
         lock = file_lock(database.with_name(database.name + ".lock")) if database else contextlib.nullcontext()
