@@ -116,13 +116,13 @@ def differences(old: dict[str, Any], new: dict[str, Any]) -> str:
 
 @dataclass(frozen=True)
 class Planned:
-    """A step and the finished run that is its result, or ``why`` there is none. ``key``: the step's; where an input is
-    yet to be made, a hash of what that will be made of. Two chains share a step where they share its key."""
+    """A step and the finished run that is its result. ``parts`` are its key's; for an input that is yet to be made they
+    have a hash of what that will be made of, so that two chains share a step where they share its ``key``."""
 
     step: Step
+    parts: dict[str, Any]
     key: str
     run: Input | None
-    why: str
 
 
 def survey(config: Config, tracker: Tracker | None) -> list[Planned]:
@@ -134,9 +134,7 @@ def survey(config: Config, tracker: Tracker | None) -> list[Planned]:
         inputs = {name: need.run.tags[DIGEST] if need.run else need.key for name, need in needs.items()}
         parts = key_parts(config, step.stage, step.round, inputs, digest)
         key, made = key_of(parts), all(need.run for need in needs.values())
-        run = tracker.finished(key) if tracker and made else None
-        why = changes(tracker, config, step, parts) if tracker and not run else ""
-        planned[step] = Planned(step, key, run, why)
+        planned[step] = Planned(step, parts, key, tracker.finished(key) if tracker and made else None)
     return list(planned.values())
 
 
@@ -165,14 +163,13 @@ def forecast(requests: Sequence[Request], tracker: Tracker | None, at_once: int 
             else:
                 took = _seconds(tracker, each.step.stage, config.profile.name, config.method.name) if tracker else None
                 total, unknown = total + (took or 0), unknown + (took is None)
-                state = f"to do, {'time unknown' if took is None else f'about {took:.0f} s'}"
-                state += f" ({each.why})" if each.why else ""
+                why = changes(tracker, config, each.step, each.parts) if tracker else ""
+                state = f"to do, {'time unknown' if took is None else f'about {took:.0f} s'}" + (why and f" ({why})")
             seen.add(each.key)
             yield f"  {each.step!s:16} {state}"
-    spread = f", {at_once} chains at once" if at_once > 1 else ""
-    yield f"about {total / at_once / 60:.1f} min{spread}" + (
-        f", and {unknown} steps of unknown time" if unknown else ""
-    )
+    spread = f" with {at_once} chains at once" if at_once > 1 else ""
+    more = f", and {unknown} steps of unknown time" if unknown else ""
+    yield f"to do: about {total / at_once / 60:.1f} min{spread}{more}"
 
 
 @cache
