@@ -16,13 +16,13 @@ def ray_slots(address: str, jobs: int | None, uri: str) -> tuple[int, RunCommand
     """How many chains run at once, and what runs one. ``address``: as ``ray.init`` takes it; ``local`` starts Ray here.
 
     UserError: Ray is not installed or not there, has nothing to run on, or its machines could not reach the store."""
+    if address != "local" and not uri.startswith("http"):
+        message = f"--ray {address} with the store {uri}: other machines cannot open it"
+        raise UserError(message, "an HTTP store in MLFLOW_TRACKING_URI", "mlflow server --host 0.0.0.0")
     try:
         import ray
     except ImportError as error:
         raise UserError("--ray: Ray is not installed", "the extra `ray`", "pip install -e '.[ray]'") from error
-    if address != "local" and not uri.startswith("http"):
-        message = f"--ray {address} with the store {uri}: other machines cannot open it"
-        raise UserError(message, "an HTTP store in MLFLOW_TRACKING_URI", "mlflow server --host 0.0.0.0")
     options: dict[str, Any] = {"num_gpus": len(gpus()), "include_dashboard": False}
     if address != "local":  # machines of a cluster get this code with the task; they must have its dependencies
         options = {"runtime_env": {"working_dir": str(PROJECT_ROOT), "excludes": _LEFT_OUT}}
