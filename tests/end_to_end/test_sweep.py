@@ -43,7 +43,7 @@ def two(place: Place) -> list[str]:
 def resumed(place: Place) -> tuple[Counter[str], CompletedProcess[str]]:
     """A sweep is killed outright once it has results, and started again: its results at the kill, the second call."""
     process = place.start(*two(place))
-    wait_for(lambda: finished(place), 120)
+    wait_for(lambda: finished(place), 300)
     os.kill(process.pid, signal.SIGKILL)
     process.communicate(timeout=60)
     at_work = [r.data.tags[PROCESS] for r in place.runs() if r.info.status == "RUNNING"]
