@@ -23,10 +23,10 @@ def request_(tiny_world: Path) -> Request:
 
 def test_a_matrix_has_what_chains_have_in_common_once_and_references_first(request_: Request) -> None:
     wanted = [replace(request_, method=method, seed=seed) for method in ("st", "iast") for seed in (0, 1)]
-    chains = matrix(wanted, references=True, controls=True)
+    cells = matrix(wanted, references=True, controls=True)
     names = ["source_only", "source_only", "control", "control", "st", "st", "iast", "iast"]
-    assert [chain.method for chain in chains] == names, "both methods have the same control"
-    assert [chain.method for chain in matrix(wanted, references=False, controls=False)] == names[4:]
+    assert [cell.request.method for cell in cells] == names, "both methods have the same control"
+    assert [cell.request.method for cell in matrix(wanted, references=False, controls=False)] == names[4:]
     twice = [replace(request_, method="source_only", rounds=None)] * 2
     assert len(matrix(twice, references=True, controls=True)) == 1
 
@@ -41,7 +41,7 @@ def test_slots_wait_for_one_warmup_only_where_there_is_nothing_else_to_do(tracke
         release.wait(20) if len(started) < 3 else release.set()
         return 2, "1/2 warmup done\nError: no space\nexpected: space"
 
-    sweep = Sweep(wanted, tracker, [])
+    sweep = Sweep(matrix(wanted, references=False, controls=False), tracker, [])
     with pytest.raises(UserError, match="4 of 4 chains failed"):
         sweep.run(3, run)
     assert sorted(started[:2]) == [("st", "0"), ("st", "1")]

@@ -76,16 +76,17 @@ def sweep(
     from udamlf.runs.tracker import Tracker
 
     common: dict[str, Any] = {**fields, "overrides": overrides, "start": start_file(start)}
-    cells = product(methods.split(","), scenarios.split(","), numbers)
-    chains = matrix([Request(s, m, seed=n, **common) for m, s, n in cells], references, controls)
+    named, places = ([name.strip() for name in text.split(",")] for text in (methods, scenarios))
+    cells = matrix(
+        [Request(s, m, seed=n, **common) for m, s, n in product(named, places, numbers)], references, controls
+    )
     if only_plan:
-        return _print_plan(chains, jobs or 1)
+        return _print_plan([cell.request for cell in cells], jobs or 1)
     tracker = Tracker.connect()
-    planned = Sweep(chains, tracker, ["--env-manager", env_manager])
     slots, launch = ray_slots(address, jobs, tracker.uri) if address else machine_slots(jobs, tracker.uri)
     stop.install()  # Ray has taken over SIGTERM
-    planned.run(slots, launch)
-    click.echo("\n".join(f"udamlf compare --gains --scenario {scenario}" for scenario in scenarios.split(",")))
+    Sweep(cells, tracker, ["--env-manager", env_manager]).run(slots, launch)
+    click.echo("\n".join(f"udamlf compare --gains --scenario {scenario}" for scenario in places))
 
 
 def _print_plan(requests: Sequence[Any], at_once: int = 1) -> None:

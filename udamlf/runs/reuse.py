@@ -42,22 +42,20 @@ def claim(tracker: Tracker, key: str, create: Callable[[], str]) -> Input | str:
     run and then looks for others. Of two that begin at once at least one sees the other, and withdraws; who sees
     another at work waits for its end, or until it has given no sign for ``SILENT_MIN`` minutes."""
     told = False
-    while True:
-        others = _at_work(tracker, key)  # before the look for a finished one, so that none ends unseen between the two
-        finished = tracker.finished(key)
-        if finished:
-            return finished
-        if not others:
+    while not (finished := tracker.finished(key)):
+        others = _at_work(tracker, key)
+        if others:
+            if not told:
+                logger.warning("waiting for another machine, which is at the same work: run %s", ", ".join(others))
+            told = True
+            time.sleep(POLL_S)
+        elif not tracker.finished(key):  # none that has ended between the two looks
             mine = create()
             if _at_work(tracker, key) == {mine}:
                 return mine
             tracker.client.delete_run(mine)
             time.sleep(int(mine[:2], 16) / 64)  # not at the same moment again
-        else:
-            if not told:
-                logger.warning("waiting for another machine, which is at the same work: run %s", *others)
-            told = True
-            time.sleep(POLL_S)
+    return finished
 
 
 def _at_work(tracker: Tracker, key: str) -> set[str]:

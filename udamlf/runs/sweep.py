@@ -8,7 +8,6 @@ from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 from rich.console import Console
 from rich.live import Live
@@ -23,18 +22,6 @@ from udamlf.runs.tracker import KEY, Tracker
 
 WAITING, RUNNING, DONE, REUSED, FAILED = "waiting", "running", "done", "reused", "failed"
 _COLOURS = {RUNNING: "yellow", DONE: "green", FAILED: "red"}
-
-
-def matrix(wanted: Sequence[Request], references: bool, controls: bool) -> list[Request]:
-    """The chains of a sweep, first what gains are measured from: source_only, matched controls, methods; a chain that
-    several have in common once. UserError: one that cannot be run."""
-    adapting = [request for request in wanted if request.resolve().method.role == "method"]
-    every = [request.reference("source_only") for request in wanted if references]
-    every += [request.reference(CONTROL) for request in adapting if controls]
-    unique: dict[Any, Request] = {}
-    for request in (*every, *wanted):
-        unique.setdefault(tuple(each.key for each in survey(request.resolve(), None)), request)
-    return list(unique.values())
 
 
 @dataclass
@@ -62,13 +49,25 @@ class Cell:
         return [self.request.title(), self.state, score, took, self.note]
 
 
+def matrix(wanted: Sequence[Request], references: bool, controls: bool) -> list[Cell]:
+    """The chains of a sweep, first what gains are measured from: source_only, matched controls, methods; a chain that
+    several have in common once. UserError: one that cannot be run."""
+    adapting = [request for request in wanted if request.configuration().method.role == "method"]
+    every = [request.reference("source_only") for request in wanted if references]
+    every += [request.reference(CONTROL) for request in adapting if controls]
+    unique: dict[tuple[str, ...], Cell] = {}
+    for request in (*every, *wanted):
+        config = request.resolve()
+        keys = tuple(planned.key for planned in survey(config, None))
+        unique.setdefault(keys, Cell(request, config, keys[0]))
+    return list(unique.values())
+
+
 class Sweep:
     """Runs chains in slots and shows how they stand: a live table in a terminal, else a line at every start and end."""
 
-    def __init__(self, requests: Sequence[Request], tracker: Tracker, options: Sequence[str]) -> None:
-        self.tracker, self.options, self.console = tracker, options, Console()
-        configs = [request.resolve() for request in requests]
-        self.cells = [Cell(r, c, survey(c, None)[0].key) for r, c in zip(requests, configs, strict=True)]
+    def __init__(self, cells: Sequence[Cell], tracker: Tracker, options: Sequence[str]) -> None:
+        self.cells, self.tracker, self.options, self.console = cells, tracker, options, Console()
         self._choice, self._stop = threading.Lock(), threading.Event()
 
     def run(self, slots: int, run: RunCommand) -> None:
