@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import threading
 import time
@@ -15,12 +16,15 @@ import pytest
 from udamlf.common.errors import UserError
 from udamlf.common.files import write_json
 from udamlf.runs import plan as keys
+from udamlf.runs import reuse
 from udamlf.runs.chain import Chain
 from udamlf.runs.launch import StopFlag
 from udamlf.runs.log import RunLog, ending
 from udamlf.runs.plan import Request, plan, step_key, until
+from udamlf.runs.reuse import claim, differences, finished_chain, survey
 from udamlf.runs.runner import read_config
-from udamlf.runs.tracker import DIGEST, ERROR, PROCESS, Tracker
+from udamlf.runs.tracker import DIGEST, ERROR, HEARTBEAT, KEY, PROCESS, Tracker
+from udamlf.stages.stage import Input
 
 
 @pytest.fixture
@@ -136,7 +140,7 @@ def test_a_key_depends_on_what_the_stage_reads_and_on_nothing_else(request_: Req
 
 def test_a_key_depends_on_the_code(request_: Request, monkeypatch: pytest.MonkeyPatch) -> None:
     key = key_of(request_)
-    monkeypatch.setattr(keys, "code_digest", lambda names: "edited")
+    monkeypatch.setattr(keys, "module_digests", lambda names: {"udamlf.losses": "edited"})
     assert key_of(request_) != key
 
 
@@ -252,6 +256,97 @@ def test_two_chains_at_once_do_shared_work_once(tracker: Tracker, store: Path, r
 def test_a_run_belongs_to_the_process_that_will_close_it(tracker: Tracker) -> None:
     run = tracker.get(tracker.create_run("r", {}))
     assert run.data.tags[PROCESS] and run.info.status == "RUNNING"
+
+
+# --- reuse ------------------------------------------------------------------------------------------------------------
+
+
+def reasons(caplog: pytest.LogCaptureFixture) -> dict[str, str]:
+    """Step -> why it was not reused."""
+    lines = [record.getMessage() for record in caplog.records if " is not reused" in record.getMessage()]
+    named = [line.split(": ", 1)[1].split(" is not reused, ") for line in lines]
+    return {step: why.split(": ", 1)[1] for step, why in named}
+
+
+def test_a_step_says_what_has_changed_since_the_last_chain(
+    go: Any, request_: Request, caplog: Any, monkeypatch: Any
+) -> None:
+    caplog.set_level(logging.INFO, "udamlf")
+    go(request_)
+    assert reasons(caplog) == {}, "the first time there is nothing to compare with"
+    go(replace(request_, overrides=("profile.labelling.scales=[0.5]",)))
+    why = reasons(caplog)
+    assert why["pseudo_label 1"] == "configuration labelling.scales [1.0] -> [0.5]"
+    assert "input" in why["self_train 1"] and "warmup" not in why
+    caplog.clear()
+    before = keys.module_digests
+    monkeypatch.setattr(keys, "module_digests", lambda names: before(names) | {"udamlf.losses": "edited"})
+    go(request_)
+    assert reasons(caplog)["warmup"] == "code udamlf.losses"
+
+
+def test_a_difference_is_named_by_its_kind() -> None:
+    old = {"config": {"a": {"b": 1}}, "data": {"target_train": ["x", None]}, "versions": {"torch": "1"}, "files": ["f"]}
+    new = {"config": {"a": {"b": 2}}, "data": {"target_train": ["y", None]}, "versions": {"torch": "2"}, "files": ["g"]}
+    assert differences(old, new) == "configuration a.b 1 -> 2; data target_train; version torch 1 -> 2; file of weights"
+    many = {"code": {f"udamlf.m{number}": "x" for number in range(6)}}
+    assert differences({"code": {}}, many) == "code udamlf.m0, udamlf.m1, udamlf.m2, udamlf.m3, 2 more"
+
+
+# --- several machines ------------------------------------------------------------------------------------------------
+
+
+def test_machines_that_share_only_the_store_do_shared_work_once(
+    tracker: Tracker, store: Path, request_: Request, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two chains without a common work folder, so without a common lock."""
+    monkeypatch.setattr(reuse, "POLL_S", 0.1)
+    stages = FakeStages(tracker, store / "stages", lambda stage: time.sleep(0.3))
+    errors: list[BaseException] = []
+
+    def work(name: str) -> None:
+        try:
+            machine = Tracker(tracker.uri, tracker.client, tracker.experiment_id)
+            machine.work = store / name
+            log = RunLog(machine, machine.create_run(name, {}), store / "parents" / name)
+            Chain(request_, machine, launch=stages).run(log)
+        except BaseException as error:
+            errors.append(error)
+
+    threads = [threading.Thread(target=work, args=(name,)) for name in ("a", "b")]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not errors
+    assert len(stages.started) == len(keys.plan(request_.resolve())), "each step once"
+
+
+@pytest.mark.parametrize("silent_s, waits", [(0, True), (3600, False)])
+def test_a_machine_is_waited_for_while_it_gives_signs_of_life(
+    tracker: Tracker, monkeypatch: pytest.MonkeyPatch, silent_s: float, waits: bool
+) -> None:
+    monkeypatch.setattr(reuse, "POLL_S", 0.05)
+    tags = {KEY: "k", PROCESS: "elsewhere:1:1", HEARTBEAT: str(int(time.time() - silent_s))}
+    other = tracker.create_run("other", tags)
+    found: list[Input | str] = []
+    thread = threading.Thread(
+        target=lambda: found.append(claim(tracker, "k", lambda: tracker.create_run("m", {KEY: "k"})))
+    )
+    thread.start()
+    thread.join(2)
+    assert thread.is_alive() == waits
+    tracker.end(other, "FAILED")
+    thread.join()
+    assert isinstance(found[0], str) and found[0] != other
+
+
+def test_a_finished_chain_is_found_by_its_steps(go: Any, tracker: Tracker, request_: Request) -> None:
+    config = request_.resolve()
+    assert finished_chain(config, survey(config, tracker), tracker) is None
+    parent, _ = go(request_)
+    found = finished_chain(config, survey(config, tracker), tracker)
+    assert found is not None and found.info.run_id == parent
 
 
 # --- request ---------------------------------------------------------------------------------------------------------

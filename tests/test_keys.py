@@ -25,14 +25,14 @@ def package(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def digests(root: Path, method: str) -> dict[str, str]:
-    """Stage -> digest of its code, for a method on gta2city."""
+def digests(root: Path, method: str) -> dict[str, dict[str, str]]:
+    """Stage -> digests of its modules, for a method on gta2city."""
     keys._module.cache_clear()
     config = resolve("gta2city", method)
     rounds = {
         name: round for name, round in STEPS.items() if (name, round) in {(s.stage, s.round) for s in plan(config)}
     }
-    return {name: keys.code_digest(keys.modules(config, name, round), root) for name, round in rounds.items()}
+    return {name: keys.module_digests(keys.modules(config, name, round), root) for name, round in rounds.items()}
 
 
 def changed_by(package: Path, file: str, edit: Callable[[str], str], method: str = "st") -> set[str]:

@@ -1,24 +1,37 @@
 """Commands that run chains, and make the runs that chains start from."""
 
+import os
+from collections.abc import Sequence
+from itertools import product
 from typing import Any
 
 import click
 
-from udamlf.cli.options import DATA_ROOT, request_options
-from udamlf.runs.launch import LOCAL, MANAGERS, StopFlag, warm_up
+from udamlf.cli.options import DATA_ROOT, budget_options, request_options
+from udamlf.common.errors import UserError
+from udamlf.runs.launch import LIFELINE, LOCAL, MANAGERS, StopFlag, follow_launcher, machine_slots, warm_up
+
+environment_manager = click.option("--env-manager", type=click.Choice(MANAGERS), default=LOCAL, show_default=True)
+plan_only = click.option(
+    "--plan", "only_plan", is_flag=True, help="Print the steps, what is reused and the time; no more."
+)
 
 
 @click.command()
 @request_options
-@click.option("--env-manager", type=click.Choice(MANAGERS), default=LOCAL, show_default=True)
+@environment_manager
 @click.option("--references/--no-references", default=True, help="Also run source_only and adabn, to compare with.")
 @click.option("--control", "with_control", is_flag=True, help="Also run the control that is matched to the method.")
+@plan_only
 def run(
-    env_manager: str, references: bool, with_control: bool, overrides: tuple[str, ...], start: str, **fields: Any
-) -> None:
+    env_manager: str, references: bool, with_control: bool, only_plan: bool, overrides: tuple[str, ...], start: str,
+    **fields: Any,
+) -> None:  # fmt: skip
     """Run a method on a scenario: every stage a process, finished stages reused."""
     stop = StopFlag().install()
-    if env_manager == LOCAL:
+    if LIFELINE in os.environ:  # a chain of a sweep
+        follow_launcher()
+    if env_manager == LOCAL and not only_plan:
         warm_up()
     from udamlf.runs.chain import REFERENCES, run_chain
     from udamlf.runs.imports import start_file
@@ -26,7 +39,62 @@ def run(
 
     request = Request(**fields, overrides=overrides, start=start_file(start))
     others = [*(REFERENCES if references else ()), *([CONTROL] if with_control else [])]
-    click.echo(run_chain(request, stop, env_manager, others))
+    if only_plan:
+        _print_plan([*(request.reference(name) for name in others if name != request.method), request])
+    else:
+        click.echo(run_chain(request, stop, env_manager, others))
+
+
+@click.command()
+@click.option("--scenarios", required=True, help="Names in configs/scenarios, or files, separated by commas.")
+@click.option("--methods", required=True, help="Names in configs/methods, or YAML files, separated by commas.")
+@click.option("--seeds", default="0", show_default=True, help="Separated by commas.")
+@budget_options
+@click.option("--jobs", type=click.IntRange(1), help="Chains at once; default: one a GPU, on a CPU 1, on Ray all CPUs.")
+@click.option(
+    "--ray", "address", metavar="ADDRESS", help="Run on a Ray cluster, e.g. head:6379; local: Ray on this machine."
+)
+@environment_manager
+@click.option("--references/--no-references", default=True, help="Also run source_only, once a scenario and seed.")
+@click.option(
+    "--control/--no-control", "controls", default=True, help="Also run the control matched to each method, once."
+)
+@plan_only
+def sweep(
+    scenarios: str, methods: str, seeds: str, jobs: int | None, address: str | None, env_manager: str, references: bool,
+    controls: bool, only_plan: bool, overrides: tuple[str, ...], start: str, **fields: Any,
+) -> None:  # fmt: skip
+    """Run every method on every scenario with every seed, several chains at once; what is finished is not repeated."""
+    stop = StopFlag().install()
+    numbers = [int(seed) if seed.strip().isdigit() else -1 for seed in seeds.split(",")]
+    if min(numbers) < 0:
+        raise UserError(f"--seeds {seeds}", "numbers of 0 or more, separated by commas, e.g. 0,1,2")
+    from udamlf.runs.cluster import ray_slots
+    from udamlf.runs.imports import start_file
+    from udamlf.runs.plan import Request
+    from udamlf.runs.sweep import Sweep, matrix
+    from udamlf.runs.tracker import Tracker
+
+    common: dict[str, Any] = {**fields, "overrides": overrides, "start": start_file(start)}
+    named, places = ([name.strip() for name in text.split(",")] for text in (methods, scenarios))
+    cells = matrix(
+        [Request(s, m, seed=n, **common) for m, s, n in product(named, places, numbers)], references, controls
+    )
+    if only_plan:
+        return _print_plan([cell.request for cell in cells], jobs or 1)
+    tracker = Tracker.connect()
+    slots, launch = ray_slots(address, jobs, tracker.uri) if address else machine_slots(jobs, tracker.uri)
+    stop.install()  # Ray has taken over SIGTERM
+    Sweep(cells, tracker, ["--env-manager", env_manager]).run(slots, launch)
+    click.echo("\n".join(f"udamlf compare --gains --scenario {scenario}" for scenario in places))
+
+
+def _print_plan(requests: Sequence[Any], at_once: int = 1) -> None:
+    from udamlf.runs.reuse import forecast
+    from udamlf.runs.tracker import Tracker
+
+    for line in forecast(requests, Tracker.existing(), at_once):
+        click.echo(line)
 
 
 @click.command()
@@ -43,4 +111,4 @@ def import_checkpoint(file: str, **options: Any) -> None:
     click.echo(summary(report, imported.run_id))
 
 
-COMMANDS = (run, import_checkpoint)
+COMMANDS = (run, sweep, import_checkpoint)

@@ -10,36 +10,34 @@ DATA_ROOT = "Folder that holds the data sets; default: the embedded miniature."
 EXIT_USER_ERROR, EXIT_SIGNAL = 2, 128
 
 
-def request_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """The options that say what is computed: the fields of ``runs.plan.Request``."""
-    options = (
-        click.option("--scenario", required=True, help="Source and target: a name in configs/scenarios, or a file."),
-        click.option(
-            "--method",
-            default="iast",
-            show_default=True,
-            help="A name in configs/methods, or a YAML file; `udamlf methods` lists them.",
-        ),
-        click.option(
-            "--recipe",
-            type=click.Choice(RECIPES),
-            default="adapted",
-            show_default=True,
-            help="A published method's own values, or those adapted to the profile, where there are any.",
-        ),
-        click.option(
-            "--of",
-            default="",
-            metavar="METHOD",
-            help="With --method control, or a baseline: the method that it is matched to.",
-        ),
-        click.option("--profile", default="", help="How much is computed; default: the scenario's."),
-        click.option("--seed", type=int, default=0, show_default=True, help="0 or more."),
-        click.option("--rounds", type=int, help="Number of self-training rounds; default: the method's."),
-        click.option("--data-root", help=DATA_ROOT),
-        click.option("--start", default="", help="A released checkpoint file, or a run that imported one, as warm-up."),
-        click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Override a configuration value."),
-    )
-    for option in reversed(options):
-        command = option(command)
-    return command
+def options(*listed: Callable[..., Any]) -> Callable[..., Any]:
+    """A decorator that gives a command these options."""
+
+    def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
+        for option in reversed(listed):
+            command = option(command)
+        return command
+
+    return decorate
+
+
+budget_options = options(
+    click.option("--recipe", type=click.Choice(RECIPES), default="adapted", show_default=True,
+                 help="A published method's own values, or those adapted to the profile, where there are any."),
+    click.option("--profile", default="", help="How much is computed; default: the scenario's."),
+    click.option("--rounds", type=int, help="Number of self-training rounds; default: the method's."),
+    click.option("--data-root", help=DATA_ROOT),
+    click.option("--start", default="", help="A released checkpoint file, or a run that imported one, as warm-up."),
+    click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Override a configuration value."),
+)  # fmt: skip
+"""What a sweep's chains have in common."""
+request_options = options(
+    click.option("--scenario", required=True, help="Source and target: a name in configs/scenarios, or a file."),
+    click.option("--method", default="iast", show_default=True,
+                 help="A name in configs/methods, or a YAML file; `udamlf methods` lists them."),
+    click.option("--of", default="", metavar="METHOD",
+                 help="With --method control, or a baseline: the method that it is matched to."),
+    click.option("--seed", type=int, default=0, show_default=True, help="0 or more."),
+    budget_options,
+)  # fmt: skip
+"""The options that say what is computed: the fields of ``runs.plan.Request``."""

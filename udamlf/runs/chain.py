@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 from udamlf.common.errors import UserError
 from udamlf.common.files import digest_json, write_text
@@ -37,7 +38,8 @@ from udamlf.runs.launch import (
 )
 from udamlf.runs.log import RunLog, ending
 from udamlf.runs.maintenance import reap
-from udamlf.runs.plan import CONTROL, Request, Step, data_root, opened, plan, step_key, until
+from udamlf.runs.plan import CONTROL, Request, Step, data_root, key_of, key_parts, opened, plan, until
+from udamlf.runs.reuse import KEY_FILE, changes, claim, heartbeat
 from udamlf.runs.runner import chain_tags, stage_tags
 from udamlf.runs.tracker import CHAIN, DESCRIPTION, DIGEST, ERROR, KEY, PROCESS, Tracker
 from udamlf.stages.stage import Input
@@ -110,15 +112,19 @@ class Chain:
     def _do(self, step: Step, inputs: Mapping[str, Input], parent_id: str) -> tuple[Input, str]:
         """A step's result, and whether it was ``done`` or ``reused``."""
         digests = {name: value.tags[DIGEST] for name, value in inputs.items()}
-        key = step_key(self.config, step.stage, step.round, digests, self.digest)
+        parts = key_parts(self.config, step.stage, step.round, digests, self.digest)
+        key = key_of(parts)
+        tags = stage_tags(self.config, self.data, step.stage, step.round) | {KEY: key}
         with only_once(self.tracker.work / "locks" / key, str(step)):
-            finished = self.tracker.finished(key)
-            if finished:
-                return finished, "reused"
-            tags = stage_tags(self.config, self.data, step.stage, step.round) | {KEY: key}
-            run_id = self.tracker.create_run(f"{self.name} {step}", tags, parent_id)
-            self._launch(step, self._parameters(step, inputs), run_id)
-            return self.tracker.fetch(run_id), "done"
+            claimed = claim(self.tracker, key, lambda: self.tracker.create_run(f"{self.name} {step}", tags, parent_id))
+            if isinstance(claimed, Input):
+                return claimed, "reused"
+            why = changes(self.tracker, self.config, step, parts)
+            if why:
+                logger.info("%s: %s is not reused, %s", self.name, step, why)
+            with heartbeat(self.tracker, claimed):
+                self._launch(step, self._parameters(step, inputs), claimed, parts)
+            return self.tracker.fetch(claimed), "done"
 
     def _parameters(self, step: Step, inputs: Mapping[str, Input]) -> dict[str, str]:
         """Parameters of the entry point: the configuration as it was resolved; its names are for people."""
@@ -129,9 +135,10 @@ class Chain:
         runs = " ".join(f"{name}={value.run_id}" for name, value in inputs.items())
         return {**names, "seed": str(config.seed), "config": str(path), "round": str(step.round), "inputs": runs}
 
-    def _launch(self, step: Step, parameters: dict[str, str], run_id: str) -> None:
+    def _launch(self, step: Step, parameters: dict[str, str], run_id: str, parts: dict[str, Any]) -> None:
         """Run a stage to its end. UserError: it failed, with what it said."""
         try:
+            self.tracker.client.log_dict(run_id, parts, KEY_FILE)
             with environment({"UDAMLF_WORK": str(self.tracker.work)}):
                 well = self.launch(step.stage, parameters, run_id, self.tracker.experiment_id, self.env_manager)
         except KeyboardInterrupt:

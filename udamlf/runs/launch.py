@@ -23,9 +23,9 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
 from typing import Any, TypeVar
@@ -44,6 +44,8 @@ _WARM = (
 )
 logger = logging.getLogger("udamlf")
 T = TypeVar("T")
+RunCommand = Callable[[Sequence[str], int, Callable[[str], bool]], tuple[int, str]]
+"""(arguments of ``udamlf``, number of the slot, ``watch``) -> exit code and text, as ``run_command``."""
 
 
 def _start_ticks(pid: int) -> str | None:
@@ -139,6 +141,14 @@ def follow_launcher() -> None:
 
 
 @contextmanager
+def lifeline() -> Iterator[str]:
+    """A lock that this process holds, for the variable ``LIFELINE`` of those that it starts."""
+    with tempfile.NamedTemporaryFile(prefix="udamlf-lifeline-") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        yield held.name
+
+
+@contextmanager
 def environment(changes: Mapping[str, str]) -> Iterator[None]:
     """``os.environ`` with ``changes``, for the processes started inside."""
     before = dict(os.environ)
@@ -194,9 +204,8 @@ def launch_stage(
     """Run an entry point of the project as a process of its own, on one GPU or the CPU, and wait for it; it adopts the
     run ``run_id``. Whether it succeeded."""
     check_manager(env_manager)
-    with gpu_slot() as gpu, tempfile.NamedTemporaryFile(prefix="udamlf-lifeline-") as lifeline:
-        fcntl.flock(lifeline, fcntl.LOCK_EX)
-        changes = {"CUDA_VISIBLE_DEVICES": gpu, LIFELINE: lifeline.name}
+    with gpu_slot() as gpu, lifeline() as held:
+        changes = {"CUDA_VISIBLE_DEVICES": gpu, LIFELINE: held}
         # MLflow makes a folder for parameters of type path, and leaves it.
         with environment(changes), tempfile.TemporaryDirectory(prefix="udamlf-parameters-") as storage:
             if env_manager == LOCAL:
@@ -247,6 +256,45 @@ def _script(command: list[str], variables: Mapping[str, str]) -> None:
     os.chdir(PROJECT_ROOT)
     sys.argv = command
     runpy.run_path(command[0], run_name="__main__")
+
+
+def machine_slots(jobs: int | None, uri: str) -> tuple[int, RunCommand]:
+    """How many chains run at once here, and what runs one: on a GPU each, or on a share of the CPUs. ``jobs``: default
+    one a GPU, without a GPU one."""
+    ids = gpus()
+    slots = jobs or len(ids) or 1
+    share = {"OMP_NUM_THREADS": str(max(1, len(os.sched_getaffinity(0)) // slots)), **os.environ}["OMP_NUM_THREADS"]
+
+    def run(arguments: Sequence[str], slot: int, watch: Callable[[str], bool]) -> tuple[int, str]:
+        gpu = {"CUDA_VISIBLE_DEVICES": ids[slot % len(ids)]} if ids else {}
+        return run_command(arguments, {"MLFLOW_TRACKING_URI": uri, "OMP_NUM_THREADS": share, **gpu}, watch)
+
+    return slots, run
+
+
+def run_command(
+    arguments: Sequence[str], changes: Mapping[str, str], watch: Callable[[str], bool] = lambda text: False
+) -> tuple[int, str]:
+    """Run a command of ``udamlf`` as a process of its own, which ends with this one: its exit code and its output.
+    ``watch`` sees the output twice a second; when it returns True, or at an interruption, the process is stopped."""
+    with lifeline() as held, tempfile.TemporaryFile("w+") as output:
+        command = [sys.executable, "-c", "from udamlf.cli import main; main()", *arguments]
+        variables = {**os.environ, **changes, LIFELINE: held}
+        process = subprocess.Popen(command, env=variables, stdout=output, stderr=output, process_group=0)
+
+        def text() -> str:
+            size = os.fstat(output.fileno()).st_size
+            return os.pread(output.fileno(), size, max(0, size - 50_000)).decode(errors="replace")
+
+        try:
+            while process.poll() is None and not watch(text()):
+                time.sleep(0.5)
+        finally:
+            if process.poll() is None:
+                process.terminate()
+                with suppress(subprocess.TimeoutExpired):  # then the lifeline ends it
+                    process.wait(GRACE_S + 10)
+        return process.returncode, text()
 
 
 def apart(function: Callable[..., T], *arguments: Any) -> T:

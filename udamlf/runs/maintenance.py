@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from udamlf.common.errors import UserError
 from udamlf.runs.launch import is_alive
@@ -23,13 +24,9 @@ def reap(tracker: Tracker, older_than_min: float | None = None) -> list[str]:
     of other hosts that gave no sign for so long), or FAILED although a signal ended them; returns their ids."""
     dead = []
     for run in tracker.search({}, status="RUNNING"):
-        who = run.data.tags.get(PROCESS)
-        alive = is_alive(who) if who else None
-        last_sign_s = float(run.data.tags.get(HEARTBEAT) or run.info.start_time / 1000)
-        silent_min = (time.time() - last_sign_s) / 60
-        if alive is False or (alive is None and older_than_min is not None and silent_min > older_than_min):
+        if is_gone(run, older_than_min):
             run_id = run.info.run_id
-            tracker.client.set_tag(run_id, ERROR, f"process {who or 'unknown'} is gone")
+            tracker.client.set_tag(run_id, ERROR, f"process {run.data.tags.get(PROCESS, 'unknown')} is gone")
             tracker.client.set_terminated(run_id, "KILLED")
             dead.append(run_id)
     # `mlflow run` overwrites the status of a run that ended itself as KILLED (it compares a name with numbers).
@@ -37,6 +34,16 @@ def reap(tracker: Tracker, older_than_min: float | None = None) -> list[str]:
         tracker.client.set_terminated(run.info.run_id, "KILLED", run.info.end_time)
         dead.append(run.info.run_id)
     return dead
+
+
+def is_gone(run: Any, silent_min: float | None) -> bool:
+    """Whether the process of a RUNNING run has ended; one of another host (None: never) when it gave no sign for longer
+    than ``silent_min``."""
+    who = run.data.tags.get(PROCESS)
+    alive = is_alive(who) if who else None
+    last_sign_s = float(run.data.tags.get(HEARTBEAT) or run.info.start_time / 1000)
+    silent = silent_min is not None and (time.time() - last_sign_s) / 60 > silent_min
+    return alive is False or (alive is None and silent)
 
 
 def sync(tracker: Tracker) -> list[str]:

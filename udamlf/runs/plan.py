@@ -101,6 +101,11 @@ class Request:
             raise UserError(message, "a method with rounds", "--method source_only for the file alone")
         return started(config, Path(_absolute(self.start))) if self.start else config
 
+    def title(self) -> str:
+        """Its scenario, method and seed, in a few words."""
+        of = f" of {Path(self.of).stem}" if self.method == CONTROL else ""
+        return f"{Path(self.scenario).stem} {Path(self.method).stem}{of} s{self.seed}"
+
     def command(self) -> str:
         """The command line that repeats it, valid in any folder."""
         values = {name: getattr(self, name) for name in ("scenario", "method", "of", "profile")}
@@ -179,7 +184,19 @@ def until(steps: Sequence[Step], name: str, round: int | None = None) -> list[St
 def step_key(
     config: Config, name: str, round: int, inputs: Mapping[str, str], digest: Callable[[str, bool], str]
 ) -> str:
-    """SHA-256 of everything the result of stage ``name`` depends on. ``inputs``: input name -> digest of its artifacts;
+    """SHA-256 of everything the result of a stage depends on; see ``key_parts``."""
+    return key_of(key_parts(config, name, round, inputs, digest))
+
+
+def key_of(parts: Mapping[str, Any]) -> str:
+    """The key that ``key_parts`` make."""
+    return digest_json({**parts, "code": digest_json(parts["code"])})
+
+
+def key_parts(
+    config: Config, name: str, round: int, inputs: Mapping[str, str], digest: Callable[[str, bool], str]
+) -> dict[str, Any]:
+    """Everything the result of stage ``name`` depends on, as JSON. ``inputs``: input name -> digest of its artifacts;
     ``digest``: (split, whether its labels are read) -> digest of the split."""
     declared, space = stage(name).declare(config, round), config.space
 
@@ -187,18 +204,17 @@ def step_key(
         data_set, _ = split_of(config.scenario, split)
         return [digest(split, labelled), data_set.decoding(space) if labelled else None]
 
-    return digest_json(
-        {
-            "stage": name,
-            "config": json.loads(json.dumps(declared.reads, default=str)),
-            "inputs": dict(inputs),
-            "space": [space.name, space.classes, space.not_in_source, space.rare],
-            "data": {split: listing(split, labelled) for split, labelled in declared.splits.items()},
-            "files": [digest_file(path) for path in declared.files],
-            "code": code_digest(modules(config, name, round)),
-            "versions": {package: version(package) for package in _VERSIONS},
-        }
-    )
+    parts = {
+        "stage": name,
+        "config": declared.reads,
+        "inputs": dict(inputs),
+        "space": [space.name, space.classes, space.not_in_source, space.rare],
+        "data": {split: listing(split, labelled) for split, labelled in declared.splits.items()},
+        "files": [digest_file(path) for path in declared.files],
+        "code": module_digests(modules(config, name, round)),
+        "versions": {package: version(package) for package in _VERSIONS},
+    }
+    return dict(json.loads(json.dumps(parts, default=str)))
 
 
 def modules(config: Config, name: str, round: int) -> list[str]:
@@ -210,8 +226,8 @@ def modules(config: Config, name: str, round: int) -> list[str]:
     return sorted({STAGES.module(name), *parts, *readers})
 
 
-def code_digest(names: Iterable[str], root: Path = ROOT) -> str:
-    """Hash of the syntax trees of modules and of all that they import from the package under ``root``."""
+def module_digests(names: Iterable[str], root: Path = ROOT) -> dict[str, str]:
+    """Modules, and all that they import from the package under ``root`` -> hash of their syntax trees."""
     digests: dict[str, str] = {}
     pending = list(names)
     while pending:
@@ -219,7 +235,7 @@ def code_digest(names: Iterable[str], root: Path = ROOT) -> str:
         if name not in digests and not f"{name}.".startswith(_LEFT_OUT):
             digests[name], imported = _module(name, root)
             pending += imported
-    return digest_json(digests)
+    return digests
 
 
 @cache

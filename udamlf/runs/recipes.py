@@ -46,13 +46,14 @@ def differences(published: Config, config: Config) -> list[tuple[str, str, str]]
     """(dotted key, published value, value) of every setting in which two configurations differ; "-" = none. A building
     block that is replaced by another one, or a round that is left out, is one difference."""
     by_round = any(isinstance(each.method.round, tuple) for each in (published, config))
-    return list(_differences(_tree(published, by_round), _tree(config, by_round)))
+    return list(differing(_tree(published, by_round), _tree(config, by_round)))
 
 
-def _differences(left: Any, right: Any, key: str = "") -> Iterator[tuple[str, str, str]]:
+def differing(left: Any, right: Any, key: str = "") -> Iterator[tuple[str, str, str]]:
+    """(dotted key, value, value) wherever two trees differ; a block of another name is one difference."""
     if isinstance(left, dict) and isinstance(right, dict) and left.get("name") == right.get("name"):
         for name in {**left, **right}:
-            yield from _differences(left.get(name), right.get(name), f"{key}.{name}" if key else name)
+            yield from differing(left.get(name), right.get(name), f"{key}.{name}" if key else name)
     elif left != right:
         yield key, _short(left), _short(right)
 

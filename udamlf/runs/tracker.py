@@ -77,6 +77,12 @@ class Tracker:
         self.work = work_root(uri)
 
     @classmethod
+    def existing(cls) -> Tracker | None:
+        """The store, to look at; None where the first run is yet to create it."""
+        database = _database(store_uri())
+        return cls.connect() if database is None or database.is_file() else None
+
+    @classmethod
     def connect(cls) -> Tracker:
         """Open the store, creating it once under a lock: two processes that create it at once would break it.
         UserError: it cannot be opened, with MLflow's reason."""
@@ -85,6 +91,7 @@ class Tracker:
         # MLflow's own patience (7 tries of 120 s) would stop a training for many minutes.
         os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
         os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "30")
+        os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")  # a bar a file
         mlflow.set_tracking_uri(uri)
         database = _database(uri)
         lock = file_lock(database.with_name(database.name + ".lock")) if database else contextlib.nullcontext()
@@ -116,19 +123,22 @@ class Tracker:
             message = f"no run {run_id!r} in {self.uri}: {error.message}"
             raise UserError(message, "a run id", "udamlf compare --format json lists run ids") from error
 
-    def search(self, conditions: Mapping[str, str], status: str | None = "FINISHED") -> list[MlflowRun]:
-        """Runs of every experiment whose tags equal ``conditions``, newest first."""
+    def search(
+        self, conditions: Mapping[str, str], status: str | None = "FINISHED", most: int | None = None
+    ) -> list[MlflowRun]:
+        """Runs of every experiment whose tags equal ``conditions``, newest first; ``most``: no more than so many."""
         parts = [f"tags.`{name}` = '{value}'" for name, value in conditions.items()]
         parts += [f"attributes.status = '{status}'"] if status else []
         experiments = [e.experiment_id for e in self.client.search_experiments()]
         runs: list[MlflowRun] = []
-        token = None
+        query, token = " and ".join(parts), None
         while True:
-            query = " and ".join(parts)
-            page = self.client.search_runs(experiments, query, order_by=["start_time DESC"], page_token=token)
+            page = self.client.search_runs(
+                experiments, query, max_results=most or 1000, order_by=["start_time DESC"], page_token=token
+            )
             runs += page
             token = page.token
-            if not token:
+            if not token or most:
                 return runs
 
     def end(self, run_id: str, status: str, error: str | None = None) -> None:

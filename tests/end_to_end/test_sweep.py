@@ -1,0 +1,96 @@
+"""A matrix of chains in one command: killed half way it goes on; a failure stops no other; Ray gives the same."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+from collections import Counter
+from collections.abc import Iterator
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import folder_in_memory
+from tests.end_to_end.conftest import BIN, STEPS, Place, wait_for
+from udamlf.runs.launch import is_alive
+from udamlf.runs.tracker import KEY, PROCESS
+
+# Resolves, and is refused when its chain counts the target's images.
+BROKEN = "extends: st\nname: broken\ntitle: more images than there are\ntarget_subset: {top_k: 100}\n"
+
+
+def sweep(place: Place, methods: str, *options: str) -> list[str]:
+    """Command line of a small sweep."""
+    overrides = [text for step in STEPS for text in ("--set", step)]
+    command = ["sweep", "--scenarios", "syn2city", "--methods", methods, "--rounds", "1", "--data-root"]
+    return [str(BIN / "udamlf"), *command, str(place.world), *overrides, *options]
+
+
+def finished(place: Place) -> Counter[str]:
+    """Key -> how many finished runs it has."""
+    return Counter(r.data.tags[KEY] for r in place.runs() if r.info.status == "FINISHED" and KEY in r.data.tags)
+
+
+def two(place: Place) -> list[str]:
+    (place.folder / "broken.yaml").write_text(BROKEN)
+    return sweep(place, "st,broken.yaml", "--jobs", "2", "--no-control")
+
+
+@pytest.fixture(scope="module")
+def resumed(place: Place) -> tuple[Counter[str], int, str]:
+    """A sweep is killed outright once it has results, and started again: the results at the kill; the second call's
+    exit code and output."""
+    process = place.start(*two(place))
+    wait_for(lambda: finished(place), 300)
+    os.kill(process.pid, signal.SIGKILL)
+    process.communicate(timeout=60)
+    at_work = [r.data.tags[PROCESS] for r in place.runs() if r.info.status == "RUNNING"]
+    wait_for(lambda: not any(map(is_alive, at_work)))
+    before, again = finished(place), place.start(*two(place))
+    output, _ = again.communicate(timeout=900)
+    return before, again.returncode, output
+
+
+def test_killed_half_way_and_started_again_it_repeats_nothing_finished(place: Place, resumed: tuple) -> None:
+    """Chains and stages end with the sweep, however it ends. Afterwards each step was finished once."""
+    before, _, _ = resumed
+    assert before and set(finished(place).values()) == {1}
+    methods = {r.data.tags["method"] for r in place.runs(stage="chain", **{"udamlf.complete": "true"})}
+    assert methods == {"source_only", "st"}
+    assert "RUNNING" not in {r.info.status for r in place.runs()}
+
+
+def test_a_chain_that_fails_leaves_the_others_whole_and_is_named_at_the_end(resumed: tuple) -> None:
+    _, code, output = resumed
+    assert code == 2 and "1 of 3 chains failed" in output and "Traceback" not in output
+    last = next(line for line in reversed(output.splitlines()) if "syn2city" in line)
+    assert "broken" in last and "failed" in last and "target_subset of 100 images, of a split of 4" in last
+
+
+def test_a_plan_shows_what_is_reused_and_why_the_rest_is_not_and_creates_nothing(place: Place, resumed: tuple) -> None:
+    before = len(place.runs())
+    output = place.udamlf(*two(place)[1:], "--set", "profile.round.steps=5", "--plan")
+    chains = output.split("syn2city st s0:")
+    assert chains[0].count("reused: run") == 2
+    assert "training.steps 4 -> 5" in chains[1] and "evaluate 1       to do, about" in chains[1]
+    assert len(place.runs()) == before
+    done = place.call(str(BIN / "udamlf"), *two(place)[1:], "--plan", MLFLOW_TRACKING_URI="sqlite:///absent.db")
+    assert done.returncode == 0 and "reused" not in done.stdout and not (place.folder / "absent.db").exists()
+
+
+@pytest.fixture
+def elsewhere(empty_store: Path, tiny_world: Path) -> Iterator[Place]:
+    with folder_in_memory() as folder:
+        shutil.copy(empty_store, folder / "mlflow.db")
+        yield Place(folder, tiny_world, f"sqlite:///{folder}/mlflow.db")
+
+
+@pytest.mark.skipif(find_spec("ray") is None, reason="Ray is not installed: the extra `ray`")
+def test_ray_on_this_machine_gives_the_same_numbers(place: Place, resumed: tuple, elsewhere: Place) -> None:
+    output = elsewhere.udamlf(*sweep(elsewhere, "source_only", "--ray", "local", "--jobs", "1")[1:])
+    assert "source_only s0 done" in output
+    (there,), (here,) = (each.runs(stage="chain", method="source_only", **{"udamlf.complete": "true"})
+                         for each in (elsewhere, place))  # fmt: skip
+    assert there.data.metrics == here.data.metrics

@@ -1,0 +1,180 @@
+"""What of a chain is there already: finished runs, why a step has none, who is at work on one; how long it takes."""
+
+import json
+import logging
+import statistics
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from functools import cache
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+from udamlf.config.schema import Config
+from udamlf.data.splits import ScenarioData
+from udamlf.runs.log import HEARTBEAT_EVERY_S
+from udamlf.runs.maintenance import is_gone
+from udamlf.runs.plan import Request, Step, data_root, key_of, key_parts, plan
+from udamlf.runs.recipes import differing
+from udamlf.runs.tracker import CHAIN, DIGEST, HEARTBEAT, KEY, UNAVAILABLE, Tracker
+from udamlf.stages.stage import Input
+
+KEY_FILE = "key.json"
+"""Artifact of a stage's run: the parts of its key."""
+SILENT_MIN, POLL_S = 10.0, 5.0
+_KINDS = {"config": "configuration", "inputs": "input", "data": "data", "code": "code", "versions": "version",
+          "files": "file of weights", "space": "label space"}  # fmt: skip
+_SHOWN = 4  # differences of a kind; the rest is counted
+logger = logging.getLogger("udamlf")
+
+
+# --- one step --------------------------------------------------------------------------------------------------------
+
+
+def claim(tracker: Tracker, key: str, create: Callable[[], str]) -> Input | str:
+    """The finished run of a key; or the id of a new run of it, which is this process's to do and nobody else's.
+
+    Between the processes of one machine a lock decides (``only_once``), between machines the store: everyone creates a
+    run and then looks for others. Of two that begin at once at least one sees the other, and withdraws; who sees
+    another at work waits for its end, or until it has given no sign for ``SILENT_MIN`` minutes."""
+    told = False
+    while not (finished := tracker.finished(key)):
+        others = _at_work(tracker, key)
+        if others:
+            if not told:
+                logger.warning("waiting for another machine, which is at the same work: run %s", ", ".join(others))
+            told = True
+            time.sleep(POLL_S)
+        elif not tracker.finished(key):  # none that has ended between the two looks
+            mine = create()
+            if _at_work(tracker, key) == {mine}:
+                return mine
+            tracker.client.delete_run(mine)
+            time.sleep(int(mine[:2], 16) / 64)  # not at the same moment again
+    return finished
+
+
+def _at_work(tracker: Tracker, key: str) -> set[str]:
+    running = tracker.search({KEY: key}, status="RUNNING")
+    return {run.info.run_id for run in running if not is_gone(run, SILENT_MIN)}
+
+
+@contextmanager
+def heartbeat(tracker: Tracker, run_id: str) -> Iterator[None]:
+    """Give a sign of life every minute, whatever the run's stage is busy with: other machines may wait for it."""
+    over = threading.Event()
+
+    def beat() -> None:
+        while not over.wait(HEARTBEAT_EVERY_S):
+            with suppress(*UNAVAILABLE):
+                tracker.client.set_tag(run_id, HEARTBEAT, str(int(time.time())))
+
+    threading.Thread(target=beat, daemon=True, name="heartbeat").start()
+    try:
+        yield
+    finally:
+        over.set()
+
+
+def changes(tracker: Tracker, config: Config, step: Step, parts: dict[str, Any]) -> str:
+    """Why a step of these parts has no finished run: what is not as in the newest chain of the same scenario, method,
+    profile and seed. Empty: none has come so far."""
+    names = {kind: getattr(config, kind).name for kind in ("scenario", "method", "profile")}
+    chains = tracker.search({"stage": CHAIN, **names, "seed": str(config.seed)}, status=None)
+    tag = f"udamlf.run.{step.stage}.{step.round}"
+    run_id = next((run.data.tags[tag] for run in chains if tag in run.data.tags), None)
+    if run_id is None:
+        return ""
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            path = tracker.client.download_artifacts(run_id, KEY_FILE, folder)
+            recorded = json.loads(Path(path).read_text(encoding="utf-8"))
+    except UNAVAILABLE:
+        return f"unlike run {run_id}, which has no {KEY_FILE} to say why"
+    return f"unlike run {run_id}: {differences(recorded, parts) or 'its artifacts are missing or damaged'}"
+
+
+def differences(old: dict[str, Any], new: dict[str, Any]) -> str:
+    """What differs between two keys' parts, by kind; of settings and versions the values."""
+    texts = []
+    for kind, group in groupby(differing(old, new), key=lambda change: change[0].partition(".")[0]):
+        values = kind in ("config", "versions")
+        named = [f"{key.partition('.')[2]}{f' {a} -> {b}' if values else ''}".strip() for key, a, b in group]
+        more = [f"{len(named) - _SHOWN} more"] if len(named) > _SHOWN else []
+        texts.append(f"{_KINDS.get(kind, kind)} {', '.join(named[:_SHOWN] + more)}".strip())
+    return "; ".join(texts)
+
+
+# --- all of a chain --------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Planned:
+    """A step and the finished run that is its result. ``parts`` are its key's; for an input that is yet to be made they
+    have a hash of what that will be made of, so that two chains share a step where they share its ``key``."""
+
+    step: Step
+    parts: dict[str, Any]
+    key: str
+    run: Input | None
+
+
+def survey(config: Config, tracker: Tracker | None) -> list[Planned]:
+    """Every step of a chain as it stands in the store (None: there is no store yet)."""
+    planned: dict[Step, Planned] = {}
+    digest = cache(ScenarioData(config, data_root(config)).digest)
+    for step in plan(config):
+        needs = {name: planned[need] for name, need in step.needs.items()}
+        inputs = {name: need.run.tags[DIGEST] if need.run else need.key for name, need in needs.items()}
+        parts = key_parts(config, step.stage, step.round, inputs, digest)
+        key, made = key_of(parts), all(need.run for need in needs.values())
+        planned[step] = Planned(step, parts, key, tracker.finished(key) if tracker and made else None)
+    return list(planned.values())
+
+
+def finished_chain(config: Config, planned: Sequence[Planned], tracker: Tracker) -> Any | None:
+    """The newest parent run that has recorded the finished runs of every step; None where one is to do."""
+    last = planned[-1]
+    if not all(each.run for each in planned) or last.run is None:
+        return None
+    done = {"stage": CHAIN, "udamlf.complete": "true", "method": config.method.name, "seed": str(config.seed)}
+    done |= {f"udamlf.run.{last.step.stage}.{last.step.round}": last.run.run_id}
+    return next(iter(tracker.search(done, most=1)), None)
+
+
+def forecast(requests: Sequence[Request], tracker: Tracker | None, at_once: int = 1) -> Iterator[str]:
+    """Lines for people: the steps of every chain, which are reused, why the others are not, and how long they take."""
+    seen: set[str] = set()
+    total, unknown = 0.0, 0
+    for request in requests:
+        config = request.resolve()
+        yield f"{request.title()}:"
+        for each in survey(config, tracker):
+            if each.run:
+                state = f"reused: run {each.run.run_id}"
+            elif each.key in seen:
+                state = "shared with a chain above"
+            else:
+                took = _seconds(tracker, each.step.stage, config.profile.name, config.method.name) if tracker else None
+                total, unknown = total + (took or 0), unknown + (took is None)
+                why = changes(tracker, config, each.step, each.parts) if tracker else ""
+                state = f"to do, {'time unknown' if took is None else f'about {took:.0f} s'}" + (why and f" ({why})")
+            seen.add(each.key)
+            yield f"  {each.step!s:16} {state}"
+    spread = f" with {at_once} chains at once" if at_once > 1 else ""
+    more = f", and {unknown} steps of unknown time" if unknown else ""
+    yield f"to do: about {total / at_once / 60:.1f} min{spread}{more}"
+
+
+@cache
+def _seconds(tracker: Tracker, stage: str, profile: str, method: str) -> float | None:
+    """What a stage has taken: median of its newest runs, of the method where it has any."""
+    for same in ({"stage": stage, "profile": profile, "method": method}, {"stage": stage, "profile": profile}):
+        runs = [run for run in tracker.search(same, most=20) if DIGEST in run.data.tags]
+        if runs:
+            return statistics.median((run.info.end_time - run.info.start_time) / 1000 for run in runs)
+    return None

@@ -1,0 +1,144 @@
+"""A matrix of chains, scenarios x methods x seeds: several at once, each a process of its own, each once."""
+
+import shlex
+import threading
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import nullcontext
+from dataclasses import dataclass
+from functools import partial
+
+from rich.console import Console
+from rich.live import Live
+from rich.table import Table
+
+from udamlf.common.errors import UserError
+from udamlf.config.schema import Config
+from udamlf.runs.launch import RunCommand
+from udamlf.runs.plan import CONTROL, Request
+from udamlf.runs.reuse import finished_chain, survey
+from udamlf.runs.tracker import KEY, Tracker
+
+WAITING, RUNNING, DONE, REUSED, FAILED = "waiting", "running", "done", "reused", "failed"
+_COLOURS = {RUNNING: "yellow", DONE: "green", FAILED: "red"}
+
+
+@dataclass
+class Cell:
+    """A chain of the matrix, how it stands, and the key of the training that it begins with."""
+
+    request: Request
+    config: Config
+    warmup: str
+    state: str = WAITING
+    note: str = ""
+    miou: float | None = None
+    took_s: float = 0.0
+
+    def look(self, tracker: Tracker, state: str) -> None:
+        """Where the store has the whole chain, it is in this ``state``."""
+        parent = finished_chain(self.config, survey(self.config, tracker), tracker)
+        if parent is not None:
+            self.state, self.note = state, f"run {parent.info.run_id}"
+            self.miou = parent.data.metrics.get("miou")
+
+    def texts(self) -> list[str]:
+        """Cells of the table."""
+        score, took = "" if self.miou is None else f"{self.miou:.1f}", f"{self.took_s:.0f} s" if self.took_s else ""
+        return [self.request.title(), self.state, score, took, self.note]
+
+
+def matrix(wanted: Sequence[Request], references: bool, controls: bool) -> list[Cell]:
+    """The chains of a sweep, first what gains are measured from: source_only, matched controls, methods; a chain that
+    several have in common once. UserError: one that cannot be run."""
+    adapting = [request for request in wanted if request.configuration().method.role == "method"]
+    every = [request.reference("source_only") for request in wanted if references]
+    every += [request.reference(CONTROL) for request in adapting if controls]
+    unique: dict[tuple[str, ...], Cell] = {}
+    for request in (*every, *wanted):
+        config = request.resolve()
+        keys = tuple(planned.key for planned in survey(config, None))
+        unique.setdefault(keys, Cell(request, config, keys[0]))
+    return list(unique.values())
+
+
+class Sweep:
+    """Runs chains in slots and shows how they stand: a live table in a terminal, else a line at every start and end."""
+
+    def __init__(self, cells: Sequence[Cell], tracker: Tracker, options: Sequence[str]) -> None:
+        self.cells, self.tracker, self.options, self.console = cells, tracker, options, Console()
+        self._choice, self._stop = threading.Lock(), threading.Event()
+
+    def run(self, slots: int, run: RunCommand) -> None:
+        """Do what is missing. UserError at the end: some chains have failed, the others are whole. KeyboardInterrupt:
+        all are stopped."""
+        for cell in self.cells:
+            cell.look(self.tracker, REUSED)
+        terminal = self.console.is_terminal
+        shown = Live(get_renderable=self.table, console=self.console) if terminal else nullcontext()
+        with shown, ThreadPoolExecutor(slots) as pool:
+            try:
+                workers = [pool.submit(self._work, slot, run) for slot in range(slots)]
+                while wait(workers, timeout=0.5).not_done:
+                    pass
+            finally:
+                self._stop.set()
+        if not terminal:
+            Console(width=200).print(self.table())
+        for worker in workers:
+            worker.result()
+        failed = [cell.state for cell in self.cells].count(FAILED)
+        if failed:
+            message = f"{failed} of {len(self.cells)} chains failed"
+            raise UserError(message, "", "the same command again: it does what is missing")
+
+    def _work(self, slot: int, run: RunCommand) -> None:
+        """What a slot does: one chain after the other."""
+        while (cell := self._next()) is not None:
+            arguments = [*shlex.split(cell.request.command())[1:], "--no-references", *self.options]
+            self._tell(cell)
+            code, text = run(arguments, slot, partial(self._note, cell, time.monotonic()))
+            if self._stop.is_set():
+                return
+            cell.state, cell.note = (FAILED, _reason(text)) if code else (DONE, "")
+            if not code:
+                cell.look(self.tracker, DONE)
+            self._tell(cell)
+
+    def _next(self) -> Cell | None:
+        """The first waiting chain whose warm-up no running one is making, else the first: slots wait for one warm-up
+        only where there is nothing else to do."""
+        with self._choice:
+            running = [cell for cell in self.cells if cell.state == RUNNING]
+            waiting = [cell for cell in self.cells if cell.state == WAITING]
+            if not waiting or self._stop.is_set():
+                return None
+            busy = {c.warmup for c in running if not self.tracker.search({KEY: c.warmup}, most=1)}
+            cell = next((cell for cell in waiting if cell.warmup not in busy), waiting[0])
+            cell.state = RUNNING
+            return cell
+
+    def _note(self, cell: Cell, began: float, text: str) -> bool:
+        """Keep the last line of what a chain has printed; whether it is to stop."""
+        cell.took_s, cell.note = time.monotonic() - began, (text.splitlines() or [""])[-1]
+        return self._stop.is_set()
+
+    def _tell(self, cell: Cell) -> None:
+        if not self.console.is_terminal:
+            over = sum(cell.state not in (WAITING, RUNNING) for cell in self.cells)
+            print(f"{over}/{len(self.cells)}", *filter(None, cell.texts()), flush=True)
+
+    def table(self) -> Table:
+        """How every chain stands; at the end what failed, and why."""
+        table = Table("chain", "state", "mIoU", "time", "")
+        for cell in sorted(self.cells, key=lambda cell: cell.state == FAILED):
+            table.add_row(*cell.texts(), style=_COLOURS.get(cell.state))
+        return table
+
+
+def _reason(text: str) -> str:
+    """Of what a failed chain printed: its error message, else its last line."""
+    lines = text.splitlines() or ["it printed nothing"]
+    errors = [number for number, line in enumerate(lines) if line.startswith("Error: ")]
+    return " ".join(lines[errors[-1] :]).removeprefix("Error: ") if errors else lines[-1]
