@@ -80,6 +80,18 @@ def compare(scenario: str | None, form: str, gains: bool) -> None:
     click.echo(comparison.render_running(running), nl=False)
 
 
+@click.command()
+@click.option("--scenario", help="Only this scenario.")
+def validators(scenario: str | None) -> None:
+    """How validators, which need no target labels, rank the finished chains' methods and rounds beside the true mIoU."""
+    from udamlf.report import comparison
+    from udamlf.report.validators import render, trainings
+    from udamlf.runs.tracker import Tracker
+
+    tracker = Tracker.connect()
+    click.echo(render(trainings(tracker.search(comparison.finished(scenario)), tracker.search({"stage": "evaluate"}))))
+
+
 @click.group(invoke_without_command=True)
 @click.pass_context
 def methods(context: click.Context) -> None:
@@ -105,4 +117,4 @@ def show(method: str, recipe: Any, scenario: str, profile: str, overrides: tuple
     click.echo(recipe_text(replace(published, recipe=recipe).configuration(), published.configuration()))
 
 
-COMMANDS = (evaluate, compare, methods)
+COMMANDS = (evaluate, compare, validators, methods)
