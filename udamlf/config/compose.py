@@ -7,9 +7,11 @@ are dotted paths into the result, e.g. ``profile.warmup.steps`` or ``method.roun
 ``extends`` gives what differs from another one of its kind, under a name of its own; what that one sets for a profile
 is changed in the block of that profile."""
 
+import logging
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import yaml
 from pydantic import BaseModel
@@ -17,21 +19,13 @@ from pydantic import BaseModel
 from udamlf.common.errors import UserError, nearest
 from udamlf.config.budget import Profile
 from udamlf.config.custom import find_space
-from udamlf.config.parts import assign, validated
+from udamlf.config.origins import CONFIGS, Layer, outvoted, overridden
+from udamlf.config.parts import assign, flatten, validated
 from udamlf.config.schema import Config, Method, Recipe, Scenario
 
-CONFIGS = Path(__file__).resolve().parents[2] / "configs"
 _OWN_VALUES = ("scenarios", "profiles", "adapted")
-
-
-class Layer(NamedTuple):
-    """One value that is set, and where it comes from."""
-
-    origin: str
-    key: str
-    value: Any
-
-
+logger = logging.getLogger("udamlf")
+_warn = lru_cache(maxsize=None)(logger.warning)  # once: the references of a chain are resolved too
 _File = tuple[str, dict[str, Any]]  # path, content
 
 
@@ -95,6 +89,23 @@ def _merged(files: Sequence[_File], model: type[BaseModel]) -> dict[str, Any]:
         tree["publication"] = files[-1][1].get("publication")
     checked: BaseModel = validated(model, tree, files[-1][0])
     return checked.model_dump(mode="json", exclude_unset=True, exclude={*_OWN_VALUES})
+
+
+def _file_values(kind: str, files: Sequence[_File]) -> list[Layer]:
+    """What the main part of a lineage's files sets."""
+    named = [(path, key, value) for path, tree in files for key, value in tree.items()]
+    return [Layer(path, f"{kind}.{key}", value) for path, key, value in named if key not in (*_OWN_VALUES, "extends")]
+
+
+def _shipped(kind: str, files: Sequence[_File]) -> set[str]:
+    """What the shipped files set, anywhere, whose names a lineage's files have: KEY=VALUE."""
+    names = {fields["name"] for _, fields in files} & set(available(f"{kind}s"))
+    shipped = [_read(f"{kind}s", name) for name in names]
+    layers = _file_values(kind, shipped)
+    for path, tree in shipped:
+        blocks = [values for block in _OWN_VALUES for values in (tree.get(block) or {}).values()]
+        layers += [Layer(path, key, value) for values in blocks for key, value in values.items()]
+    return {f"{key}={value}" for layer in layers for key, value in flatten(layer.value, layer.key)}
 
 
 def _method_values(
@@ -169,10 +180,16 @@ def resolve(
         if tree["method"].get("round") is None:
             raise UserError(f"--rounds {rounds}", f"a method with rounds; {method} has none")
         layers.append(Layer("--rounds", "method.rounds", rounds))
-    for layer in (*layers, *map(_parse_override, overrides)):
+    layers += map(_parse_override, overrides)
+    for layer in layers:
         assign(tree, layer.key, layer.value, layer.origin)
     config: Config = validated(Config, tree, "the resolved configuration")
     _check(config)
+    lineages = {"method": methods, "profile": profiles}
+    every = [layer for kind, files in lineages.items() for layer in _file_values(kind, files)] + layers
+    shipped = set().union(*(_shipped(kind, files) for kind, files in lineages.items()))
+    for text in (*overridden(every, dict(flatten(tree)), shipped), *outvoted(every, config)):
+        _warn(text)
     return config
 
 
