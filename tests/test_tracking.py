@@ -20,7 +20,8 @@ from udamlf.common.files import digest_file
 from udamlf.runs.launch import identity
 from udamlf.runs.log import RunLog, ending
 from udamlf.runs.maintenance import reap, sync
-from udamlf.runs.tracker import DIGEST, MANIFEST, PROCESS, TRACKING, Tracker, store_uri, work_root
+from udamlf.runs.store import store_uri, work_root
+from udamlf.runs.tracker import DIGEST, MANIFEST, PROCESS, TRACKING, Tracker
 
 Status = Callable[[str], str]
 

@@ -17,13 +17,7 @@ from torch import Tensor
 from udamlf.common.seeding import rng
 from udamlf.config.labels import IGNORE
 from udamlf.evaluation.calibration import LEVELS, expected_calibration_error, reliability, stored_confidence
-from udamlf.evaluation.validators import (
-    Validators,
-    agreement,
-    class_balance,
-    mean_entropy,
-    soft_neighbourhood_density,
-)
+from udamlf.evaluation.validators import entropy, soft_neighbourhood_density, validators
 from udamlf.report import validators as report
 
 seeds = st.integers(0, 2**31)
@@ -38,12 +32,12 @@ def test_entropy_by_hand() -> None:
     """Of a certain pixel 0, of an undecided one all; (1/2, 1/4, 1/4) has 1.5 bits of log2(3)."""
     pixels = torch.tensor([[1, 0, 0], [1 / 3, 1 / 3, 1 / 3], [0.5, 0.25, 0.25]]).T
     for column, expected in enumerate((0.0, 100.0, 150 / math.log2(3))):
-        assert mean_entropy(pixels[:, [column]]) == pytest.approx(expected, abs=1e-4)
+        assert entropy(pixels[:, [column]]) == pytest.approx(expected, abs=1e-4)
 
 
 def test_density_by_hand() -> None:
-    """Three equal pixels: each sees two equal neighbours, log 2. Two pairs of opposite classes: each sees its twin, 20
-    times 1/temperature closer than the others."""
+    """Three equal pixels: each sees two equal neighbours, log 2. Two pairs of opposite classes: a pixel sees its twin
+    exp(1 / temperature) times as near as each of the two others."""
     same = torch.tensor([[0.6, 0.4]] * 3)
     assert soft_neighbourhood_density(same) == pytest.approx(math.log(2))
     pairs = torch.tensor([[1.0, 0], [1, 0], [0, 1], [0, 1]])
@@ -52,34 +46,32 @@ def test_density_by_hand() -> None:
     assert soft_neighbourhood_density(pairs, temperature=0.5) == pytest.approx(expected)
 
 
-def test_balance_and_agreement_by_hand() -> None:
-    assert class_balance(np.array([5, 0, 0, 0])) == 0 and class_balance(np.array([7, 7])) == pytest.approx(100)
+def test_agreement_and_balance_by_hand() -> None:
+    """Three of four pixels keep their class; classes 0, 1, 0, 1 are balanced, one class alone is not at all."""
     weak = torch.tensor([[[0.9, 0.2, 0.6, 0.1]], [[0.1, 0.8, 0.4, 0.9]]])
-    assert agreement(weak, weak.flip(0)) == 0 and agreement(weak, weak[..., [0, 1, 1, 3]]) == 75
+    seen = validators([(weak, weak[..., [0, 1, 1, 3]])])
+    assert seen["validator/agreement"] == 75 and seen["validator/balance"] == pytest.approx(100)
+    assert validators([(weak[..., :1], weak[..., :1])])["validator/balance"] == 0
 
 
 @given(seeds)
-def test_validators_do_not_depend_on_the_classes_order_nor_on_the_pixels(seed: int) -> None:
+def test_validators_do_not_depend_on_the_order_of_classes(seed: int) -> None:
     weak, strong = probabilities(seed, 4, 5, 6), probabilities(seed + 1, 4, 5, 6)
     turned = torch.from_numpy(rng(seed, "order").permutation(4))
-    results = []
-    for order in (torch.arange(4), turned):
-        validators = Validators(4)
-        validators.add("a", weak[order], strong[order])
-        results.append(validators.metrics())
-    assert results[0] == pytest.approx(results[1], rel=1e-5)
-    assert results[0].keys() == report.BETTER.keys()
-    assert 0 <= results[0]["validator/snd"] <= math.log(31) + 1e-9
-    assert all(0 <= results[0][f"validator/{name}"] <= 100.001 for name in ("entropy", "agreement", "balance"))
+    first, second = (validators([(weak[order], strong[order])]) for order in (torch.arange(4), turned))
+    assert first == pytest.approx(second, rel=1e-4)
+    assert first.keys() == {f"validator/{name}" for name in report.BETTER}
+    assert 0 <= first["validator/snd"] <= math.log(31) + 1e-9
+    assert all(0 <= first[f"validator/{name}"] <= 100.001 for name in ("entropy", "agreement", "balance"))
 
 
 def test_calibration_by_hand() -> None:
-    """Guo et al.: (0.1, 0.2] holds its upper end. Two bins of one and three pixels, 0.2 and 0.1 off: 0.125."""
+    """Guo et al.: (2/15, 3/15] holds its upper end. Two bins of one and three pixels, 0.2 and 0.1 off."""
     confidence = np.array([0.2, 0.9, 0.9, 0.9])
-    table = reliability(confidence, np.array([False, True, True, True]), bins=10)
-    assert np.flatnonzero(table[0]).tolist() == [1, 8] and table[:, 8].tolist() == pytest.approx([3, 3, 2.7])
-    assert expected_calibration_error(table) == pytest.approx(0.25 * 0.2 + 0.75 * 0.1)
-    assert math.isnan(expected_calibration_error(np.zeros((3, 10))))
+    table = reliability(confidence, np.array([False, True, True, True]))
+    assert np.flatnonzero(table[0]).tolist() == [2, 13] and table[:, 13].tolist() == pytest.approx([3, 3, 2.7])
+    assert expected_calibration_error(table) == pytest.approx(25 * 0.2 + 75 * 0.1)
+    assert math.isnan(expected_calibration_error(np.zeros((3, 15))))
 
 
 @given(seeds)
@@ -88,8 +80,8 @@ def test_a_calibrated_confidence_has_no_error_and_tables_add_up(seed: int) -> No
     confidence = generator.random(20_000)
     right = generator.random(20_000) < confidence
     table = reliability(confidence, right)
-    assert expected_calibration_error(table) < 0.03
-    assert 0 <= expected_calibration_error(reliability(confidence, ~right)) <= 1
+    assert expected_calibration_error(table) < 3
+    assert 10 < expected_calibration_error(reliability(confidence, ~right)) <= 100
     parts = [reliability(confidence[part], right[part]) for part in (slice(0, 7), slice(7, None))]
     np.testing.assert_allclose(parts[0] + parts[1], table)
 
@@ -122,16 +114,16 @@ def table() -> pd.DataFrame:
 
 
 def test_ranking_by_hand(table: pd.DataFrame) -> None:
-    """Against SciPy's definition: a perfect validator +1, its opposite -1 and the worst choice, a constant one none."""
+    """A perfect validator +1, its opposite -1 and the worst choice, a constant one none."""
     assert len(table) == 9 and table["last"].sum() == 3
     ranked = report.ranking(table)
-    assert ranked.loc["entropy", ["methods", "rounds"]].tolist() == [1, 1]
-    assert ranked.loc["agreement", ["methods", "rounds"]].tolist() == [-1, -1]
-    assert ranked.loc[["entropy", "agreement", "labels"], "chooses"].tolist() == [
-        "a-s0 round 2", "c-s0 round 2", "a-s0 round 2"]  # fmt: skip
-    assert math.isnan(ranked.loc["snd", "methods"]) and ranked.loc["agreement", "miou"] == 10
+    assert ranked.loc["entropy", ["by methods", "by rounds"]].tolist() == [1, 1]
+    assert ranked.loc["agreement", ["by methods", "by rounds"]].tolist() == [-1, -1]
+    assert ranked.loc["entropy", "chooses"] == ranked.loc["labels", "chooses"] == "a-s0 round 2"
+    assert ranked.loc["agreement", ["chooses", "its mIoU"]].tolist() == ["c-s0 round 2", 10]
+    assert math.isnan(ranked.loc["snd", "by methods"])
     shown = report.render(table)
-    assert "ranks methods" in shown and "mIoU-19" in shown and "trained on" in shown
+    assert "by methods" in shown and "3 chains" in shown and "trained on" in shown
 
 
 def test_a_store_of_earlier_chains_has_no_ranking(table: pd.DataFrame) -> None:

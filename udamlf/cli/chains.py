@@ -1,5 +1,6 @@
 """Commands that run chains, and make the runs that chains start from."""
 
+from dataclasses import replace
 from typing import Any
 
 import click
@@ -18,11 +19,14 @@ def run(
 ) -> None:
     """Run a method on a scenario: every stage a process, finished stages reused."""
     stop = StopFlag().install()
-    from udamlf.runs.chain import REFERENCES, run_chain
-    from udamlf.runs.imports import start_file
     from udamlf.runs.plan import CONTROL, Request
 
-    request = Request(**fields, overrides=overrides, start=start_file(start))
+    request = Request(**fields, overrides=overrides)
+    request.configuration()  # a name that does not exist is told in a second, before torch and mlflow are imported
+    from udamlf.runs.chain import REFERENCES, run_chain
+    from udamlf.runs.imports import start_file
+
+    request = replace(request, start=start_file(start))
     others = [*(REFERENCES if references else ()), *([CONTROL] if with_control else [])]
     click.echo(run_chain(request, stop, env_manager, others))
 

@@ -10,14 +10,24 @@ DATA_ROOT = "Folder that holds the data sets; default: the embedded miniature."
 EXIT_USER_ERROR, EXIT_SIGNAL = 2, 128
 
 
+def complete(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
+    """Names of the shipped configurations, in a shell, for a parameter scenario, method or profile."""
+    from udamlf.config.compose import available
+
+    return [name for name in available(f"{parameter.name}s") if name.startswith(incomplete)]
+
+
 def request_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """The options that say what is computed: the fields of ``runs.plan.Request``."""
     options = (
-        click.option("--scenario", required=True, help="Source and target: a name in configs/scenarios, or a file."),
+        click.option(
+            "--scenario", required=True, shell_complete=complete, help="A name in configs/scenarios, or a file."
+        ),
         click.option(
             "--method",
             default="iast",
             show_default=True,
+            shell_complete=complete,
             help="A name in configs/methods, or a YAML file; `udamlf methods` lists them.",
         ),
         click.option(
@@ -33,7 +43,7 @@ def request_options(command: Callable[..., Any]) -> Callable[..., Any]:
             metavar="METHOD",
             help="With --method control, or a baseline: the method that it is matched to.",
         ),
-        click.option("--profile", default="", help="How much is computed; default: the scenario's."),
+        click.option("--profile", default="", shell_complete=complete, help="How much is computed: a name, or a file."),
         click.option("--seed", type=int, default=0, show_default=True, help="0 or more."),
         click.option("--rounds", type=int, help="Number of self-training rounds; default: the method's."),
         click.option("--data-root", help=DATA_ROOT),

@@ -29,6 +29,13 @@ _warn = lru_cache(maxsize=None)(logger.warning)  # once: the references of a cha
 _File = tuple[str, dict[str, Any]]  # path, content
 
 
+def json_schema(kind: str) -> dict[str, Any]:
+    """The JSON schema of a kind's files, for editors. A file that extends another one gives what differs, some of it
+    under dotted keys, so that only a name and a title are always required."""
+    models: dict[str, type[BaseModel]] = {"scenarios": Scenario, "methods": Method, "profiles": Profile}
+    return models[kind].model_json_schema() | {"required": ["name", "title"], "patternProperties": {r"\.": {}}}
+
+
 def available(kind: str) -> list[str]:
     """Names of the shipped configurations of a kind (scenarios, methods, profiles)."""
     return sorted(path.stem for path in (CONFIGS / kind).glob("*.yaml"))
@@ -48,7 +55,7 @@ def _read(kind: str, name: str, folder: Path = Path()) -> _File:
     """The shipped file of that name, or the file at a path, which starts in ``folder``."""
     path = folder / name if name.endswith((".yaml", ".yml")) else CONFIGS / kind / f"{name}.yaml"
     if not path.is_file():
-        raise UserError(f"unknown {kind[:-1]} {name!r}", f"a file {path}", nearest(name, available(kind)))
+        raise UserError(f"unknown {kind[:-1]} {name!r}", "a name, or a YAML file", nearest(name, available(kind)))
     try:
         tree = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError) as error:
@@ -95,17 +102,6 @@ def _file_values(kind: str, files: Sequence[_File]) -> list[Layer]:
     """What the main part of a lineage's files sets."""
     named = [(path, key, value) for path, tree in files for key, value in tree.items()]
     return [Layer(path, f"{kind}.{key}", value) for path, key, value in named if key not in (*_OWN_VALUES, "extends")]
-
-
-def _shipped(kind: str, files: Sequence[_File]) -> set[str]:
-    """What the shipped files set, anywhere, whose names a lineage's files have: KEY=VALUE."""
-    names = {fields["name"] for _, fields in files} & set(available(f"{kind}s"))
-    shipped = [_read(f"{kind}s", name) for name in names]
-    layers = _file_values(kind, shipped)
-    for path, tree in shipped:
-        blocks = [values for block in _OWN_VALUES for values in (tree.get(block) or {}).values()]
-        layers += [Layer(path, key, value) for values in blocks for key, value in values.items()]
-    return {f"{key}={value}" for layer in layers for key, value in flatten(layer.value, layer.key)}
 
 
 def _method_values(
@@ -170,7 +166,8 @@ def resolve(
     tree |= {"method": _merged(methods, Method), "profile": _merged(profiles, Profile)}
     tree |= {"seed": seed, "data_root": data_root or None}
     tree |= {"overrides": [*overrides, *([f"rounds={rounds}"] if rounds is not None else [])]}
-    values = list(_method_values(methods, scenario_tree["name"], [fields["name"] for _, fields in profiles], recipe))
+    place = (scenario_tree["name"], [fields["name"] for _, fields in profiles], recipe)
+    values = list(_method_values(methods, *place))
     layers = [*_profile_values(profiles, scenario_tree["name"]), *(layer for _, layer in values)]
     if tree["method"].get("publication") and tree["method"].get("role", "method") == "method":
         tree["recipe"] = "adapted" if any(block == "adapted" for block, _ in values) else "published"
@@ -185,10 +182,11 @@ def resolve(
         assign(tree, layer.key, layer.value, layer.origin)
     config: Config = validated(Config, tree, "the resolved configuration")
     _check(config)
-    lineages = {"method": methods, "profile": profiles}
-    every = [layer for kind, files in lineages.items() for layer in _file_values(kind, files)] + layers
-    shipped = set().union(*(_shipped(kind, files) for kind, files in lineages.items()))
-    for text in (*overridden(every, dict(flatten(tree)), shipped), *outvoted(every, config)):
+    main = [*_file_values("method", methods), *_file_values("profile", profiles)]
+    copied = [_read("methods", fields["name"]) for _, fields in methods if fields["name"] in available("methods")]
+    theirs = [*_file_values("method", copied), *(v for _, v in _method_values(copied, *place))]
+    shipped = {f"{key}={value}" for layer in theirs for key, value in flatten(layer.value, layer.key)}
+    for text in (*overridden([*main, *layers], dict(flatten(tree)), shipped), *outvoted([*main, *layers], config)):
         _warn(text)
     return config
 

@@ -29,46 +29,34 @@ class Layer(NamedTuple):
         """Whether it is of a file that comes with the package."""
         return self.origin.startswith(f"{CONFIGS}/")
 
-    @property
-    def is_option(self) -> bool:
-        """Whether it is of the command line."""
-        return self.origin.startswith("--")
-
 
 def _last(layers: Sequence[Layer], leaf: str) -> Layer | None:
     return next((layer for layer in reversed(layers) if layer.covers(leaf)), None)
 
 
 def overridden(layers: Sequence[Layer], final: Mapping[str, Any], shipped: Set[str]) -> Iterator[str]:
-    """A line for the values of a user's file or option that a later layer overrides: which, what wins, what helps.
-
-    Args:
-        layers: in the order in which they are set.
-        final: dotted key -> value of the result.
-        shipped: KEY=VALUE of the files whose names the user's have: what a copy has left as it was is not named.
-    """
+    """A line for every value of a user's file that a later file overrides, from the layers in the order in which they
+    are set and the result by dotted key. What a copy of a shipped file has as that one, KEY=VALUE, is not named."""
     for position, layer in enumerate(layers):
-        lost: dict[str, list[str]] = {}
-        for leaf, value in flatten(layer.value, layer.key):
-            winner = _last(layers[position + 1 :], leaf)
-            if layer.is_shipped or winner is None or winner.is_option or final.get(leaf, layer) == value:
-                continue
-            if f"{leaf}={value}" not in shipped:
-                text = winner.key if isinstance(winner.value, dict) else f"{winner.key}={winner.value}"
-                lost.setdefault(f"{text} of {winner.origin}", []).append(f"{leaf}={value}")
-        for wins, values in lost.items():
-            yield f"not used: {', '.join(values)} of {layer.origin}; what counts is {wins}, or --set"
+        for leaf, value in [] if layer.is_shipped else flatten(layer.value, layer.key):
+            winner, text = _last(layers[position + 1 :], leaf), f"{leaf}={value}"
+            if (
+                winner
+                and not winner.origin.startswith("--")
+                and final.get(leaf, layer) != value
+                and text not in shipped
+            ):
+                wins = winner.key if isinstance(winner.value, dict) else f"{winner.key}={winner.value}"
+                yield f"not used: {text} of {layer.origin}; what counts is {wins} of {winner.origin}, or --set"
 
 
 def outvoted(layers: Sequence[Layer], config: Config) -> Iterator[str]:
     """A line for every value of the profile that a user sets in vain, as a shipped method's round has its own."""
-    for number in range(1, config.method.rounds + 1):
-        for block, target in _OF_ROUND.items():
-            own = getattr(config.method.round_at(number), block)
-            for key, value in flatten(own) if own else ():
-                leaf = f"method.round.{number}.{block}.{key}"
-                asked, winner = _last(layers, f"{target}.{key}"), _last(layers, leaf)
-                if asked and not asked.is_shipped and (winner is None or winner.is_shipped):
-                    where = leaf if isinstance(config.method.round, tuple) else leaf.replace(f".{number}.", ".")
-                    text = f"not used in round {number}: {target}.{key} of {asked.origin}: the method has {value} there"
-                    yield f"{text}; what counts is --set {where}=VALUE"
+    every = [(n, *item) for n in range(1, config.method.rounds + 1) for item in _OF_ROUND.items()]
+    for number, block, target in every:
+        own = getattr(config.method.round_at(number), block)
+        for key, value in flatten(own) if own else ():
+            asked, wins = _last(layers, f"{target}.{key}"), f"method.round.{number}.{block}.{key}"
+            winner = _last(layers, wins)
+            if asked and not asked.is_shipped and (winner is None or winner.is_shipped):
+                yield f"not used in round {number}: {target}.{key} of {asked.origin}; what counts is {wins}={value}"

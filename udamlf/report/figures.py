@@ -101,21 +101,17 @@ def class_bars(scores: Mapping[str, Mapping[str, float | None]], space: LabelSpa
 
 
 def reliability_figure(table: np.ndarray, error: float, kind: str, path: Path) -> None:
-    """Write a reliability diagram of pseudo-labels: their accuracy by confidence, and the share of the pixels there.
-
-    Args:
-        table: float64 [3, bins]: pixels, right ones, sum of confidence.
-        error: expected calibration error, per cent.
-    """
+    """Write a reliability diagram: accuracy of pseudo-labels by confidence, and the share of the pixels there, from
+    float64 [3, bins] (pixels, right ones, sum of confidence) and the expected calibration error in per cent."""
     pixels, right, _ = table
     accuracy = np.divide(100.0 * right, pixels, out=np.full(len(pixels), np.nan), where=pixels > 0)
     places, width = (np.arange(len(pixels)) + 0.5) * 100 / len(pixels), 90 / len(pixels)
     figure = Figure(figsize=(6, 5), layout="constrained")
     axis = figure.subplots()
-    axis.bar(places, accuracy, width, label="right, % of the pixels")
-    axis.step(places, 100 * pixels / pixels.sum(), where="mid", color="grey", label="pixels, % of all")
+    axis.bar(places, accuracy, width, label="right, % of the pixels there")
+    axis.plot(places, 100 * pixels / pixels.sum(), "o-", color="grey", label="pixels, % of all")
     axis.plot((0, 100), (0, 100), "k--", linewidth=1, label="calibrated")
-    axis.set(title=f"Calibration of pseudo-labels {KINDS[kind]}: ECE {error:.1f} %", xlim=(0, 100), ylim=(0, 100))
-    axis.set(xlabel="confidence, %", ylabel="%")
+    title = f"Calibration of pseudo-labels {KINDS[kind]}: ECE {error:.1f} %"
+    axis.set(title=title, xlabel="confidence, %", ylabel="%", xlim=(0, 100), ylim=(0, 100))
     axis.legend(fontsize=8, loc="upper left")
     _save(figure, path)

@@ -5,71 +5,65 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy.stats import spearmanr
 
 from udamlf.config.custom import find_space
 from udamlf.report import KINDS
 
-BETTER = {"validator/entropy": -1, "validator/snd": 1, "validator/agreement": 1, "validator/balance": 1}
-"""Validator -> the sign of its change that is taken for better."""
-_TABLE = ["scenario", "data", "profile", "split", "headline"]
-_PREFIX = "udamlf.run.evaluate."
-_NOTE = """A validator sees no label, but images that the methods trained on. "ranks methods": Spearman's correlation with the
-mIoU over the last trainings of all chains; "ranks rounds": within a chain, mean over the chains; "chooses" the training
-that it takes for the best of all rounds."""
+BETTER = {"entropy": -1, "snd": 1, "agreement": 1, "balance": 1}
+"""Validator -> the sign of what is taken for better."""
+_TABLE, _PREFIX = ["scenario", "data", "profile", "split"], "udamlf.run.evaluate."
+_NOTE = """A validator sees no label, but images that the methods trained on. By methods: Spearman's correlation with
+the mIoU over the last trainings of all chains; by rounds: within a chain, mean over chains.
+It chooses what it takes for best."""
 
 
 def trainings(chains: Iterable[Any], evaluations: Iterable[Any]) -> pd.DataFrame:
-    """A line for every scored training of every chain, from their runs as MLflow returns them: ``_TABLE``, ``chain``,
-    ``name``, ``run_id`` (of the evaluation), ``round``, ``last``, ``miou`` in per cent, and the validators."""
-    scored = {run.info.run_id: run.data.metrics for run in evaluations}
-    lines = []
+    """A line for every scored training of every chain, from their runs as MLflow returns them: where it belongs, id and
+    name of its ``chain``, ``round``, ``last``, ``miou`` (the headline, per cent), and the validators."""
+    lines, scored = [], {run.info.run_id: run.data.metrics for run in evaluations}
     for chain in chains:
         tags = chain.data.tags
-        headline = find_space(tags["label_space"]).headline
+        mious = f"miou/{find_space(tags['label_space']).headline}"
         rounds = {int(name.removeprefix(_PREFIX)): tags[name] for name in tags if name.startswith(_PREFIX)}
-        place = [*(tags[name] for name in _TABLE[:-1]), headline]
         for number, run_id in rounds.items():
             metrics = scored.get(run_id, {})
-            if {f"miou/{headline}", *BETTER} <= metrics.keys():
-                facts = {"chain": chain.info.run_id, "name": chain.info.run_name, "run_id": run_id, "round": number}
-                facts |= {"last": number == max(rounds), "miou": metrics[f"miou/{headline}"]}
-                lines.append(dict(zip(_TABLE, place, strict=True)) | facts | {name: metrics[name] for name in BETTER})
+            seen = {name: metrics.get(f"validator/{name}") for name in BETTER}
+            if None not in seen.values() and mious in metrics:
+                facts = {"chain": chain.info.run_id, "name": f"{chain.info.run_name} round {number}", "run_id": run_id}
+                facts |= {"last": number == max(rounds), "miou": metrics[mious]}
+                lines.append({name: tags[name] for name in _TABLE} | facts | seen)
     return pd.DataFrame(lines)
 
 
-def correlation(values: pd.Series, miou: pd.Series) -> float:
-    """Spearman's rank correlation, -1..1; nan for fewer than three, or where all are equal."""
-    constant = min(values.nunique(), miou.nunique()) < 2
-    return float("nan") if len(values) < 3 or constant else float(spearmanr(values, miou).statistic)
-
-
 def ranking(table: pd.DataFrame) -> pd.DataFrame:
-    """Of the trainings of one scenario, profile and split a line for each validator, and for the labels themselves:
-    ``methods``, ``rounds`` (correlations), ``chooses`` (a training's name), ``miou`` (of that)."""
+    """Of the trainings of one scenario, data, profile and split a line for every validator, and for the labels:
+    Spearman's correlations (nan: fewer than three, or all equal), the choice and its mIoU."""
     last, lines = table[table["last"]].drop_duplicates("run_id"), {}
     for name, sign in {**BETTER, "labels": 1}.items():
-        seen = sign * table["miou" if name == "labels" else name]
-        rounds = [correlation(seen[chain.index], chain["miou"]) for _, chain in table.groupby("chain")]
-        best = table.loc[seen.idxmax()]
-        lines[name.removeprefix("validator/")] = {
-            "methods": correlation(seen[last.index], last["miou"]),
-            "rounds": float(np.nanmean(rounds)) if np.isfinite(rounds).any() else float("nan"),
-            "chooses": f"{best['name']} round {best['round']}",
-            "miou": best["miou"],
+        ranked = table.assign(seen=sign * table["miou" if name == "labels" else name])
+        chains = [(chain["seen"], chain["miou"]) for _, chain in ranked.groupby("chain")]
+        rounds = pd.Series([_correlation(*pair) for pair in chains])
+        best = ranked.loc[ranked["seen"].idxmax()]
+        methods = _correlation(ranked.loc[last.index, "seen"], last["miou"])
+        lines[name] = {
+            "by methods": methods,
+            "by rounds": rounds.mean(),
+            "chooses": best["name"],
+            "its mIoU": best["miou"],
         }
-    return pd.DataFrame(lines).T
+    return pd.DataFrame.from_dict(lines, orient="index")
+
+
+def _correlation(seen: pd.Series, miou: pd.Series) -> float:
+    return (
+        float(seen.corr(miou, method="spearman")) if min(seen.nunique(), miou.nunique()) > 1 < len(seen) - 1 else np.nan
+    )
 
 
 def render(table: pd.DataFrame) -> str:
     """A table for each scenario, data, profile and split."""
     texts = []
-    for place, lines in table.groupby(_TABLE) if len(table) else ():
-        scenario, data, profile, split, headline = place
-        count = lines["chain"].nunique()
-        head = f"{scenario} {KINDS[data]}, split {split}, profile {profile}: {count} chains, mIoU-{headline}"
-        names = {"methods": "ranks methods", "rounds": "ranks rounds", "miou": "its mIoU"}
-        shown = dict.fromkeys(("methods", "rounds"), lambda value: "-" if np.isnan(value) else f"{value:+.2f}")
-        cells = ranking(lines).assign(**{k: lambda t, k=k, f=f: t[k].map(f) for k, f in shown.items()})
-        texts.append(f"{head}\n\n{cells.rename(columns=names).to_string(float_format='{:.1f}'.format)}")
+    for (scenario, data, profile, split), lines in table.groupby(_TABLE) if len(table) else ():
+        count, text = lines["chain"].nunique(), ranking(lines).round(2).to_string(na_rep="-")
+        texts.append(f"{scenario} {KINDS[data]}, split {split}, profile {profile}, {count} chains\n\n{text}")
     return "\n\n".join([*texts, _NOTE]) if texts else "no finished chain with validators in this store"

@@ -2,7 +2,7 @@
 pseudo-labels it learnt from: the one stage of a chain that reads target labels. Nothing it publishes is an input of a
 stage that trains."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ from udamlf.data.pseudo_labels import PseudoLabels
 from udamlf.evaluation.calibration import expected_calibration_error, pseudo_label_reliability
 from udamlf.evaluation.predict import label_scores
 from udamlf.evaluation.score import Score, audit, evaluate
-from udamlf.evaluation.validators import Validators
+from udamlf.evaluation.validators import validators
 from udamlf.models import checkpoint
 from udamlf.models.base import NETWORKS, Ensemble, SegmentationModel, device
 from udamlf.report.figures import confusion_figure, predictions_figure, reliability_figure
@@ -52,14 +52,15 @@ class Stage(BaseStage):
         if round and config.method.round_at(round).ensemble:
             inputs["other"] = previous_training(config, round)
         splits = {split: True} | ({SOURCE_VAL: True} if SOURCE_VAL in config.scenario.splits else {})
+        audited = profile.audit and "labels" in inputs
         reads = {
             "subsets": dict(config.space.subsets),
             "split": split,
             "evaluation": {name: config.protocol(name).model_dump() for name in splits},
-            "audit": profile.audit and "labels" in inputs,
+            "audit": audited,
             "validators": config.protocol(TARGET).model_dump() if profile.validators else None,
         }
-        splits |= {TARGET: split == TARGET or reads["audit"]} if reads["audit"] or profile.validators else {}
+            splits |= {TARGET: audited or split == TARGET} if audited or profile.validators else {}
         return Declaration(inputs, reads, splits, [(NETWORKS, config.backbone(round))])
 
     def run(self, job: Job) -> None:
@@ -110,12 +111,12 @@ def _validators(job: Job, model: SegmentationModel) -> dict[str, float]:
         scores = label_scores(model, image, protocol)
         return scores.softmax(0) if protocol.average == "logits" else scores.clamp(0, 1)
 
-    validators = Validators(job.config.space.num_classes)
-    for frame in tracked(frames, f"{job.title}, validators", len(frames)):
-        image = dataset.read_image(frame)
-        changed = jitter(image, rng(0, "validators", frame.name), 1.0)
-        validators.add(frame.name, probabilities(image), probabilities(changed))
-    return validators.metrics()
+    def views() -> Iterator[tuple[Tensor, Tensor]]:
+        for frame in tracked(frames, f"{job.title}, validators", len(frames)):
+            image = dataset.read_image(frame)
+            yield probabilities(image), probabilities(jitter(image, rng(0, "validators", frame.name), 1.0))
+
+    return validators(views())
 
 
 def _write_confusion(path: Path, score: Score, home: Score | None) -> None:
@@ -135,6 +136,6 @@ def _audit(job: Job) -> dict[str, float]:
     with np.load(published.path / "pseudo_labels" / CONFIDENCE, allow_pickle=False) as stored:
         table = pseudo_label_reliability(labels, stored, dataset, frames, space)
     if table.any():
-        metrics["pl/ece"] = 100.0 * expected_calibration_error(table)
+        metrics["pl/ece"] = expected_calibration_error(table)
         reliability_figure(table, metrics["pl/ece"], job.data.kind, job.out / "figures" / "reliability.png")
     return metrics

@@ -6,7 +6,6 @@ from typing import Any, TypeVar
 import torch
 
 from udamlf.common.seeding import rng
-
 from udamlf.config.schema import TARGET, Config
 from udamlf.models import checkpoint
 from udamlf.models.base import SegmentationModel, device, reestimate_batchnorm
