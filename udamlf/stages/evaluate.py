@@ -60,7 +60,7 @@ class Stage(BaseStage):
             "audit": audited,
             "validators": config.protocol(TARGET).model_dump() if profile.validators else None,
         }
-            splits |= {TARGET: audited or split == TARGET} if audited or profile.validators else {}
+        splits |= {TARGET: audited or split == TARGET} if audited or profile.validators else {}
         return Declaration(inputs, reads, splits, [(NETWORKS, config.backbone(round))])
 
     def run(self, job: Job) -> None:
