@@ -6,6 +6,7 @@ import errno
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -20,8 +21,8 @@ from udamlf.common.files import digest_file
 from udamlf.runs.launch import identity
 from udamlf.runs.log import RunLog, ending
 from udamlf.runs.maintenance import reap, sync
-from udamlf.runs.store import store_uri, work_root
-from udamlf.runs.tracker import DIGEST, MANIFEST, PROCESS, TRACKING, Tracker
+from udamlf.runs.store import relocate, store_uri, work_root
+from udamlf.runs.tracker import DIGEST, KEY, MANIFEST, PROCESS, TRACKING, Tracker
 
 Status = Callable[[str], str]
 
@@ -218,3 +219,29 @@ def test_a_new_experiment_keeps_its_artifacts_beside_the_store(store: Path, monk
     tracker = Tracker.connect()
     run = tracker.get(tracker.create_run("r", {}))
     assert run.info.artifact_uri.startswith((store / "mlruns" / "mine").as_uri())
+
+
+def test_a_store_that_was_moved_with_its_artifacts_goes_on(
+    store: Path, tracker: Tracker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Moved to a folder with a space in its name: found by their key again, experiments named by file: addresses too."""
+    monkeypatch.setenv("MLFLOW_EXPERIMENT_NAME", "mine")
+    (store / "out" / "out").mkdir(parents=True)
+    (store / "out" / "out" / "a.txt").write_text("a")
+    for each in (tracker, Tracker.connect()):
+        run_id = each.create_run("a run", {KEY: f"key-{each.experiment_id}"})
+        each.publish(run_id, store / "out" / "out")
+        each.end(run_id, "FINISHED")
+    new = tmp_path / "another place"
+    new.mkdir()
+    for name in ("mlflow.db", "mlruns"):
+        shutil.move(store / name, new)
+    monkeypatch.chdir(new)
+    moved = Tracker.connect()
+    assert moved.finished(f"key-{tracker.experiment_id}") is None
+    assert len(relocate(store_uri())) == 2 and relocate(store_uri()) == []
+    for experiment in (tracker.experiment_id, moved.experiment_id):
+        found = moved.finished(f"key-{experiment}")
+        assert found is not None and (found.path / "a.txt").read_text() == "a" and found.path.is_relative_to(new)
+    with pytest.raises(UserError, match="mlruns"):
+        relocate(f"sqlite:///{tmp_path}/mlflow.db")

@@ -111,7 +111,7 @@ def reliability_figure(table: np.ndarray, error: float, kind: str, path: Path) -
     axis.bar(places, accuracy, width, label="right, % of the pixels there")
     axis.plot(places, 100 * pixels / pixels.sum(), "o-", color="grey", label="pixels, % of all")
     axis.plot((0, 100), (0, 100), "k--", linewidth=1, label="calibrated")
-    title = f"Calibration of pseudo-labels {KINDS[kind]}: ECE {error:.1f} %"
+    title = f"Calibration of pseudo-labels: ECE {error:.1f} %\n{KINDS[kind]}"
     axis.set(title=title, xlabel="confidence, %", ylabel="%", xlim=(0, 100), ylim=(0, 100))
     axis.legend(fontsize=8, loc="upper left")
     _save(figure, path)

@@ -22,6 +22,7 @@ from mlflow.entities import Run as MlflowRun
 from mlflow.exceptions import MlflowException
 from mlflow.utils.file_utils import local_file_uri_to_path
 from mlflow.utils.uri import is_local_uri
+from sqlalchemy.exc import SQLAlchemyError
 
 from udamlf.common.errors import UserError, masked
 from udamlf.common.files import atomic_folder, cache_folder, digest_file, file_lock, write_json
@@ -67,14 +68,15 @@ class Tracker:
         os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "30")
         mlflow.set_tracking_uri(uri)
         database = sqlite_file(uri)
-        lock = file_lock(database.with_name(database.name + ".lock")) if database else contextlib.nullcontext()
+        place = database.with_name(f"{database.name}.lock") if database else work_root(uri) / "store.lock"
+        lock = contextlib.nullcontext() if uri.startswith("http") else file_lock(place)
         # A new store puts the default experiment's artifacts under the current folder: make that the database's.
         home = contextlib.chdir(database.parent) if database else contextlib.nullcontext()
         try:
             with lock, home:
                 client = MlflowClient(uri)  # creates the store
                 return cls(uri, client, _experiment(client, database))
-        except MlflowException as error:
+        except (MlflowException, SQLAlchemyError, ImportError) as error:  # the last: a database's driver
             hint = "start the server, or unset MLFLOW_TRACKING_URI" if uri.startswith("http") else "udamlf doctor"
             raise UserError(f"cannot open the tracking store {uri}: {error}", "a store of this mlflow", hint) from error
 
@@ -222,7 +224,7 @@ def _downloaded(digest: str, run_id: str) -> Path:
 
 def _check_manifest(path: Path, digest: str, run_id: str, hashes: bool) -> None:
     manifest = path / MANIFEST
-    hint = "run the chain again: it repeats what is missing"
+    hint = "udamlf runs relocate, if the store was moved; else run the chain again: it repeats what is missing"
     if not manifest.is_file() or digest_file(manifest) != digest:
         raise UserError(f"the artifacts of run {run_id} in {path} are missing or damaged", MANIFEST, hint)
     for name, expected in json.loads(manifest.read_text(encoding="utf-8"))["files"].items():
