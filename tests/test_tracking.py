@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 
 from udamlf.common.errors import UserError
@@ -221,27 +222,28 @@ def test_a_new_experiment_keeps_its_artifacts_beside_the_store(store: Path, monk
     assert run.info.artifact_uri.startswith((store / "mlruns" / "mine").as_uri())
 
 
-def test_a_store_that_was_moved_with_its_artifacts_goes_on(
-    store: Path, tracker: Tracker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Moved to a folder with a space in its name: found by their key again, experiments named by file: addresses too."""
-    monkeypatch.setenv("MLFLOW_EXPERIMENT_NAME", "mine")
+def test_a_store_that_was_moved_with_its_artifacts_goes_on(store: Path, tracker: Tracker, tmp_path: Path) -> None:
+    """Paths and addresses, with spaces: a stage is found by its key again, and one whose files stayed as before."""
     (store / "out" / "out").mkdir(parents=True)
     (store / "out" / "out" / "a.txt").write_text("a")
-    for each in (tracker, Tracker.connect()):
-        run_id = each.create_run("a run", {KEY: f"key-{each.experiment_id}"})
+    places = {"plain": str(store / "mlruns" / "plain"), "an address": (store / "mlruns" / "an address").as_uri()}
+    experiments = [tracker.client.create_experiment(name, place) for name, place in places.items()]
+    for number in (*experiments, tracker.experiment_id):
+        each = Tracker(tracker.uri, tracker.client, number)
+        run_id = each.create_run("a run", {KEY: f"key-{number}"})
         each.publish(run_id, store / "out" / "out")
         each.end(run_id, "FINISHED")
     new = tmp_path / "another place"
     new.mkdir()
-    for name in ("mlflow.db", "mlruns"):
-        shutil.move(store / name, new)
-    monkeypatch.chdir(new)
-    moved = Tracker.connect()
-    assert moved.finished(f"key-{tracker.experiment_id}") is None
-    assert len(relocate(store_uri())) == 2 and relocate(store_uri()) == []
-    for experiment in (tracker.experiment_id, moved.experiment_id):
-        found = moved.finished(f"key-{experiment}")
+    shutil.move(store / "mlflow.db", new)
+    shutil.move(store / "mlruns", new)
+    uri = f"sqlite:///{new}/mlflow.db"
+    moved = Tracker(uri, MlflowClient(uri), tracker.experiment_id)
+    assert moved.finished(f"key-{experiments[0]}") is None
+    assert len(relocate(uri)) == 2 and relocate(uri) == []
+    for number in experiments:
+        found = moved.finished(f"key-{number}")
         assert found is not None and (found.path / "a.txt").read_text() == "a" and found.path.is_relative_to(new)
+    assert moved.finished(f"key-{tracker.experiment_id}") is not None
     with pytest.raises(UserError, match="mlruns"):
         relocate(f"sqlite:///{tmp_path}/mlflow.db")

@@ -31,11 +31,7 @@ def write(uri: str, number: int, folder: Path) -> tuple[str, str]:
     from udamlf.runs.log import RunLog, ending
     from udamlf.runs.tracker import Tracker
 
-    os.environ |= {
-        "MLFLOW_TRACKING_URI": uri,
-        "UDAMLF_WORK": str(folder / "work"),
-        "UDAMLF_CACHE": str(folder / "cache"),
-    }
+    os.environ |= {"MLFLOW_TRACKING_URI": uri, "UDAMLF_WORK": f"{folder}/work", "UDAMLF_CACHE": f"{folder}/cache"}
     with chdir(folder):
         tracker = Tracker.connect()
         run_id = tracker.create_run(f"writer {number}", {"stage": "chain"})
@@ -88,8 +84,8 @@ def authenticating_server(folder: Path) -> Iterator[str]:
     lines += ["admin_username = admin", f"admin_password = {SECRET}"]
     lines += ["authorization_function = mlflow.server.auth:authenticate_request_basic_auth"]
     (folder / "auth.ini").write_text("\n".join(lines))
-    command = [str(BIN / "mlflow"), "server", "--app-name", "basic-auth", "--workers", "2", "--port", str(port),
-               "--backend-store-uri", f"sqlite:///{folder}/x.db", "--artifacts-destination", f"{folder}/kept"]  # fmt: skip
+    command = [str(BIN / "mlflow"), "server", "--app-name", "basic-auth", "--workers", "2", "--port", str(port)]
+    command += ["--backend-store-uri", f"sqlite:///{folder}/x.db", "--artifacts-destination", f"{folder}/kept"]
     with started(command, folder):
         wait_for(lambda: answers(f"http://127.0.0.1:{port}"), 180)
         yield f"http://admin:{SECRET}@127.0.0.1:{port}"

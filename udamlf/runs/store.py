@@ -4,6 +4,7 @@ import os
 import sqlite3
 from contextlib import closing
 from pathlib import Path
+from urllib.parse import unquote
 
 from udamlf.common.errors import UserError, masked
 from udamlf.common.files import cache_folder, digest_bytes
@@ -42,18 +43,20 @@ def work_root(uri: str) -> Path:
 
 def relocate(uri: str) -> list[str]:
     """After an SQLite file was moved or copied together with its ``mlruns``: have it name its artifacts there. A line
-    for every folder that it named instead. UserError: not both are there."""
+    for every folder of an experiment that it named instead. UserError: not both are there."""
     path = sqlite_file(uri)
     if path is None or not path.is_file() or not (path.parent / "mlruns").is_dir():
         raise UserError(f"no moved store {masked(uri)}", "mlflow.db with its mlruns", "cd to the folder that has both")
-    home, changes = path.parent.resolve(), []
+    changes = []
     with closing(sqlite3.connect(path)) as connection, connection:
-        places = {place for (place,) in connection.execute("SELECT artifact_location FROM experiments")}
-        for old in sorted({place.rpartition("/mlruns/")[0] for place in places if place.startswith(("file:", "/"))}):
-            new = home.as_uri() if old.startswith("file:") else str(home)
-            if old and old != new:
+        for (old,) in connection.execute("SELECT artifact_location FROM experiments").fetchall():
+            root, _, name = old.rpartition("/mlruns/")
+            folder = path.parent.resolve() / "mlruns" / unquote(name)
+            new = folder.as_uri() if old.startswith("file:") else str(folder)
+            if root and folder.is_dir() and old != new:
                 for table, column in _ADDRESSES:
-                    change = f"UPDATE {table} SET {column} = ? || substr({column}, ?) WHERE substr({column}, 1, ?) = ?"
-                    connection.execute(change, (new, len(old) + 1, len(old) + 1, f"{old}/"))
+                    there = f"instr({column} || '/', ?) = 1"
+                    change = f"UPDATE {table} SET {column} = ? || substr({column}, ?) WHERE {there}"
+                    connection.execute(change, (new, len(old) + 1, f"{old}/"))
                 changes.append(f"{old} -> {new}")
     return changes
