@@ -59,8 +59,8 @@ def writers() -> Iterator[ProcessPoolExecutor]:
 
 
 @contextmanager
-def started(command: list[str], folder: Path, **options: object) -> Iterator[None]:
-    """A server, ended with its children."""
+def started(command: list[str], folder: Path, stop: int = signal.SIGTERM, **options: object) -> Iterator[None]:
+    """A server, ended with its children by a signal."""
     kept = {k: v for k, v in os.environ.items() if not k.startswith(("MLFLOW", "UDAMLF"))}
     environment = kept | {"MLFLOW_AUTH_CONFIG_PATH": f"{folder}/auth.ini", "MLFLOW_FLASK_SERVER_SECRET_KEY": SECRET}
     environment |= {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
@@ -70,7 +70,7 @@ def started(command: list[str], folder: Path, **options: object) -> Iterator[Non
     try:
         yield
     finally:
-        os.killpg(process.pid, signal.SIGTERM)
+        os.killpg(process.pid, stop)
         process.wait(timeout=60)
 
 
@@ -107,7 +107,8 @@ def postgresql(folder: Path) -> Iterator[str]:
               f"--pwfile={folder}/password"]  # fmt: skip
     subprocess.run(initdb, check=True, user=user, cwd=folder, capture_output=True)
     ready = [str(POSTGRES.with_name("pg_isready")), "-h", "127.0.0.1", "-p", str(port)]
-    with started([str(POSTGRES), "-D", data, "-p", str(port), "-h", "127.0.0.1", "-k", data, "-F"], folder, user=user):
+    server = [str(POSTGRES), "-D", data, "-p", str(port), "-h", "127.0.0.1", "-k", data, "-F"]
+    with started(server, folder, signal.SIGINT, user=user):  # SIGTERM would wait for its clients to leave
         wait_for(lambda: subprocess.run(ready, capture_output=True).returncode == 0)
         yield f"postgresql+psycopg://me:{SECRET}@127.0.0.1:{port}/postgres"
 
@@ -151,9 +152,9 @@ def test_a_password_in_the_address_is_never_shown(store_at: tuple[str, Path]) ->
     uri, folder = store_at
     if "@" not in uri:
         pytest.skip("this store has no password")
-    for address, code in ((uri, 2), (uri.replace(SECRET, f"not-{SECRET}"), 2)):
+    for address in (uri, uri.replace(SECRET, f"not-{SECRET}")):
         environment = os.environ | {"MLFLOW_TRACKING_URI": address, "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0"}
         done = subprocess.run([str(BIN / "udamlf"), "evaluate", "--run-id", "0" * 32], cwd=folder, env=environment,
                               capture_output=True, text=True, timeout=120)  # fmt: skip
-        assert done.returncode == code and SECRET not in done.stdout + done.stderr, done.stderr
+        assert done.returncode == 2 and SECRET not in done.stdout + done.stderr, done.stderr
         assert "Traceback" not in done.stderr

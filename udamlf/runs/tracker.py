@@ -22,6 +22,7 @@ from mlflow.entities import Run as MlflowRun
 from mlflow.exceptions import MlflowException
 from mlflow.utils.file_utils import local_file_uri_to_path
 from mlflow.utils.uri import is_local_uri
+from sqlalchemy import create_engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from udamlf.common.errors import UserError, masked
@@ -73,6 +74,8 @@ class Tracker:
         # A new store puts the default experiment's artifacts under the current folder: make that the database's.
         home = contextlib.chdir(database.parent) if database else contextlib.nullcontext()
         try:
+            if not database and not uri.startswith("http"):
+                create_engine(uri).connect().close()  # MLflow itself tries a refused password for two minutes
             with lock, home:
                 client = MlflowClient(uri)  # creates the store
                 return cls(uri, client, _experiment(client, database))
