@@ -6,6 +6,7 @@ import errno
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 
 from udamlf.common.errors import UserError
@@ -20,7 +22,8 @@ from udamlf.common.files import digest_file
 from udamlf.runs.launch import identity
 from udamlf.runs.log import RunLog, ending
 from udamlf.runs.maintenance import reap, sync
-from udamlf.runs.tracker import DIGEST, MANIFEST, PROCESS, TRACKING, Tracker, store_uri, work_root
+from udamlf.runs.store import relocate, store_uri, work_root
+from udamlf.runs.tracker import DIGEST, KEY, MANIFEST, PROCESS, TRACKING, Tracker
 
 Status = Callable[[str], str]
 
@@ -217,3 +220,30 @@ def test_a_new_experiment_keeps_its_artifacts_beside_the_store(store: Path, monk
     tracker = Tracker.connect()
     run = tracker.get(tracker.create_run("r", {}))
     assert run.info.artifact_uri.startswith((store / "mlruns" / "mine").as_uri())
+
+
+def test_a_store_that_was_moved_with_its_artifacts_goes_on(store: Path, tracker: Tracker, tmp_path: Path) -> None:
+    """Paths and addresses, with spaces: a stage is found by its key again, and one whose files stayed as before."""
+    (store / "out" / "out").mkdir(parents=True)
+    (store / "out" / "out" / "a.txt").write_text("a")
+    places = {"plain": str(store / "mlruns" / "plain"), "an address": (store / "mlruns" / "an address").as_uri()}
+    experiments = [tracker.client.create_experiment(name, place) for name, place in places.items()]
+    for number in (*experiments, tracker.experiment_id):
+        each = Tracker(tracker.uri, tracker.client, number)
+        run_id = each.create_run("a run", {KEY: f"key-{number}"})
+        each.publish(run_id, store / "out" / "out")
+        each.end(run_id, "FINISHED")
+    new = tmp_path / "another place"
+    new.mkdir()
+    shutil.move(store / "mlflow.db", new)
+    shutil.move(store / "mlruns", new)
+    uri = f"sqlite:///{new}/mlflow.db"
+    moved = Tracker(uri, MlflowClient(uri), tracker.experiment_id)
+    assert moved.finished(f"key-{experiments[0]}") is None
+    assert len(relocate(uri)) == 2 and relocate(uri) == []
+    for number in experiments:
+        found = moved.finished(f"key-{number}")
+        assert found is not None and (found.path / "a.txt").read_text() == "a" and found.path.is_relative_to(new)
+    assert moved.finished(f"key-{tracker.experiment_id}") is not None
+    with pytest.raises(UserError, match="mlruns"):
+        relocate(f"sqlite:///{tmp_path}/mlflow.db")

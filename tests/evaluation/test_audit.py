@@ -11,6 +11,7 @@ import pytest
 from udamlf.config.labels import CAMVID_11, IGNORE
 from udamlf.data.dataset import DATASETS, Frame
 from udamlf.data.pseudo_labels import PseudoLabels, publish
+from udamlf.evaluation.calibration import expected_calibration_error, pseudo_label_reliability
 from udamlf.evaluation.score import audit
 
 SKY, ROAD, CAR = (CAMVID_11.classes.index(name) for name in ("sky", "road", "car"))
@@ -83,3 +84,15 @@ def test_nothing_kept_has_no_precision(tmp_path: Path) -> None:
     samples = world(tmp_path / "data", {"a": array([SKY, ROAD])})
     labels = published(tmp_path / "labels", {"a": array([IGNORE, IGNORE])})
     assert audit(labels, DATA_SET, samples, CAMVID_11) == {}
+
+
+def test_reliability_by_hand(tmp_path: Path) -> None:
+    """Four kept pixels with a known truth: two with 0.9, both right; two with 0.5, one right; the error is that of the
+    first, 0.1, for half of the pixels. Frames without a stored confidence are left out."""
+    truths = {"a": array([SKY, ROAD, ROAD], [CAR, IGNORE, CAR]), "b": array([SKY])}
+    label = array([SKY, ROAD, ROAD], [SKY, ROAD, IGNORE])
+    labels = published(tmp_path / "labels", {"a": label, "b": array([CAR])})
+    stored = {"a": np.array([[180, 180, 100], [100, 180, 0]], np.uint8)}
+    table = pseudo_label_reliability(labels, stored, DATA_SET, world(tmp_path / "data", truths), CAMVID_11)
+    assert table.sum(1).tolist() == pytest.approx([4, 3, 2.8])
+    assert expected_calibration_error(table) == pytest.approx(5.0)

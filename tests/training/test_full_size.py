@@ -7,7 +7,7 @@ import pytest
 
 from udamlf.config.compose import available, resolve
 from udamlf.config.schema import Config
-from udamlf.runs.doctor import labels_of
+from udamlf.runs.dry_step import labels_of
 from udamlf.training.measure import measure_step
 
 

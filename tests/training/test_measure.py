@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from udamlf.config.compose import available, resolve
-from udamlf.runs.doctor import labels_of
+from udamlf.runs.dry_step import labels_of
 from udamlf.training.measure import measure_step
 
 SMALL = ("profile.frames_hw=[64,128]", "profile.warmup.augmentation.crop_hw=[64,128]")

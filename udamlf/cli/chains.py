@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import product
 from typing import Any
 
@@ -31,13 +32,16 @@ def run(
     stop = StopFlag().install()
     if LIFELINE in os.environ:  # a chain of a sweep
         follow_launcher()
+    from udamlf.runs.plan import CONTROL, Request
+
+    request = Request(**fields, overrides=overrides)
+    request.configuration()  # a name that does not exist is told in a second, before torch and mlflow are imported
     if env_manager == LOCAL and not only_plan:
         warm_up()
     from udamlf.runs.chain import REFERENCES, run_chain
     from udamlf.runs.imports import start_file
-    from udamlf.runs.plan import CONTROL, Request
 
-    request = Request(**fields, overrides=overrides, start=start_file(start))
+    request = replace(request, start=start_file(start))
     others = [*(REFERENCES if references else ()), *([CONTROL] if with_control else [])]
     if only_plan:
         _print_plan([*(request.reference(name) for name in others if name != request.method), request])

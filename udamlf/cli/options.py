@@ -10,6 +10,13 @@ DATA_ROOT = "Folder that holds the data sets; default: the embedded miniature."
 EXIT_USER_ERROR, EXIT_SIGNAL = 2, 128
 
 
+def complete(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
+    """Names of the shipped configurations, in a shell, for a parameter scenario, method or profile."""
+    from udamlf.config.compose import available
+
+    return [name for name in available(f"{parameter.name}s") if name.startswith(incomplete)]
+
+
 def options(*listed: Callable[..., Any]) -> Callable[..., Any]:
     """A decorator that gives a command these options."""
 
@@ -24,7 +31,8 @@ def options(*listed: Callable[..., Any]) -> Callable[..., Any]:
 budget_options = options(
     click.option("--recipe", type=click.Choice(RECIPES), default="adapted", show_default=True,
                  help="A published method's own values, or those adapted to the profile, where there are any."),
-    click.option("--profile", default="", help="How much is computed; default: the scenario's."),
+    click.option("--profile", default="", shell_complete=complete,
+                 help="How much is computed: a name, or a file; default: the scenario's."),
     click.option("--rounds", type=int, help="Number of self-training rounds; default: the method's."),
     click.option("--data-root", help=DATA_ROOT),
     click.option("--start", default="", help="A released checkpoint file, or a run that imported one, as warm-up."),
@@ -32,8 +40,9 @@ budget_options = options(
 )  # fmt: skip
 """What a sweep's chains have in common."""
 request_options = options(
-    click.option("--scenario", required=True, help="Source and target: a name in configs/scenarios, or a file."),
-    click.option("--method", default="iast", show_default=True,
+    click.option("--scenario", required=True, shell_complete=complete,
+                 help="Source and target: a name in configs/scenarios, or a file."),
+    click.option("--method", default="iast", show_default=True, shell_complete=complete,
                  help="A name in configs/methods, or a YAML file; `udamlf methods` lists them."),
     click.option("--of", default="", metavar="METHOD",
                  help="With --method control, or a baseline: the method that it is matched to."),

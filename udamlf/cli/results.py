@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from udamlf.cli.options import RECIPES
+from udamlf.cli.options import RECIPES, complete
 from udamlf.common.errors import UserError, nearest
 from udamlf.runs.launch import StopFlag
 
@@ -80,6 +80,18 @@ def compare(scenario: str | None, form: str, gains: bool) -> None:
     click.echo(comparison.render_running(running), nl=False)
 
 
+@click.command()
+@click.option("--scenario", help="Only this scenario.")
+def validators(scenario: str | None) -> None:
+    """How validators, which need no target labels, rank methods and rounds beside the true mIoU."""
+    from udamlf.report import comparison
+    from udamlf.report.validators import render, trainings
+    from udamlf.runs.tracker import Tracker
+
+    tracker = Tracker.connect()
+    click.echo(render(trainings(tracker.search(comparison.finished(scenario)), tracker.search({"stage": "evaluate"}))))
+
+
 @click.group(invoke_without_command=True)
 @click.pass_context
 def methods(context: click.Context) -> None:
@@ -91,7 +103,7 @@ def methods(context: click.Context) -> None:
 
 
 @methods.command()
-@click.argument("method")
+@click.argument("method", shell_complete=complete)
 @click.option("--scenario", default="gta2city", show_default=True)
 @click.option("--profile", default="", help="Default: the scenario's.")
 @click.option("--recipe", type=click.Choice(RECIPES), default="adapted", show_default=True)
@@ -105,4 +117,13 @@ def show(method: str, recipe: Any, scenario: str, profile: str, overrides: tuple
     click.echo(recipe_text(replace(published, recipe=recipe).configuration(), published.configuration()))
 
 
-COMMANDS = (evaluate, compare, methods)
+@click.command()
+@click.argument("kind", type=click.Choice(("scenario", "method", "profile")))
+def schema(kind: str) -> None:
+    """Print the JSON schema of a scenario's, method's or profile's YAML file, for editors."""
+    from udamlf.config.compose import json_schema
+
+    click.echo(json.dumps(json_schema(f"{kind}s"), indent=2))
+
+
+COMMANDS = (evaluate, compare, validators, methods, schema)

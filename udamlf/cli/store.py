@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from udamlf.cli.options import DATA_ROOT, EXIT_USER_ERROR
-from udamlf.runs.launch import serve
+from udamlf.runs.launch import serving
 
 
 @click.command()
@@ -15,34 +15,46 @@ from udamlf.runs.launch import serve
 @click.option("--port", type=int, default=5000, show_default=True)
 @click.option("--scenario", help="Show only this scenario.")
 def ui(host: str, port: int, scenario: str | None) -> None:
-    """Serve the store and print the address of the comparison."""
+    """Serve the store, and print the address of the comparison once the server answers."""
     from udamlf.runs.tracker import Tracker
 
     tracker = Tracker.connect()
-    remote = tracker.uri.startswith("http")
-    click.echo(tracker.address(None if remote else f"http://{host}:{port}", scenario))
-    if not remote:
+    if tracker.uri.startswith("http"):
+        click.echo(tracker.address(None, scenario))
+        return
+    click.echo("starting the server ...", err=True)
+    with serving(tracker.uri, host, port) as server:
+        click.echo(tracker.address(f"http://{host}:{port}", scenario))
         sys.stdout.flush()
-        serve(tracker.uri, host, port)
+        sys.exit(server.wait())
 
 
 @click.command()
-@click.option("--scenario", "scenarios", multiple=True, help="Default: all.")
+@click.option("--data", "with_data", is_flag=True, help="Also the data sets of every scenario, with their classes.")
+@click.option("--scenario", "scenarios", multiple=True, help="Also the data sets of this scenario.")
 @click.option("--data-root", "folder", help=DATA_ROOT)
 @click.option("--dry-step", is_flag=True, help="Instead: what a step of each training of --method needs.")
 @click.option("--method", default="proda", show_default=True, help="With --dry-step.")
 @click.option("--profile", default="paper", show_default=True, help="With --dry-step.")
 @click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="With --dry-step.")
-def doctor(scenarios: tuple[str, ...], folder: str | None, dry_step: bool, **request: Any) -> None:
-    """Versions, devices, environment managers, disk, and the data sets with their classes."""
+def doctor(with_data: bool, scenarios: tuple[str, ...], folder: str | None, dry_step: bool, **request: Any) -> None:
+    """Versions, devices, environment managers, disk; the data sets when asked."""
     from udamlf.config.compose import available
-    from udamlf.runs.doctor import measured_steps, report
-    from udamlf.runs.plan import Request
 
-    scenario = scenarios[0] if scenarios else "gta2city"
-    every = list(scenarios) or available("scenarios")
-    for line in measured_steps(Request(scenario, **request).resolve()) if dry_step else report(every, folder):
+    if dry_step:
+        from udamlf.runs.dry_step import measured_steps
+        from udamlf.runs.plan import Request
+
+        for line in measured_steps(Request(scenarios[0] if scenarios else "gta2city", **request).resolve()):
+            click.echo(line)
+        return
+    from udamlf.runs.doctor import report, report_data
+
+    for line in report():
         click.echo(line)
+    if with_data or scenarios or folder:
+        for line in report_data(list(scenarios) or available("scenarios"), folder):
+            click.echo(line)
 
 
 @click.group()
@@ -92,6 +104,14 @@ def reap(older_than: float | None) -> None:
 
     dead = maintenance.reap(Tracker.connect(), older_than)
     click.echo("\n".join([f"{len(dead)} runs marked KILLED", *dead]))
+
+
+@runs.command()
+def relocate() -> None:
+    """After mlflow.db was moved to another folder with its mlruns: have it name its artifacts there."""
+    from udamlf.runs.store import relocate, store_uri
+
+    click.echo("\n".join(relocate(store_uri()) or ["it names no other folder"]))
 
 
 @click.command()

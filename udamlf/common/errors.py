@@ -1,7 +1,15 @@
 """The one exception a user is meant to see, and its word for a name that is nearly right."""
 
 import difflib
+import re
 from collections.abc import Sequence
+
+_PASSWORD = re.compile(r"(?<=://)[^:/@\s]*:[^@/\s]*@")
+
+
+def masked(text: str) -> str:
+    """``text`` without user and password in its addresses (scheme://user:password@host)."""
+    return _PASSWORD.sub("", text)
 
 
 class UserError(Exception):
@@ -14,12 +22,12 @@ class UserError(Exception):
     """
 
     def __init__(self, message: str, expected: str = "", hint: str = "") -> None:
-        self.message = message
-        lines = [message, *([f"expected: {expected}"] if expected else []), *([f"try: {hint}"] if hint else [])]
-        super().__init__("\n".join(lines))
+        self.message = masked(message)
+        lines = [self.message, *([f"expected: {expected}"] if expected else []), *([f"try: {hint}"] if hint else [])]
+        super().__init__(masked("\n".join(lines)))
 
 
 def nearest(name: str, names: Sequence[str]) -> str:
-    """``try`` text: the nearest valid name, or all of them."""
+    """``try`` text: the nearest valid name, and all of them."""
     close = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
-    return f"did you mean {close[0]!r}?" if close else f"one of: {', '.join(sorted(names))}"
+    return f"{f'did you mean {close[0]!r}? ' if close else ''}one of: {', '.join(sorted(names))}"

@@ -143,6 +143,7 @@ class Profile(Strict):
         frames_hw: training frames are decoded once at this size; source_frames_hw: the source's, and the network's
             input for the source's score, where its frames have another shape than the target's.
         audit: the evaluate stage also scores pseudo-labels where target labels exist.
+        validators: it also reads off a sample of target_train, without labels, how good a network seems.
         report: overrides the scenario's reported split.
         precision: of the trainings' forward passes; float16 with dynamic loss scaling, as apex O1.
         micro_batch: most images of a domain in one pass; gradients accumulate, the batch stays the same.
@@ -162,6 +163,7 @@ class Profile(Strict):
     labelling: EvalProtocol = EvalProtocol()
     evaluation: EvalProtocol = EvalProtocol()
     audit: bool = False
+    validators: bool = True
     report: str | None = None
     precision: Precision = "float32"
     micro_batch: int | None = Field(None, ge=1)

@@ -7,9 +7,11 @@ are dotted paths into the result, e.g. ``profile.warmup.steps`` or ``method.roun
 ``extends`` gives what differs from another one of its kind, under a name of its own; what that one sets for a profile
 is changed in the block of that profile."""
 
+import logging
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import yaml
 from pydantic import BaseModel
@@ -17,22 +19,21 @@ from pydantic import BaseModel
 from udamlf.common.errors import UserError, nearest
 from udamlf.config.budget import Profile
 from udamlf.config.custom import find_space
-from udamlf.config.parts import assign, validated
+from udamlf.config.origins import CONFIGS, Layer, outvoted, overridden
+from udamlf.config.parts import assign, flatten, validated
 from udamlf.config.schema import Config, Method, Recipe, Scenario
 
-CONFIGS = Path(__file__).resolve().parents[2] / "configs"
 _OWN_VALUES = ("scenarios", "profiles", "adapted")
-
-
-class Layer(NamedTuple):
-    """One value that is set, and where it comes from."""
-
-    origin: str
-    key: str
-    value: Any
-
-
+logger = logging.getLogger("udamlf")
+_warn = lru_cache(maxsize=None)(logger.warning)  # once: the references of a chain are resolved too
 _File = tuple[str, dict[str, Any]]  # path, content
+
+
+def json_schema(kind: str) -> dict[str, Any]:
+    """The JSON schema of a kind's files, for editors. A file that extends another one gives what differs, some of it
+    under dotted keys, so that only a name and a title are always required."""
+    models: dict[str, type[BaseModel]] = {"scenarios": Scenario, "methods": Method, "profiles": Profile}
+    return models[kind].model_json_schema() | {"required": ["name", "title"], "patternProperties": {r"\.": {}}}
 
 
 def available(kind: str) -> list[str]:
@@ -54,7 +55,7 @@ def _read(kind: str, name: str, folder: Path = Path()) -> _File:
     """The shipped file of that name, or the file at a path, which starts in ``folder``."""
     path = folder / name if name.endswith((".yaml", ".yml")) else CONFIGS / kind / f"{name}.yaml"
     if not path.is_file():
-        raise UserError(f"unknown {kind[:-1]} {name!r}", f"a file {path}", nearest(name, available(kind)))
+        raise UserError(f"unknown {kind[:-1]} {name!r}", "a name, or a YAML file", nearest(name, available(kind)))
     try:
         tree = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError) as error:
@@ -95,6 +96,12 @@ def _merged(files: Sequence[_File], model: type[BaseModel]) -> dict[str, Any]:
         tree["publication"] = files[-1][1].get("publication")
     checked: BaseModel = validated(model, tree, files[-1][0])
     return checked.model_dump(mode="json", exclude_unset=True, exclude={*_OWN_VALUES})
+
+
+def _file_values(kind: str, files: Sequence[_File]) -> list[Layer]:
+    """What the main part of a lineage's files sets."""
+    named = [(path, key, value) for path, tree in files for key, value in tree.items()]
+    return [Layer(path, f"{kind}.{key}", value) for path, key, value in named if key not in (*_OWN_VALUES, "extends")]
 
 
 def _method_values(
@@ -159,7 +166,8 @@ def resolve(
     tree |= {"method": _merged(methods, Method), "profile": _merged(profiles, Profile)}
     tree |= {"seed": seed, "data_root": data_root or None}
     tree |= {"overrides": [*overrides, *([f"rounds={rounds}"] if rounds is not None else [])]}
-    values = list(_method_values(methods, scenario_tree["name"], [fields["name"] for _, fields in profiles], recipe))
+    place = (scenario_tree["name"], [fields["name"] for _, fields in profiles], recipe)
+    values = list(_method_values(methods, *place))
     layers = [*_profile_values(profiles, scenario_tree["name"]), *(layer for _, layer in values)]
     if tree["method"].get("publication") and tree["method"].get("role", "method") == "method":
         tree["recipe"] = "adapted" if any(block == "adapted" for block, _ in values) else "published"
@@ -169,10 +177,17 @@ def resolve(
         if tree["method"].get("round") is None:
             raise UserError(f"--rounds {rounds}", f"a method with rounds; {method} has none")
         layers.append(Layer("--rounds", "method.rounds", rounds))
-    for layer in (*layers, *map(_parse_override, overrides)):
+    layers += map(_parse_override, overrides)
+    for layer in layers:
         assign(tree, layer.key, layer.value, layer.origin)
     config: Config = validated(Config, tree, "the resolved configuration")
     _check(config)
+    main = [*_file_values("method", methods), *_file_values("profile", profiles)]
+    copied = [_read("methods", fields["name"]) for _, fields in methods if fields["name"] in available("methods")]
+    theirs = [*_file_values("method", copied), *(v for _, v in _method_values(copied, *place))]
+    shipped = {f"{key}={value}" for layer in theirs for key, value in flatten(layer.value, layer.key)}
+    for text in (*overridden([*main, *layers], dict(flatten(tree)), shipped), *outvoted([*main, *layers], config)):
+        _warn(text)
     return config
 
 

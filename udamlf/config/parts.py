@@ -85,7 +85,8 @@ def validated(model: type[BaseModel], tree: Any, where: str) -> Any:
     try:
         return model.model_validate(tree)
     except ValidationError as error:
-        errors = error.errors()  # an unknown key first: it may be why another is missing
+        # An unknown key first: it may be why another is missing. Of a union the member that fits furthest.
+        errors = sorted(error.errors(), key=lambda e: -len(e["loc"]))
         first = next((e for e in errors if e["type"] == "extra_forbidden"), errors[0])
         location = [k for k in first["loc"] if not (isinstance(k, str) and _UNION_TAG.match(k))]
         key = ".".join(str(k) for k in location)

@@ -1,6 +1,6 @@
 """Scores of networks and of pseudo-labels: an integer confusion matrix, then IoU or precision of every class."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -88,7 +88,7 @@ def _percent(value: float) -> float | None:
 def evaluate(
     model: SegmentationModel,
     dataset: DataSet,
-    frames: Sequence[Frame],
+    frames: Iterable[Frame],
     space: LabelSpace,
     split: str,
     protocol: EvalProtocol,
@@ -97,17 +97,17 @@ def evaluate(
     """Score ``model`` on labelled frames at the labels' own resolution. UserError: one has none or is not readable.
 
     ``on_prediction`` gets every frame with image uint8 [H,W,3], truth uint8 [H,W] and prediction uint8 [H,W]."""
-    total = np.zeros((space.num_classes, space.num_classes), np.int64)
+    total, images = np.zeros((space.num_classes, space.num_classes), np.int64), 0
     for frame in frames:
         image, truth = dataset.read_image(frame), dataset.read_label(frame, space)
         prediction = predict(model, image[None], protocol, output_hw=(truth.shape[0], truth.shape[1]))[0]
-        total += confusion_matrix(prediction, truth, space.num_classes)
+        total, images = total + confusion_matrix(prediction, truth, space.num_classes), images + 1
         if on_prediction is not None:
             on_prediction(frame, image, truth, prediction)
-    return Score(split, len(frames), protocol, space, total)
+    return Score(split, images, protocol, space, total)
 
 
-def audit(labels: PseudoLabels, dataset: DataSet, frames: Sequence[Frame], space: LabelSpace) -> dict[str, float]:
+def audit(labels: PseudoLabels, dataset: DataSet, frames: Iterable[Frame], space: LabelSpace) -> dict[str, float]:
     """Precision of published pseudo-labels by the target's true labels, which nobody reads who trains.
 
     Returns ``pl/precision`` and ``pl/precision/<class>``: percent of the labelled pixels (with a known truth) whose

@@ -98,3 +98,20 @@ def class_bars(scores: Mapping[str, Mapping[str, float | None]], space: LabelSpa
     axis.set(title=f"IoU per class {KINDS[kind]}", ylabel="IoU, %", ylim=(0, 100))
     axis.legend(fontsize=8)
     _save(figure, path)
+
+
+def reliability_figure(table: np.ndarray, error: float, kind: str, path: Path) -> None:
+    """Write a reliability diagram: accuracy of pseudo-labels by confidence, and the share of the pixels there, from
+    float64 [3, bins] (pixels, right ones, sum of confidence) and the expected calibration error in per cent."""
+    pixels, right, _ = table
+    accuracy = np.divide(100.0 * right, pixels, out=np.full(len(pixels), np.nan), where=pixels > 0)
+    places, width = (np.arange(len(pixels)) + 0.5) * 100 / len(pixels), 90 / len(pixels)
+    figure = Figure(figsize=(6, 5), layout="constrained")
+    axis = figure.subplots()
+    axis.bar(places, accuracy, width, label="right, % of the pixels there")
+    axis.plot(places, 100 * pixels / pixels.sum(), "o-", color="grey", label="pixels, % of all")
+    axis.plot((0, 100), (0, 100), "k--", linewidth=1, label="calibrated")
+    title = f"Calibration of pseudo-labels: ECE {error:.1f} %\n{KINDS[kind]}"
+    axis.set(title=title, xlabel="confidence, %", ylabel="%", xlim=(0, 100), ylim=(0, 100))
+    axis.legend(fontsize=8, loc="upper left")
+    _save(figure, path)

@@ -200,14 +200,14 @@ def run_chain(
         adopted: id of a run to be the method's parent (the one `mlflow run` has created).
         last_step: (stage, round; None: its first) to stop after; then there are no references and no result table.
     """
-    tracker = Tracker.connect()
     others = [method for method in references if method != request.method] if last_step is None else []
+    for asked in (request, *(request.reference(method) for method in others)):
+        if not adopted:
+            asked.resolve()  # bad input starts no run, and makes no store
+    tracker = Tracker.connect()
     if adopted:
         tracker = tracker.within(adopted)
         tracker.client.set_tag(adopted, PROCESS, identity())
-    for asked in (request, *(request.reference(method) for method in others)):
-        if not adopted:
-            asked.resolve()  # bad input starts no run
     parent_id = adopted or tracker.create_run(f"{request.method}-s{request.seed}", {"stage": CHAIN})
     with ending(tracker, parent_id):
         check_manager(env_manager)

@@ -1,37 +1,27 @@
-"""What works here: versions, devices, environment managers, disk, data sets; and what a training's step needs."""
+"""What works here: versions, devices, environment managers, disk, and data sets when asked. Imports neither torch nor
+mlflow, which take longer than the report."""
 
 import platform
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from importlib.metadata import distributions
 
-import torch
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-from udamlf.common.errors import UserError
+from udamlf.common.errors import UserError, masked
 from udamlf.common.files import cache_folder
-from udamlf.config.schema import SOURCE, TARGET, Config
+from udamlf.common.progress import progress
+from udamlf.config.schema import SOURCE, TARGET
 from udamlf.data.check import look
-from udamlf.data.pseudo_labels import decode_soft_label
-from udamlf.data.sample import Sample
 from udamlf.data.splits import ScenarioData
-from udamlf.evaluation.predict import evaluating, label_scores
-from udamlf.models.base import SegmentationModel
-from udamlf.runs.launch import apart, gpus, managers
-from udamlf.runs.plan import Request, data_root, plan
-from udamlf.runs.tracker import store_uri, work_root
-from udamlf.selection.base import build, label_images
-from udamlf.stages.pseudo_label import selector_part
-from udamlf.training.measure import Arrays, Label, measure_step
+from udamlf.runs.launch import gpus, managers
+from udamlf.runs.plan import Request, data_root
+from udamlf.runs.store import store_uri, work_root
 
 _PACKAGES = ("udamlf", "torch", "mlflow", "numpy", "opencv-python", "pydantic", "safetensors")
 SAMPLED_LABELS = 16
 
 
-def report(scenarios: list[str], folder: str | None) -> Iterator[str]:
-    """Lines of the report on the data sets in ``folder`` (none: the embedded miniature, generated if need be)."""
+def report() -> Iterator[str]:
+    """Lines on the machine."""
     yield f"python {platform.python_version()} on {platform.platform()}"
     for name in _PACKAGES:
         yield f"{name} {next((package.version for package in distributions(name=name)), 'is not installed')}"
@@ -41,13 +31,17 @@ def report(scenarios: list[str], folder: str | None) -> Iterator[str]:
         option = f"--env-manager {name}"
         yield f"{option}: {missing}" if missing else f"mlflow run . -e self_train -P scenario=syn2city {option}"
     yield ""
-    yield f"tracking store: {store_uri()}"
+    yield f"tracking store: {masked(store_uri())}"
     for purpose, path in (("work in progress", work_root(store_uri())), ("cache", cache_folder())):
         free_gib = shutil.disk_usage(next(p for p in (path, *path.parents) if p.exists())).free / 2**30
         yield f"{purpose}: {path}, {free_gib:.1f} GiB free"
+
+
+def report_data(scenarios: list[str], folder: str | None) -> Iterator[str]:
+    """Lines on the data sets in ``folder`` (none: the embedded miniature, generated if need be)."""
     for name in scenarios:
         yield ""
-        config = Request(name, "source_only", data_root=folder).resolve()
+        config = Request(name, "source_only", data_root=folder).configuration()
         data = ScenarioData(config, data_root(config))
         yield f"{name} ({data.kind}, {data.root})"
         for split in config.scenario.splits:
@@ -58,22 +52,12 @@ def report(scenarios: list[str], folder: str | None) -> Iterator[str]:
 
 def check_data(scenario: str, folder: str | None) -> Iterator[tuple[list[str], list[str]]]:
     """For every split of a scenario the lines on it, and a line for each of its bad files."""
-    config = Request(scenario, "source_only", data_root=folder).resolve()
+    config = Request(scenario, "source_only", data_root=folder).configuration()
     data = ScenarioData(config, data_root(config))
     yield [f"{config.scenario.name} ({data.kind}, {data.root})"], []
     for split in config.scenario.splits:
-        with _bar(split) as watch:
+        with progress(split) as watch:
             yield _split(data, split, None, watch)
-
-
-@contextmanager
-def _bar(what: str) -> Iterator[Callable[[int, int], None]]:
-    """A bar in a terminal; the function takes how much is done, and of how much."""
-    console = Console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
-        task = bar.add_task(what, total=None)
-        yield lambda done, of: bar.update(task, completed=done, total=of)
 
 
 def _split(
@@ -91,37 +75,3 @@ def _split(
         return [f"{split}: {error}"], [error.message]
     lines = [f"{split}: {findings.images} images, {findings.labels} with label"]
     return lines + ([f"  {findings.histogram(data.config.space)}"] if findings.decoded else []), findings.bad
-
-
-def measured_steps(config: Config) -> Iterator[str]:
-    """A line for every training of a method: what one of its steps took, each in a fresh process."""
-    yield f"{config.method.name} with profile {config.profile.name}, {config.profile.precision}, on noise"
-    for step in plan(config):
-        if step.stage in ("warmup", "pretrain", "self_train"):
-            yield f"{step}: {apart(_measured, config, step.round, step.stage == 'pretrain')}"
-
-
-def labels_of(config: Config, round: int) -> Label | None:
-    """How a round labels one frame with its selector; None where it has none."""
-    if round == 0 or config.method.round_at(round).selector is None:
-        return None
-
-    def label(model: SegmentationModel, frame: Sample) -> tuple[Arrays, Arrays]:
-        selector = build(selector_part(config, round), config.space, round)
-        selector.prepare([frame.label])
-        if selector.observes_network:
-            with evaluating(model):
-                images = torch.from_numpy(frame.image[None]).to(next(model.parameters()).device)
-                selector.observe_network(model(model.normalise(images)), 0)
-        protocol = config.labelling(round)
-        list(label_images(selector, 1, config.seed, lambda _: label_scores(model, frame.image, protocol)))
-        soft = decode_soft_label(selector.soft_label(0), config.space.num_classes) if selector.stores_soft else None
-        return selector.publish().arrays, {} if soft is None else {"soft": soft.numpy()}
-
-    return label
-
-
-def _measured(config: Config, round: int, pretraining: bool) -> str:
-    batch = (config.pretraining(round) if pretraining else config.training(round)).batch
-    measured = measure_step(config, round, pretraining, labels_of(config, round))
-    return f"{measured} ({batch.source} + {batch.target} images)"

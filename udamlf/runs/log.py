@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from udamlf.common.errors import UserError
+from udamlf.common.errors import UserError, masked
 from udamlf.common.files import write_text
 from udamlf.runs.launch import StopFlag
 from udamlf.runs.tracker import HEARTBEAT, INTERRUPTED, TRACKING, UNAVAILABLE, Entry, Tracker
@@ -163,7 +163,8 @@ class RunLog:
             if getattr(error, "error_code", "") == "INVALID_PARAMETER_VALUE":
                 raise  # a wrong name is a mistake of ours that no later try mends
             if not self.degraded:
-                logger.warning("MLflow does not answer (%s); the run continues and records in %s", error, self.work)
+                reason = masked(str(error))
+                logger.warning("MLflow does not answer (%s); the run continues and records in %s", reason, self.work)
             self.degraded, self._last_error = True, str(error)
             return False
         return True
@@ -199,6 +200,6 @@ def ending(tracker: Tracker, run_id: str) -> Iterator[None]:
             tracker.end(run_id, status, message)
         except UNAVAILABLE as unavailable:  # which must not replace the error
             lines = f"the run {run_id} could not be marked {status}: {unavailable}\nlater: udamlf runs reap"
-            print(lines, file=sys.stderr)
+            print(masked(lines), file=sys.stderr)
         raise
     tracker.end(run_id, "FINISHED")

@@ -25,7 +25,6 @@ from udamlf.config.references import control, reference
 from udamlf.config.schema import Config, Recipe
 from udamlf.data.dataset import DATASETS, split_of
 from udamlf.miniature import cached_world
-from udamlf.models import released
 from udamlf.stages.stage import STAGES, stage
 
 CONTROL = "control"
@@ -53,6 +52,8 @@ def data_root(config: Config, splits: Iterable[str] | None = None) -> Path:
 def started(config: Config, file: Path) -> Config:
     """The configuration of a chain that begins with the network of a released file; what the file decides of the
     network wins over the profile. UserError: see ``released.read``."""
+    from udamlf.models import released  # imports torch, which bad names need not wait for
+
     theirs = released.read(file).for_space(config.space).backbone
     named = config.profile.model if config.profile.model.name == theirs.name else theirs
     profile = config.profile.model_copy(update={"model": Part(**{**named.model_dump(), **theirs.model_dump()})})

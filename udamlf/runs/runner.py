@@ -248,6 +248,7 @@ def _changed(config: Config, split: str | None, folder: str | None, scales: Sequ
     """The run's configuration with another split, folder or protocol."""
     protocol = ({"scales": tuple(scales)} if scales else {}) | ({"flip": True} if flip else {})
     changes: dict[str, Any] = {"evaluation": config.profile.evaluation.model_copy(update=protocol), "audit": False}
+    changes["validators"] = False
     changes |= {"report": split} if split is not None else {}
     # A score of one split alone.
     scored = {n: ref for n, ref in config.scenario.splits.items() if n != SOURCE_VAL or n == split}

@@ -22,10 +22,13 @@ from mlflow.entities import Run as MlflowRun
 from mlflow.exceptions import MlflowException
 from mlflow.utils.file_utils import local_file_uri_to_path
 from mlflow.utils.uri import is_local_uri
+from sqlalchemy import create_engine
+from sqlalchemy.exc import SQLAlchemyError
 
-from udamlf.common.errors import UserError
-from udamlf.common.files import atomic_folder, cache_folder, digest_bytes, digest_file, file_lock, write_json
+from udamlf.common.errors import UserError, masked
+from udamlf.common.files import atomic_folder, cache_folder, digest_file, file_lock, write_json
 from udamlf.runs.launch import git, identity
+from udamlf.runs.store import sqlite_file, store_uri, work_root
 from udamlf.stages.stage import Input
 
 KEY, DIGEST, PROCESS, HEARTBEAT = "udamlf.key", "udamlf.artifacts_digest", "udamlf.process", "udamlf.heartbeat"
@@ -39,28 +42,7 @@ MANIFEST = "manifest.json"
 UNAVAILABLE = (MlflowException, OSError)
 Entry = dict[str, Any]
 """What is recorded: ``metrics`` + ``step`` + ``time_ms``, or ``tags``, ``params``, ``dataset``."""
-_SQLITE = "sqlite:///"
 logger = logging.getLogger("udamlf")
-
-
-def store_uri() -> str:
-    """``MLFLOW_TRACKING_URI``, else ``mlflow.db`` in the current folder; the path of an SQLite file made absolute."""
-    uri = os.environ.get("MLFLOW_TRACKING_URI") or f"{_SQLITE}mlflow.db"
-    database = _database(uri)
-    return f"{_SQLITE}{database.absolute()}" if database else uri
-
-
-def _database(uri: str) -> Path | None:
-    return Path(uri.removeprefix(_SQLITE)) if uri.startswith(_SQLITE) else None
-
-
-def work_root(uri: str) -> Path:
-    """Where stages keep what a killed one resumes from: ``UDAMLF_WORK``, else ``.udamlf`` beside an SQLite store, else
-    the cache folder."""
-    if os.environ.get("UDAMLF_WORK"):
-        return Path(os.environ["UDAMLF_WORK"]).absolute()
-    database = _database(uri)
-    return database.parent / ".udamlf" if database else cache_folder() / "work" / digest_bytes(uri.encode())[:12]
 
 
 def git_tags() -> dict[str, str]:
@@ -79,7 +61,7 @@ class Tracker:
     @classmethod
     def existing(cls) -> Tracker | None:
         """The store, to look at; None where the first run is yet to create it."""
-        database = _database(store_uri())
+        database = sqlite_file(store_uri())
         return cls.connect() if database is None or database.is_file() else None
 
     @classmethod
@@ -93,15 +75,18 @@ class Tracker:
         os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "30")
         os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")  # a bar a file
         mlflow.set_tracking_uri(uri)
-        database = _database(uri)
-        lock = file_lock(database.with_name(database.name + ".lock")) if database else contextlib.nullcontext()
+        database = sqlite_file(uri)
+        place = database.with_name(f"{database.name}.lock") if database else work_root(uri) / "store.lock"
+        lock = contextlib.nullcontext() if uri.startswith("http") else file_lock(place)
         # A new store puts the default experiment's artifacts under the current folder: make that the database's.
         home = contextlib.chdir(database.parent) if database else contextlib.nullcontext()
         try:
+            if not database and not uri.startswith("http"):
+                create_engine(uri).connect().close()  # MLflow itself tries a refused password for two minutes
             with lock, home:
                 client = MlflowClient(uri)  # creates the store
                 return cls(uri, client, _experiment(client, database))
-        except MlflowException as error:
+        except (MlflowException, SQLAlchemyError, ImportError) as error:  # the last: a database's driver
             hint = "start the server, or unset MLFLOW_TRACKING_URI" if uri.startswith("http") else "udamlf doctor"
             raise UserError(f"cannot open the tracking store {uri}: {error}", "a store of this mlflow", hint) from error
 
@@ -213,7 +198,7 @@ class Tracker:
 
     def address(self, base: str | None = None, scenario: str | None = None) -> str:
         """Address of the MLflow page that compares chains, best first."""
-        root = (base or (self.uri if self.uri.startswith("http") else "http://127.0.0.1:5000")).rstrip("/")
+        root = masked(base or (self.uri if self.uri.startswith("http") else "http://127.0.0.1:5000")).rstrip("/")
         condition = f"tags.stage = '{CHAIN}'" + (f" and tags.scenario = '{scenario}'" if scenario else "")
         query = f"workflowType=machine_learning&searchFilter={quote(condition, safe='')}"
         order = "orderByKey=metrics.%60miou%60&orderByAsc=false"
@@ -252,7 +237,7 @@ def _downloaded(digest: str, run_id: str) -> Path:
 
 def _check_manifest(path: Path, digest: str, run_id: str, hashes: bool) -> None:
     manifest = path / MANIFEST
-    hint = "run the chain again: it repeats what is missing"
+    hint = "udamlf runs relocate, if the store was moved; else run the chain again: it repeats what is missing"
     if not manifest.is_file() or digest_file(manifest) != digest:
         raise UserError(f"the artifacts of run {run_id} in {path} are missing or damaged", MANIFEST, hint)
     for name, expected in json.loads(manifest.read_text(encoding="utf-8"))["files"].items():

@@ -1,21 +1,30 @@
-"""Score a training on the reported split, and at home, and audit the pseudo-labels it learnt from: the one stage of a
-chain that reads target labels. Nothing it publishes is an input of a stage that trains."""
+"""Score a training on the reported split, and at home, read validators off the target without labels, and audit the
+pseudo-labels it learnt from: the one stage of a chain that reads target labels. Nothing it publishes is an input of a
+stage that trains."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from torch import Tensor
 
 from udamlf.common.errors import UserError
 from udamlf.common.files import atomic_file, write_json
+from udamlf.common.progress import tracked
+from udamlf.common.seeding import rng
 from udamlf.config.schema import SOURCE_VAL, TARGET, Config
+from udamlf.data.colour import jitter
 from udamlf.data.dataset import Frame
 from udamlf.data.pseudo_labels import PseudoLabels
+from udamlf.evaluation.calibration import expected_calibration_error, pseudo_label_reliability
+from udamlf.evaluation.predict import label_scores
 from udamlf.evaluation.score import Score, audit, evaluate
+from udamlf.evaluation.validators import validators
 from udamlf.models import checkpoint
 from udamlf.models.base import NETWORKS, Ensemble, SegmentationModel, device
-from udamlf.report.figures import confusion_figure, predictions_figure
+from udamlf.report.figures import confusion_figure, predictions_figure, reliability_figure
+from udamlf.stages.labelling import CONFIDENCE, sample
 from udamlf.stages.stage import BaseStage, Declaration, Job, Need, previous_training
 
 EXAMPLES = 4
@@ -26,7 +35,8 @@ class Stage(BaseStage):
     "labels", the pseudo-labels of the same round.
 
     Where the scenario has labelled source frames that nobody trains on (``source_val``), they are scored too: what the
-    adaptation costs at home. Publishes ``evaluation/evaluation.json``, ``evaluation/confusion.npz`` and figures.
+    adaptation costs at home. Validators are of a sample of ``target_train``. Publishes ``evaluation/evaluation.json``,
+    ``evaluation/confusion.npz`` and figures.
     """
 
     partial = True
@@ -42,13 +52,15 @@ class Stage(BaseStage):
         if round and config.method.round_at(round).ensemble:
             inputs["other"] = previous_training(config, round)
         splits = {split: True} | ({SOURCE_VAL: True} if SOURCE_VAL in config.scenario.splits else {})
+        audited = profile.audit and "labels" in inputs
         reads = {
             "subsets": dict(config.space.subsets),
             "split": split,
             "evaluation": {name: config.protocol(name).model_dump() for name in splits},
-            "audit": profile.audit and "labels" in inputs,
+            "audit": audited,
+            "validators": config.protocol(TARGET).model_dump() if profile.validators else None,
         }
-        splits |= {TARGET: True} if reads["audit"] else {}
+        splits |= {TARGET: audited or split == TARGET} if audited or profile.validators else {}
         return Declaration(inputs, reads, splits, [(NETWORKS, config.backbone(round))])
 
     def run(self, job: Job) -> None:
@@ -67,7 +79,7 @@ class Stage(BaseStage):
                 job.data.dataset(split).write_prediction(job.predictions, frame, prediction, config.space)
 
         score = _score(job, model, split, keep)
-        metrics = score.metrics() | _audit(job)
+        metrics = score.metrics() | _validators(job, model) | _audit(job)
         home = _score(job, model, SOURCE_VAL) if split != SOURCE_VAL and job.data.has(SOURCE_VAL) else None
         if home is not None:
             metrics |= {f"source/{name}": value for name, value in home.metrics().items()}
@@ -84,7 +96,27 @@ class Stage(BaseStage):
 def _score(job: Job, model: SegmentationModel, split: str, watch: Any = None) -> Score:
     frames, dataset, config = job.data.samples(split, True), job.data.dataset(split), job.config
     job.log_split(split, "evaluation")
-    return evaluate(model, dataset, frames, config.space, split, config.protocol(split), watch)
+    shown = tracked(frames, f"{job.title}, scoring {split}", len(frames))
+    return evaluate(model, dataset, shown, config.space, split, config.protocol(split), watch)
+
+
+def _validators(job: Job, model: SegmentationModel) -> dict[str, float]:
+    """Of the network on a sample of the target's training images, whose labels are not read."""
+    if not job.config.profile.validators:
+        return {}
+    frames, dataset, protocol = sample(job.data.samples(TARGET)), job.data.dataset(TARGET), job.config.protocol(TARGET)
+    job.log_split(TARGET, "validators", len(frames))
+
+    def probabilities(image: np.ndarray) -> Tensor:
+        scores = label_scores(model, image, protocol)
+        return scores.softmax(0) if protocol.average == "logits" else scores.clamp(0, 1)
+
+    def views() -> Iterator[tuple[Tensor, Tensor]]:
+        for frame in tracked(frames, f"{job.title}, validators", len(frames)):
+            image = dataset.read_image(frame)
+            yield probabilities(image), probabilities(jitter(image, rng(0, "validators", frame.name), 1.0))
+
+    return validators(views())
 
 
 def _write_confusion(path: Path, score: Score, home: Score | None) -> None:
@@ -99,4 +131,11 @@ def _audit(job: Job) -> dict[str, float]:
     if published is None or not job.config.profile.audit:
         return {}
     labels = PseudoLabels(published.path / "pseudo_labels", job.config.space.name)
-    return audit(labels, job.data.dataset(TARGET), job.data.samples(TARGET), job.config.space)
+    dataset, frames, space = job.data.dataset(TARGET), job.data.samples(TARGET), job.config.space
+    metrics = audit(labels, dataset, tracked(frames, f"{job.title}, audit", len(frames)), space)
+    with np.load(published.path / "pseudo_labels" / CONFIDENCE, allow_pickle=False) as stored:
+        table = pseudo_label_reliability(labels, stored, dataset, frames, space)
+    if table.any():
+        metrics["pl/ece"] = expected_calibration_error(table)
+        reliability_figure(table, metrics["pl/ece"], job.data.kind, job.out / "figures" / "reliability.png")
+    return metrics

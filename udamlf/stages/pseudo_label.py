@@ -14,23 +14,25 @@ import torch
 from torch import Tensor
 
 from udamlf.common.errors import UserError
-from udamlf.common.files import write_json, write_text
+from udamlf.common.files import atomic_file, write_json, write_text
+from udamlf.common.progress import progress, tracked
 from udamlf.config.parts import Part
 from udamlf.config.schema import SOURCE, TARGET, Config
 from udamlf.data.pseudo_labels import publish
 from udamlf.data.splits import ScenarioData
+from udamlf.evaluation.calibration import stored_confidence
 from udamlf.evaluation.predict import label_scores
 from udamlf.models.base import NETWORKS, Output, device
 from udamlf.report.figures import examples_figure
 from udamlf.selection.base import SELECTORS, BaseSelector, Table, build, label_images, top1
 from udamlf.selection.quality import Quality
-from udamlf.stages.labelling import labelling_network, labelling_reads
+from udamlf.stages.labelling import CONFIDENCE, labelling_network, labelling_reads, sample
 from udamlf.stages.stage import BaseStage, Declaration, Job, previous_training, subset_input
 
 
 class Stage(BaseStage):
-    """Labels ``target_train`` with the network of the input "generator"; publishes ``pseudo_labels/``, and what tables
-    and examples the selector has."""
+    """Labels ``target_train`` with the network of the input "generator"; publishes ``pseudo_labels/`` with the
+    confidence of a sample of them, and what tables and examples the selector has."""
 
     def rounds(self, config: Config) -> Iterable[int]:
         return [n for n in range(1, config.method.rounds + 1) if config.method.round_at(n).selector]
@@ -132,7 +134,8 @@ class Labeller:
         """Show the selector what the network makes of every source image."""
         size = self.job.config.profile.source_frames_hw
         protocol = self.protocol.model_copy(update={"size_hw": size}) if size else self.protocol
-        for frame, label in zip(labels.frames, labels, strict=True):
+        pairs = zip(labels.frames, labels, strict=True)
+        for frame, label in tracked(pairs, f"{self.job.title}, looking at the source", len(labels)):
             label_scores(self.model, labels.dataset.read_image(frame), protocol)
             self.selector.observe_source(self.outputs[0], label)
             self.outputs.clear()
@@ -145,12 +148,22 @@ class Labeller:
         """Write ``pseudo_labels/``; returns its manifest."""
         job, config, names = self.job, self.job.config, [frame.name for frame in self.frames]
         quality, order = Quality(config.space.num_classes, device()), list[int]()
+        confidence = dict.fromkeys(sample(names), np.empty(0, np.uint8))
 
         def labels() -> Iterator[tuple[str, np.ndarray]]:
-            for index, label in label_images(self.selector, len(names), config.seed, self.scores):
-                quality.add(*top1(self.recent.pop(index)), torch.from_numpy(label).to(device()))
-                order.append(index)
-                yield names[index], label
+            with progress(f"{job.title}, labelling", len(names) * (self.selector.passes + 1)) as update:
+
+                def scores(index: int) -> Tensor:
+                    update()
+                    return self.scores(index)
+
+                for index, label in label_images(self.selector, len(names), config.seed, scores):
+                    probabilities = self.recent.pop(index)
+                    quality.add(*top1(probabilities), torch.from_numpy(label).to(device()))
+                    if names[index] in confidence:
+                        confidence[names[index]] = stored_confidence(probabilities, label)
+                    order.append(index)
+                    yield names[index], label
 
         def finish() -> tuple[dict[str, Any], Mapping[str, np.ndarray]]:
             facts = {
@@ -167,7 +180,11 @@ class Labeller:
             assert names[order[-1]] == name
             return self.selector.soft_label(order[-1])
 
-        return publish(job.out / "pseudo_labels", labels(), finish, soft if self.selector.stores_soft else None)
+        folder = job.out / "pseudo_labels"
+        manifest = publish(folder, labels(), finish, soft if self.selector.stores_soft else None)
+        with atomic_file(folder / CONFIDENCE) as temporary, open(temporary, "wb") as handle:
+            np.savez_compressed(handle, allow_pickle=False, **confidence)
+        return manifest
 
 
 def _publish_table(job: Job, table: Table, names: Sequence[str]) -> None:

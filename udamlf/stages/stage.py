@@ -64,6 +64,11 @@ class Job:
         subset = self.inputs.get("subset")
         return ScenarioData(self.config, self.root, subset_images(subset.path) if subset else None, self.splits)
 
+    @property
+    def title(self) -> str:
+        """For a progress bar."""
+        return f"{self.config.method.name} round {self.round}" if self.round else "warm-up"
+
     def log_split(self, name: str, use: str, count: int | None = None) -> None:
         """Record a split that is read, and its use: source, target, prior, evaluation."""
         images = len(self.data.samples(name)) if count is None else count

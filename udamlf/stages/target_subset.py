@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from udamlf.common.files import write_json
+from udamlf.common.progress import tracked
 from udamlf.config.schema import TARGET, Config
 from udamlf.data.splits import SUBSET, check_subset
 from udamlf.evaluation.predict import label_scores
@@ -53,7 +54,7 @@ class Stage(BaseStage):
         job.log_split(TARGET, "target")
         network = labelling_network(job, job.inputs["generator"])
         scores: dict[str, float] = {}
-        for frame in frames:
+        for frame in tracked(frames, "choosing target images", len(frames)):
             scores[frame.name] = class_balanced_score(label_scores(network, dataset.read_image(frame), protocol))
         images = [frames[index].name for index in highest(list(scores.values()), subset.top_k)]
         write_json(job.out / SUBSET, {**subset.model_dump(), "images": images, "scores": scores})

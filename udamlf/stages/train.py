@@ -1,15 +1,13 @@
 """What the trainings share: network, objective, loop, checkpoint; and what of the configuration they read."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from functools import lru_cache, partial
 from typing import Any
 
 import numpy as np
 import torch
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from udamlf.common.progress import progress
 from udamlf.common.seeding import torch_seed
 from udamlf.config.budget import Training
 from udamlf.config.parts import Part
@@ -155,8 +153,14 @@ def _run(job: Job, objective: BaseObjective, domains: Domains) -> dict[str, dict
             checkpoint.save(middle, {"middle": objective.model.state_dict()}, config.backbone(job.round), config.space)
 
     if trainer.steps:
-        with reproducible(profile.deterministic), _progress(job, trainer.steps) as update:
-            trainer.run(update, on_step, job.log.should_stop)
+        with reproducible(profile.deterministic), progress(job.title, trainer.steps) as show:
+
+            def report(metrics: dict[str, float], step: int) -> None:
+                numbers = [f"{k.removeprefix('train/')} {v:.3g}" for k, v in metrics.items() if "train/" in k]
+                show(step, note=" ".join(numbers))
+                job.log.log_metrics(metrics, step)
+
+            trainer.run(report, on_step, job.log.should_stop)
     states: dict[str, dict[str, torch.Tensor]] = {}
     if (middle / checkpoint.META).is_file():
         states["middle"] = checkpoint.read_state(middle, config.space, "middle")[1]
@@ -164,20 +168,3 @@ def _run(job: Job, objective: BaseObjective, domains: Domains) -> dict[str, dict
     if teacher is not None:
         states["teacher"] = teacher.state_dict()
     return states
-
-
-@contextmanager
-def _progress(job: Job, steps: int) -> Iterator[Callable[[dict[str, float], int], None]]:
-    """A bar in a terminal, and metrics in the run's log always; the function takes the metrics of the steps so far."""
-    console = Console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
-        label = f"{job.config.method.name} round {job.round}" if job.round else "warm-up"
-        task = bar.add_task(label, total=steps)
-
-        def update(metrics: dict[str, float], step: int) -> None:
-            numbers = " ".join(f"{k.removeprefix('train/')} {v:.3g}" for k, v in metrics.items() if "train/" in k)
-            bar.update(task, completed=step, description=f"{label}: {numbers}")
-            job.log.log_metrics(metrics, step)
-
-        yield update

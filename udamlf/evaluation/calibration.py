@@ -1,0 +1,50 @@
+"""Whether a confidence is a probability: of the pixels labelled with confidence 0.9, are nine in ten right?"""
+
+from collections.abc import Iterable, Mapping
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from udamlf.config.labels import IGNORE, LabelSpace
+from udamlf.data.dataset import DataSet, Frame
+from udamlf.data.geometry import resize_label
+from udamlf.data.pseudo_labels import PseudoLabels
+
+BINS = 15  # as in the publication
+LEVELS = 200  # steps of a stored confidence: its error of a quarter per cent averages out within a bin
+
+
+def stored_confidence(scores: Tensor, label: np.ndarray) -> np.ndarray:
+    """uint8 [H, W]: what probabilities float [C, H, W] give the label of each pixel (uint8 [H, W]), in steps of 1 /
+    ``LEVELS``; 0 where it is IGNORE."""
+    classes = torch.from_numpy(np.where(label == IGNORE, 0, label).astype(np.int64)).to(scores.device)
+    confidence = scores.gather(0, classes[None])[0].clamp(0, 1).cpu().numpy()
+    return np.where(label == IGNORE, 0, np.rint(LEVELS * confidence)).astype(np.uint8)
+
+
+def reliability(confidence: np.ndarray, right: np.ndarray) -> np.ndarray:
+    """float64 [3, BINS]: pixels, right ones, and the sum of their confidence, in bins ((m - 1) / BINS, m / BINS] of a
+    confidence in 0..1, 0 in the first (Guo et al., ICML 2017, section 2). Tables of images add up."""
+    place = np.clip(np.ceil(confidence * BINS).astype(np.int64) - 1, 0, BINS - 1)
+    return np.stack([np.bincount(place, w, BINS) for w in (np.ones(len(place)), right.astype(float), confidence)])
+
+
+def expected_calibration_error(table: np.ndarray) -> float:
+    """Of a ``reliability`` table: the difference of a bin's accuracy and mean confidence, averaged over the pixels, per
+    cent (Guo et al., equation 3); nan without pixels."""
+    pixels, right, confidence = table
+    return 100.0 * float(np.abs(right - confidence).sum() / pixels.sum()) if pixels.any() else float("nan")
+
+
+def pseudo_label_reliability(
+    labels: PseudoLabels, stored: Mapping[str, np.ndarray], dataset: DataSet, frames: Iterable[Frame], space: LabelSpace
+) -> np.ndarray:
+    """``reliability`` of published labels whose confidence is ``stored``, by image, where a frame has true labels."""
+    total = np.zeros((3, BINS))
+    for frame in (frame for frame in frames if frame.label is not None and frame.name in stored):
+        truth = dataset.read_label(frame, space)
+        label, confidence = (resize_label(m, truth.shape) for m in (labels.label(frame.name), stored[frame.name]))
+        known = (label != IGNORE) & (truth != IGNORE)
+        total += reliability(confidence[known] / LEVELS, label[known] == truth[known])
+    return total
