@@ -38,6 +38,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
 MLFLOW = {"udamlf.runs.tracker", "udamlf.runs.launch"}
 PROCESSES = {
     "udamlf.runs.launch",
+    "udamlf.runs.server",
     "udamlf.miniature.world",  # renders the miniature with all cores
 }
 # What a method must not know: files, processes, the command line, the tracking store.

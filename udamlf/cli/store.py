@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from udamlf.cli.options import DATA_ROOT, EXIT_USER_ERROR
-from udamlf.runs.launch import serving
+from udamlf.runs.server import serving
 
 
 @click.command()

@@ -1,6 +1,6 @@
 """Processes: how a stage is started, given a GPU, stopped, and how it notices that its launcher is gone.
 
-The only module that starts a process. A stage is an entry point of the MLflow project, in a process group of its own:
+Starts every process but the server of a store (`runs.server`). A stage is an entry point of the MLflow project, in a process group of its own:
 in this environment forked from a server that has imported what stages need, in another one started by MLflow.
 Its launcher holds a lock, the *lifeline*; the stage waits for that lock in a thread and ends when it gets it, which
 happens when the launcher lets go of it or dies, however it dies and whatever shells stand between the two."""
@@ -23,7 +23,6 @@ import sys
 import tempfile
 import threading
 import time
-import urllib.request
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager, suppress
@@ -124,7 +123,7 @@ def follow_launcher() -> None:
     """In a started process: end when the one that started it is gone. Call this first."""
     path = os.environ.get(LIFELINE)
     if path is None:  # started by `mlflow run`: the kernel tells us when that process dies
-        _end_with_parent()
+        end_with_parent()
         return
     os.setpgid(0, 0)
 
@@ -329,37 +328,6 @@ def git(*arguments: str) -> str | None:
     return _output("git", "-C", str(PROJECT_ROOT), *arguments)
 
 
-@contextmanager
-def serving(uri: str, host: str, port: int) -> Iterator[subprocess.Popen[bytes]]:
-    """MLflow's server of a store, once it answers, in its light form: 2 processes, not 15 (and faster on 2 cores). It
-    ends with this process, however that ends. UserError: the port is in use, or it ended before it answered."""
-    with socket.socket() as probe:
-        if probe.connect_ex((host, port)) == 0:
-            raise UserError(f"port {port} of {host} is in use", "a free port", f"--port {port + 1}")
-    command = [sys.executable, "-m", "mlflow", "server", "--workers", "1", "--host", host, "--port", str(port)]
-    changes = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_BACKEND_STORE_URI": uri}
-    # The server has its own store; this variable would send its processes back to themselves.
-    variables = {name: value for name, value in os.environ.items() if name != "MLFLOW_TRACKING_URI"}
-    with subprocess.Popen(command, env={**variables, **changes}, preexec_fn=_end_with_parent) as server:
-        try:
-            while not _answers(f"http://{host}:{port}/health"):
-                if server.poll() is not None:
-                    message = f"the server ended with code {server.returncode} before it answered"
-                    raise UserError(message, "an address of this machine, and a store of this mlflow")
-                time.sleep(0.2)
-            yield server
-        finally:
-            server.terminate()
-
-
-def _answers(address: str) -> bool:
-    try:
-        with urllib.request.urlopen(address, timeout=5) as reply:
-            return bool(reply.status == 200)
-    except OSError:
-        return False
-
-
-def _end_with_parent() -> None:
+def end_with_parent() -> None:
     """In a started process: the kernel ends it when the one that started it is gone."""
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
