@@ -1,9 +1,10 @@
 """Processes: how a stage is started, given a GPU, stopped, and how it notices that its launcher is gone.
 
-Starts every process but the server of a store (`runs.server`). A stage is an entry point of the MLflow project, in a process group of its own:
-in this environment forked from a server that has imported what stages need, in another one started by MLflow.
-Its launcher holds a lock, the *lifeline*; the stage waits for that lock in a thread and ends when it gets it, which
-happens when the launcher lets go of it or dies, however it dies and whatever shells stand between the two."""
+Starts every process but the server of a store (``runs.server``). A stage is an entry point of the MLflow project, in a
+process group of its own: in this environment forked from a server that has imported what stages need, in another one
+started by MLflow. Its launcher
+holds a lock, the *lifeline*; the stage waits for that lock in a thread and ends when it gets it, which happens when the
+launcher lets go of it or dies, however it dies and whatever shells stand between the two."""
 
 from __future__ import annotations
 
