@@ -189,8 +189,7 @@ def render_gains(rows: Sequence[Row], form: str) -> str:
 def _gains_line(row: Row, group: Sequence[Row]) -> list[str]:
     headline = row.space.headline
     mean = _cell(row.miou[headline], headline, row.space).replace("±", "± ")
-    source_only = _source_only(row, group)
-    control = next((other for other in group if other.config == row.matched), NO_RUN) if row.matched else ABSENT
+    source_only, control = source_only_of(row, group), control_of(row, group)
     home = _cell(row.source[headline], headline, row.space).replace("±", "± ")
     if row.home and isinstance(source_only, Row):
         home += f", {_gain(row.home, source_only.home)}"
@@ -199,7 +198,7 @@ def _gains_line(row: Row, group: Sequence[Row]) -> list[str]:
     return [row.label(group), scores, mean, *gains, home]
 
 
-def _source_only(row: Row, group: Sequence[Row]) -> Row | str:
+def source_only_of(row: Row, group: Sequence[Row]) -> Row | str:
     """The run of ``source_only`` that a row's gain is measured from, or why there is none."""
     if row.method == SOURCE_ONLY:
         return ABSENT
@@ -209,6 +208,11 @@ def _source_only(row: Row, group: Sequence[Row]) -> Row | str:
     if not others or not alike:
         return f"other network ({others[0].network})" if others else NO_RUN
     return next((other for other in alike if other.protocol == row.protocol), "other protocol")
+
+
+def control_of(row: Row, group: Sequence[Row]) -> Row | str:
+    """The run of the control that is matched to a row's method, or why there is none."""
+    return next((other for other in group if other.config == row.matched), NO_RUN) if row.matched else ABSENT
 
 
 def _gain(scores: Mapping[int, float], reference: Mapping[int, float]) -> str:
