@@ -74,7 +74,6 @@ def _factors(text: str) -> list[float]:
 def compare(scenario: str | None, baseline: str, over: str, form: str, gains: bool, plot: Path | None) -> None:
     """Methods with 95 % intervals and paired differences, and by class, from every finished chain of the store."""
     from udamlf.report import comparison, tables
-    from udamlf.report.plots import comparison_figure
     from udamlf.runs.results import finished_rows, rounds
     from udamlf.runs.tracker import Tracker
 
@@ -83,6 +82,8 @@ def compare(scenario: str | None, baseline: str, over: str, form: str, gains: bo
     tracker = Tracker.connect()
     rows = finished_rows(tracker, scenario, baseline, over)
     if plot and rows:
+        from udamlf.report.plots import comparison_figure
+
         comparison_figure(rows, rounds(tracker, rows), plot)
     text = tables.render_gains(rows, form) if gains else tables.render(rows, form, baseline)
     summary = rows and not gains and form not in ("csv", "json")

@@ -39,7 +39,8 @@ def page(title: str, rows: Sequence[Row], rounds: pd.DataFrame, origins: Mapping
         from plotly.offline import get_plotlyjs
     except ImportError as error:
         raise UserError(f"a report needs {error.name}", "the extra `report`", "pip install 'udamlf[report]'") from error
-    template = Environment(loader=PackageLoader("udamlf.report", ""), autoescape=True).get_template("page.html")
+    environment = Environment(loader=PackageLoader("udamlf.report", ""), autoescape=True)
+    environment.policies["json.dumps_kwargs"] = {}  # the layers stay in their order
     parts = [
         {
             "heading": heading,
@@ -51,7 +52,9 @@ def page(title: str, rows: Sequence[Row], rounds: pd.DataFrame, origins: Mapping
         }
         for heading, group in titled(rows)
     ]
-    return template.render(title=title, parts=parts, origins=origins, plotly=get_plotlyjs())
+    return environment.get_template("page.html").render(
+        title=title, parts=parts, origins=origins, plotly=get_plotlyjs()
+    )
 
 
 def _pictures(group: Sequence[Row], origins: Mapping[str, Origin]) -> dict[str, dict[str, dict[str, str]]]:
@@ -75,7 +78,7 @@ def _charts(heading: str, group: Sequence[Row], rounds: pd.DataFrame) -> list[st
     lines, labels = curves(group, rounds), quality(group, rounds)
     ends = {"y": "mean", "error_y": lines["high"] - lines["mean"], "color": "method", "labels": {"mean": "mIoU, %"}}
     figures = {
-        "mIoU over the rounds, 95 % intervals": px.line(lines, x="round", markers=True, **ends),
+        "mIoU over the rounds, 95 % intervals": px.line(lines, x="round", markers=True, **ends).update_xaxes(dtick=1),
         "IoU per class, %": px.imshow(classes(group), text_auto=".0f", zmin=0, zmax=100, aspect="auto"),
     }
     if len(labels):

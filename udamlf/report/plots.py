@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from itertools import cycle
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -54,6 +55,9 @@ def comparison_figure(rows: Sequence[Row], rounds: pd.DataFrame, path: Path) -> 
         _draw_curves(left, curves(group, rounds))
         _draw_classes(middle, classes(group))
         _draw_quality(right, quality(group, rounds), group[0])
+        for axis in (left, right):
+            if axis.get_legend_handles_labels()[0]:
+                axis.legend(fontsize=8)
     with atomic_file(path) as temporary:
         figure.savefig(temporary, format="png", dpi=100)
 
@@ -64,7 +68,6 @@ def _draw_curves(axis: Axes, table: pd.DataFrame) -> None:
         axis.errorbar(line["round"], line["mean"], line["high"] - line["mean"], color=drawn.get_color(), capsize=3)
         axis.fill_between(line["round"], line["low"], line["high"], color=drawn.get_color(), alpha=0.15)
     axis.set(title="mIoU over the rounds, 95 % intervals", xlabel="round", ylabel="mIoU, %")
-    axis.legend(fontsize=8)
 
 
 def _draw_classes(axis: Axes, table: pd.DataFrame) -> None:
@@ -72,9 +75,9 @@ def _draw_classes(axis: Axes, table: pd.DataFrame) -> None:
     axis.set_xticks(range(table.shape[1]), table.columns, rotation=60, ha="right", fontsize=8)
     axis.set_yticks(range(len(table)), table.index, fontsize=8)
     axis.set(title="IoU per class, %")
-    for line, values in enumerate(table.to_numpy()):
-        for column, value in enumerate(values):
-            axis.text(column, line, "" if value != value else f"{value:.0f}", color="red", ha="center", fontsize=7)
+    for (line, column), value in np.ndenumerate(table.to_numpy()):
+        text, ink = "" if np.isnan(value) else f"{value:.0f}", "black" if value > 60 else "white"
+        axis.text(column, line, text, color=ink, ha="center", va="center", fontsize=7)
 
 
 def _draw_quality(axis: Axes, table: pd.DataFrame, row: Row) -> None:
@@ -85,4 +88,3 @@ def _draw_quality(axis: Axes, table: pd.DataFrame, row: Row) -> None:
             axis.plot(line["coverage"], line["precision"], f"{marker}-", color=colours[name], alpha=0.7, markersize=4)
             axis.annotate(name, line[["coverage", "precision"]].iloc[-1], fontsize=6)
     axis.set(title="Pseudo-labels by class and round", xlabel="coverage, %", ylabel="precision, %")
-    axis.legend(fontsize=8)

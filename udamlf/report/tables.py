@@ -77,7 +77,7 @@ def summary_cells(group: Sequence[Row], baseline: str = "") -> tuple[str, Cells]
         return _interval(difference(scores, reference), "+.1f")
 
     note = f": mIoU-{group[0].space.headline} with 95 % interval, p of paired t-tests"
-    return note, _lines(group, baseline, ["n", "mean"], scores, gain)
+    return note, _lines(group, baseline, ["runs", "mean"], scores, gain)
 
 
 def _interval(value: Estimate | None, form: str) -> str:

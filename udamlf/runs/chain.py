@@ -24,6 +24,7 @@ from udamlf.data.check import check_headers
 from udamlf.data.splits import ScenarioData, check_subset
 from udamlf.report import comparison, tables
 from udamlf.report.figures import class_bars
+from udamlf.report.plots import classes
 from udamlf.runs.launch import (
     GRACE_S,
     LOCAL,
@@ -247,10 +248,8 @@ def _report(chain: Chain, parent: RunLog, results: Mapping[Step, Input], run_ids
     evaluation = [result for step, result in results.items() if step.stage == "evaluate"][-1]
     for figure in sorted((evaluation.path / "figures").glob("*.png")):
         parent.log_file(figure, "figures")
-    ious = {row.label(rows): row.estimates()["iou"] for row in rows}
-    scores = {label: {name: value and value["mean"] for name, value in iou.items()} for label, iou in ious.items()}
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "classes.png"
-        class_bars(scores, chain.config.space, chain.data.kind, path)
+        class_bars(classes(rows).to_dict("index"), chain.config.space, chain.data.kind, path)
         parent.log_file(path, "figures")
     return tables.render(rows, "table")

@@ -1,4 +1,6 @@
-"""What a store holds, for who works in Python: chains compared, run and scored as plain values, and reported."""
+"""What a store holds, for who works in Python: chains compared, run and scored as plain values, and reported.
+
+What trains and draws is imported where it is used: a comparison needs neither."""
 
 import json
 from collections.abc import Sequence
@@ -12,12 +14,8 @@ from udamlf.common.files import write_text
 from udamlf.config.compose import available
 from udamlf.report import comparison, tables
 from udamlf.report.comparison import Row
-from udamlf.report.page import Origin, page
-from udamlf.runs.chain import REFERENCES, Chain, run_chain
-from udamlf.runs.launch import LOCAL, StopFlag
+from udamlf.runs.launch import StopFlag
 from udamlf.runs.log import ending
-from udamlf.runs.plan import CONTROL, Request
-from udamlf.runs.runner import evaluate_run
 from udamlf.runs.tracker import Tracker
 
 _STAGE = "udamlf.run."
@@ -25,45 +23,36 @@ _STAGE = "udamlf.run."
 
 
 def compare(scenario: str | None = None, baseline: str = "", over: str = "seeds") -> pd.DataFrame:
-    """Every finished chain of the store (``MLFLOW_TRACKING_URI``, else ``mlflow.db`` here), as ``udamlf compare`` shows
-    them; the columns are those of ``report.tables.frame``.
+    """The finished chains of the store (``MLFLOW_TRACKING_URI``, else ``mlflow.db`` here) as ``udamlf compare`` shows
+    them; columns: ``report.tables.frame``. UserError: no such scenario or baseline.
 
     Args:
         scenario: only this one.
         baseline: method that differences are from; default: ``source_only`` and the matched control.
-        over: what one method's runs are pooled over: "seeds", or "worlds", generated ones too.
-
-    Raises:
-        UserError: no such scenario or baseline.
+        over: "seeds"; "worlds" pools runs on different generated worlds too.
     """
     return tables.frame(finished_rows(Tracker.connect(), scenario, baseline, over), baseline)
 
 
 def run(
-    scenario: str,
-    method: str = "iast",
-    *,
-    references: bool = True,
-    control: bool = False,
-    env_manager: str = LOCAL,
-    **fields: Any,
+    scenario: str, method: str = "iast", *, references: bool = True, control: bool = False, **fields: Any
 ) -> dict[str, Any]:
-    """Run a chain as ``udamlf run`` does, every stage a process, finished stages reused.
+    """Run a chain as ``udamlf run`` does, every stage a process, finished stages reused. UserError: bad input, or a
+    stage failed.
 
     Args:
         references, control: also run ``source_only`` and ``adabn``; the matched control.
-        fields: further ones of ``runs.plan.Request``: seed, rounds, profile, recipe, data_root, start, overrides
-            (texts ``key=value``).
+        fields: further ones of ``runs.plan.Request``: seed, rounds, profile, recipe, data_root, start, overrides.
 
     Returns:
         ``run_id`` of its parent run, ``scenario``, ``method``, ``seed``, ``split``, and in percent ``miou`` by subset,
         ``iou`` by class and ``source``, the mIoU on the source's held-out frames; None where it is undefined.
-
-    Raises:
-        UserError: bad input, or a stage failed.
     """
+    from udamlf.runs.chain import REFERENCES, Chain, run_chain
+    from udamlf.runs.plan import CONTROL, Request
+
     request = Request(scenario, method, **{**fields, "overrides": tuple(fields.get("overrides", ()))})
-    run_chain(request, StopFlag(), env_manager, [*(REFERENCES if references else ()), *([CONTROL] if control else [])])
+    run_chain(request, StopFlag(), references=[*(REFERENCES if references else ()), *([CONTROL] if control else [])])
     tracker = Tracker.connect()
     tags = Chain(request, tracker).parent_tags()
     same = {name: tags[name] for name in ("seed", comparison.CONFIG, comparison.DATA)}
@@ -73,17 +62,11 @@ def run(
     return {"run_id": row.run_ids[0], **named, "seed": row.seeds[0], **scores}
 
 
-def evaluate(
-    run_id: str,
-    split: str | None = None,
-    *,
-    data_root: str | None = None,
-    scales: Sequence[float] = (),
-    flip: bool = False,
-    predictions: Path | None = None,
-) -> dict[str, Any]:
-    """Score the checkpoint of a training run: arguments, result and errors of ``runs.runner.evaluate_run``."""
-    return evaluate_run(run_id, StopFlag(), split, data_root, scales, flip, predictions)[0]
+def evaluate(run_id: str, **options: Any) -> dict[str, Any]:
+    """Score the checkpoint of a training run: options, result and errors of ``runs.runner.evaluate_run``."""
+    from udamlf.runs.runner import evaluate_run
+
+    return evaluate_run(run_id, StopFlag(), **options)[0]
 
 
 def finished_rows(
@@ -93,15 +76,15 @@ def finished_rows(
     runs = tracker.search(comparison.finished(scenario))
     missing = set(run_ids) - {run.info.run_id for run in runs}
     if missing:
-        message = f"no finished chain {', '.join(sorted(missing))} of {scenario or 'any scenario'}"
+        message = f"no finished chain {', '.join(sorted(missing))} of {scenario}"
         raise UserError(message, "run ids of chains", "udamlf compare --format json lists them")
     rows = comparison.rows((run for run in runs if not run_ids or run.info.run_id in run_ids), over)
     if scenario and not rows and scenario not in available("scenarios"):
         raise UserError(f"unknown scenario {scenario!r}", "", nearest(scenario, available("scenarios")))
     groups = [group for _, group in comparison.titled(rows)]
-    names = [name for group in groups for row in group for name in (row.method, row.title, row.label(group))]
+    names = {name for group in groups for row in group for name in (row.method, row.title, row.label(group))}
     if baseline and rows and baseline not in names:
-        raise UserError(f"no finished chain of {baseline!r}", "", nearest(baseline, list(dict.fromkeys(names))))
+        raise UserError(f"no finished chain of {baseline!r}", "", nearest(baseline, sorted(names)))
     return rows
 
 
@@ -124,20 +107,21 @@ def _stages(tags: dict[str, str]) -> dict[tuple[str, int], str]:
 def report(scenario: str, out: Path, run_ids: Sequence[str] = ()) -> str:
     """Write the page of a scenario's finished chains, or of those with ``run_ids``, and log it as an artifact of a run
     of stage "report", whose id is returned. UserError: nothing is finished, or the extra `report` is missing."""
+    from udamlf.report.page import Origin, page
+
+    def origin(run_id: str) -> Origin:
+        tags = tracker.get(run_id).data.tags
+        evaluations = {n: tracker.fetch(r).path for (stage, n), r in _stages(tags).items() if stage == "evaluate"}
+        file = evaluations[max(evaluations)] / "environment.json"
+        return Origin(tags, json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}, evaluations)
+
     tracker = Tracker.connect()
     rows = finished_rows(tracker, scenario, run_ids=run_ids)
     if not rows:
         raise UserError(f"no finished chain of {scenario}", "at least one", f"udamlf run --scenario {scenario}")
-    origins = {run_id: _origin(tracker, run_id) for row in rows for run_id in row.run_ids}
+    origins = {run_id: origin(run_id) for row in rows for run_id in row.run_ids}
     write_text(out, page(f"udamlf: {scenario}", rows, rounds(tracker, rows), origins))
-    run_id = tracker.create_run(f"report {scenario}", {"stage": "report", "scenario": scenario})
-    with ending(tracker, run_id):
-        tracker.client.log_artifact(run_id, str(out))
-    return run_id
-
-
-def _origin(tracker: Tracker, run_id: str) -> Origin:
-    tags = tracker.get(run_id).data.tags
-    evaluations = {n: tracker.fetch(r).path for (stage, n), r in _stages(tags).items() if stage == "evaluate"}
-    file = evaluations[max(evaluations)] / "environment.json"
-    return Origin(tags, json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}, evaluations)
+    report_id = tracker.create_run(f"report {scenario}", {"stage": "report", "scenario": scenario})
+    with ending(tracker, report_id):
+        tracker.client.log_artifact(report_id, str(out))
+    return report_id
