@@ -16,7 +16,7 @@ import pandas as pd
 from udamlf.config.custom import find_space
 from udamlf.config.labels import LabelSpace
 from udamlf.report import KINDS
-from udamlf.report.statistics import Estimate, difference, estimate
+from udamlf.report.statistics import Estimate, Estimates, difference, estimate
 
 # Tags of a chain: digests of its configuration, of its matched control's, of its protocol; the last round scored.
 CONFIG, MATCHED, PROTOCOL, SCORED = "udamlf.config", "udamlf.control", "udamlf.protocol", "udamlf.scored"
@@ -34,7 +34,6 @@ _FIRST = {"source_only": 0, "adabn": 1, "control": 2}
 
 Run = tuple[str, int]
 """Digest of the data's listing, which tells worlds apart, and seed: what runs of two methods are paired by."""
-Estimates = dict[str, dict[str, Estimate | None]]
 
 
 @dataclass(frozen=True)

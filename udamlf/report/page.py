@@ -1,10 +1,8 @@
 """One self-contained page of a comparison: tables, interactive plots, pictures, and where every number comes from."""
 
-import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pandas as pd
 
@@ -16,19 +14,13 @@ from udamlf.report.plots import classes, curves, quality
 from udamlf.report.tables import class_cells, summary_cells
 
 
-@dataclass(frozen=True)
-class Origin:
-    """Where a parent run's numbers come from: its tags, the environment of its last evaluation as far as it is
-    recorded, and round -> folder with the artifacts of the evaluation."""
+class Origin(NamedTuple):
+    """Where a parent run's numbers come from."""
 
+    command: str  # that repeats it
     tags: Mapping[str, str]
-    environment: Mapping[str, Any]
-    evaluations: Mapping[int, Path]
-
-    @property
-    def command(self) -> str:
-        """The command line that repeats it."""
-        return next(iter(re.findall(r"^udamlf run .*$", self.tags.get("mlflow.note.content", ""), re.M)), "")
+    environment: Mapping[str, Any]  # of the last evaluation, as far as it is recorded
+    evaluations: Mapping[int, Path]  # round -> folder with the artifacts of its evaluation
 
 
 def page(title: str, rows: Sequence[Row], rounds: pd.DataFrame, origins: Mapping[str, Origin]) -> str:
@@ -52,9 +44,8 @@ def page(title: str, rows: Sequence[Row], rounds: pd.DataFrame, origins: Mapping
         }
         for heading, group in titled(rows)
     ]
-    return environment.get_template("page.html").render(
-        title=title, parts=parts, origins=origins, plotly=get_plotlyjs()
-    )
+    template = environment.get_template("page.html")
+    return template.render(title=title, parts=parts, origins=origins, plotly=get_plotlyjs())
 
 
 def _pictures(group: Sequence[Row], origins: Mapping[str, Origin]) -> dict[str, dict[str, dict[str, str]]]:

@@ -9,6 +9,7 @@ from typing import Any
 Estimate = dict[str, Any]
 """``mean``, ``std`` (of the sample), ``low`` and ``high`` (ends of the 95 % interval of the mean) and ``n``; of a
 difference also ``p`` of the paired t-test. What n does not allow is None."""
+Estimates = dict[str, dict[str, Estimate | None]]
 
 
 def estimate(values: Iterable[float]) -> Estimate | None:

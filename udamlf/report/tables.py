@@ -9,7 +9,7 @@ import pandas as pd
 
 from udamlf.config.labels import LabelSpace
 from udamlf.report.comparison import ABSENT, CONTROL, IDENTITY, METRICS, SCORED, SOURCE_ONLY, Row, baselines, titled
-from udamlf.report.statistics import Estimate, difference
+from udamlf.report.statistics import Estimate, Estimates, difference
 
 NOT_IN_SOURCE, OTHER_SEEDS = "not in source", "other seeds"
 _NOTHING = dict.fromkeys(("mean", "std", "low", "high", "n", "p"))
@@ -24,7 +24,7 @@ def render(rows: Sequence[Row], form: str, baseline: str = "") -> str:
     terminal with a line for every subset and class, in the others, as in papers, with one for every method; with a
     ``baseline`` each score has its difference from that one's."""
     if form == "json":
-        return json.dumps([_json(row, group, baseline) for _, group in titled(rows) for row in group], indent=2)
+        return json.dumps(plain(rows, baseline), indent=2)
     if form == "csv":
         return _csv(rows, baseline)
 
@@ -42,20 +42,14 @@ def class_cells(group: Sequence[Row], baseline: str = "") -> tuple[str, Cells]:
     cells = [["method", "seeds", *names]]
     for row in group:
         other = baselines(row, group, baseline)[baseline] if baseline else ABSENT
-        gains = {} if isinstance(other, str) else _line(row, other)
-        scores = [_cell(value, name, space) + _marked(gains.get(name)) for name, value in _line(row).items()]
+        gains = {} if isinstance(other, str) else _line(row.estimates(other), space)
+        scores = [_cell(value, name, space, gains.get(name)) for name, value in _line(row.estimates(), space).items()]
         cells.append([row.label(group), " ".join(map(str, row.seeds)), *scores])
     return f", difference from {baseline} (* its 95 % interval is without 0)" if baseline else "", cells
 
 
-def _line(row: Row, over: Row | None = None) -> dict[str, Estimate | None]:
-    estimates = row.estimates(over)
-    return {**estimates["miou"], **estimates["iou"], "source": estimates["source"][row.space.headline]}
-
-
-def _marked(gain: Estimate | None) -> str:
-    clear = gain and gain["n"] > 1 and not gain["low"] <= 0 <= gain["high"]
-    return f" ({gain['mean']:+.1f}{'*' if clear else ''})" if gain else ""
+def _line(estimates: Estimates, space: LabelSpace) -> dict[str, Estimate | None]:
+    return {**estimates["miou"], **estimates["iou"], "source": estimates["source"][space.headline]}
 
 
 def render_summary(rows: Sequence[Row], form: str, baseline: str = "") -> str:
@@ -161,11 +155,14 @@ def _latex(title: str, cells: Cells) -> str:
     return str(style.to_latex(hrules=True, caption=caption, column_format="l" + "r" * (len(head) - 1))).rstrip()
 
 
-def _cell(value: Estimate | None, name: str, space: LabelSpace) -> str:
-    """A number with its deviation over seeds, ``not in source``, or ``-`` for a class that does not occur."""
+def _cell(value: Estimate | None, name: str, space: LabelSpace, gain: Estimate | None = None) -> str:
+    """A number with its deviation over seeds and what it gained, ``not in source``, or ``-`` for a class that does not
+    occur."""
     if value is None or name in space.not_in_source:
         return NOT_IN_SOURCE if name in space.not_in_source else ABSENT
-    return f"{value['mean']:.1f}" + (f" ±{value['std']:.1f}" if value["std"] is not None else "")
+    clear = gain is not None and gain["n"] > 1 and not gain["low"] <= 0 <= gain["high"]
+    gained = f" ({gain['mean']:+.1f}{'*' if clear else ''})" if gain else ""
+    return f"{value['mean']:.1f}" + (f" ±{value['std']:.1f}" if value["std"] is not None else "") + gained
 
 
 def _aligned(cells: Cells, form: str) -> str:
@@ -183,11 +180,18 @@ def _aligned(cells: Cells, form: str) -> str:
 # --- for machines ----------------------------------------------------------------------------------------------------
 
 
-def _json(row: Row, group: Sequence[Row], baseline: str) -> dict[str, Any]:
-    others = baselines(row, group, baseline).items()
-    delta = {n: {"missing": o} if isinstance(o, str) else {"run_ids": o.run_ids, **row.estimates(o)} for n, o in others}
-    identity = {name: getattr(row, name) for name in (*IDENTITY, "seeds", "worlds", "run_ids")}
-    return {**identity, **row.estimates(), "delta": delta}
+def plain(rows: Sequence[Row], baseline: str = "") -> list[dict[str, Any]]:
+    """What is published of every row: what identifies it, its runs, its estimates, and as ``delta`` those of the
+    difference from each baseline, or why that is missing."""
+    lines = []
+    for row, group in ((row, group) for _, group in titled(rows) for row in group):  # noqa: B020
+        identity = {name: getattr(row, name) for name in (*IDENTITY, "seeds", "worlds", "run_ids")}
+        delta = {
+            name: {"missing": other} if isinstance(other, str) else {"run_ids": other.run_ids, **row.estimates(other)}
+            for name, other in baselines(row, group, baseline).items()
+        }
+        lines.append({**identity, **row.estimates(), "delta": delta})
+    return lines
 
 
 def frame(rows: Sequence[Row], baseline: str = "") -> pd.DataFrame:
@@ -195,13 +199,11 @@ def frame(rows: Sequence[Row], baseline: str = "") -> pd.DataFrame:
     std, low, high (the 95 % interval) and n; and the same of the difference from each baseline B as over_B_mean ...,
     with over_B_p of the paired t-test. A number that is undefined is NaN."""
     lines = []
-    for row, group in ((row, group) for _, group in titled(rows) for row in group):  # noqa: B020
-        identity = {name: getattr(row, name) for name in IDENTITY} | {"seeds": " ".join(map(str, row.seeds))}
-        others = baselines(row, group, baseline).items()
-        deltas = {f"over_{n}": {} if isinstance(o, str) else row.estimates(o) for n, o in others}
-        for kind, name, value in ((k, *item) for k, values in row.estimates().items() for item in values.items()):
-            gains = {over: _NOTHING | (every.get(kind, {}).get(name) or {}) for over, every in deltas.items()}
+    for row, found in zip(rows, plain(rows, baseline), strict=True):
+        identity = {name: found[name] for name in IDENTITY} | {"seeds": " ".join(map(str, row.seeds))}
+        for kind, name, value in ((k, *item) for k in METRICS for item in found[k].items()):
             known = {"metric": METRICS[kind], "name": name, "in_source": name not in row.space.not_in_source}
+            gains = {f"over_{b}": _NOTHING | (d.get(kind, {}).get(name) or {}) for b, d in found["delta"].items()}
             lines.append({**identity, **known, **(value or {}), **gains})
     table = pd.json_normalize(lines, sep="_")
     numbers = {column: kind for column in table if (kind := column.rpartition("_")[2]) in _NOTHING}

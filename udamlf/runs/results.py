@@ -3,6 +3,7 @@
 What trains and draws is imported where it is used: a comparison needs neither."""
 
 import json
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from udamlf.report import comparison, tables
 from udamlf.report.comparison import Row
 from udamlf.runs.launch import StopFlag
 from udamlf.runs.log import ending
-from udamlf.runs.tracker import Tracker
+from udamlf.runs.tracker import DESCRIPTION, Tracker
 
 _STAGE = "udamlf.run."
 """Tags of a parent run, ``udamlf.run.<stage>.<round>``: the run of that step."""
@@ -113,7 +114,9 @@ def report(scenario: str, out: Path, run_ids: Sequence[str] = ()) -> str:
         tags = tracker.get(run_id).data.tags
         evaluations = {n: tracker.fetch(r).path for (stage, n), r in _stages(tags).items() if stage == "evaluate"}
         file = evaluations[max(evaluations)] / "environment.json"
-        return Origin(tags, json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}, evaluations)
+        recorded = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+        commands = re.findall(r"^udamlf run .*$", tags.get(DESCRIPTION, ""), re.M)
+        return Origin("\n".join(commands), tags, recorded, evaluations)
 
     tracker = Tracker.connect()
     rows = finished_rows(tracker, scenario, run_ids=run_ids)
