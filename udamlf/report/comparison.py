@@ -23,6 +23,7 @@ CONFIG, MATCHED, PROTOCOL, SCORED = "udamlf.config", "udamlf.control", "udamlf.p
 DATA = "udamlf.data"  # digest of the listings of its splits
 SOURCE_ONLY, CONTROL = "source_only", "control"
 ABSENT, NO_RUN = "-", "no run"
+OVER = ("seeds", "worlds")
 METRICS = {"miou": "miou", "iou": "iou", "source": "source/miou"}
 """What a row has, by subset, class and, on the source's held-out frames, subset -> how its metrics begin."""
 

@@ -74,6 +74,8 @@ def finished_rows(
     tracker: Tracker, scenario: str | None, baseline: str = "", over: str = "seeds", run_ids: Sequence[str] = ()
 ) -> list[Row]:
     """Rows of the finished chains, or of those with ``run_ids``. UserError: no such scenario, run or baseline."""
+    if over not in comparison.OVER:
+        raise UserError(f"over {over!r}", " or ".join(comparison.OVER))
     runs = tracker.search(comparison.finished(scenario))
     missing = set(run_ids) - {run.info.run_id for run in runs}
     if missing:
