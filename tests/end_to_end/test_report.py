@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,18 +18,22 @@ from tests.end_to_end.conftest import Place
 DOCS = Path(__file__).parents[2] / "docs"
 
 
+SHOWN = """
+import json
+print(json.dumps({"st": st, "result": result, "headline": headline.reset_index().to_dict("records")}))
+"""
+
+
 @pytest.fixture(scope="module")
-def example(place: Place) -> Iterator[dict[str, Any]]:
-    """What the examples of docs/library.md leave behind, run one after the other as a reader would."""
+def example(place: Place) -> dict[str, Any]:
+    """What the examples of docs/library.md, one after the other as one script without a guard, leave behind."""
     shutil.copytree(place.world, place.folder / "world")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(place.folder)
-        for name, value in place.environment.items():
-            patch.setenv(name, value)
-        names: dict[str, Any] = {}
-        for block in re.findall(r"```python\n(.*?)```", (DOCS / "library.md").read_text(encoding="utf-8"), re.S):
-            exec(block, names)
-        yield names
+    blocks = re.findall(r"```python\n(.*?)```", (DOCS / "library.md").read_text(encoding="utf-8"), re.S)
+    (place.folder / "library.py").write_text("\n".join([*blocks, SHOWN]))
+    done = place.call(sys.executable, "library.py")
+    assert done.returncode == 0, done.stderr
+    shown = json.loads(done.stdout.splitlines()[-1])
+    return {**shown, "headline": {line["method"]: line for line in shown["headline"]}}
 
 
 def test_the_library_gives_plain_values(place: Place, example: dict[str, Any]) -> None:
@@ -35,7 +41,7 @@ def test_the_library_gives_plain_values(place: Place, example: dict[str, Any]) -
     st, headline = example["st"], example["headline"]
     assert st["run_id"] == newest.info.run_id and st["seed"] == 1
     assert st["miou"]["16"] == newest.data.metrics["miou/16"] and st["iou"]["train"] is None
-    assert headline.loc["st", "n"] == 2 and headline.loc["st", "low"] <= headline.loc["st", "mean"]
+    assert headline["st"]["n"] == 2 and headline["st"]["low"] <= headline["st"]["mean"]
     assert example["result"]["split"] == "target_dev" and example["result"]["images"] == 4
 
 
@@ -88,7 +94,7 @@ def browser(page: Path) -> Iterator[Any]:
 def test_the_page_shows_numbers_plots_and_every_methods_picture(browser: Any, example: dict[str, Any]) -> None:
     """Without a network: the numbers of the table, drawn plots, a slider that uncovers, no error."""
     body = browser.find_element("tag name", "body").text
-    assert f"{example['headline'].loc['st', 'mean']:.1f} [" in body and "miniature: procedural scenes" in body
+    assert f"{example['headline']['st']['mean']:.1f} [" in body and "miniature: procedural scenes" in body
     assert len(browser.find_elements("css selector", ".js-plotly-plot svg.main-svg")) >= 3
     predictions, labels = browser.find_elements("css selector", ".viewer")
     assert predictions.text.count("source_only") == 3, "left, right, and among all"
