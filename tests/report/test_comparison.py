@@ -12,18 +12,8 @@ from typing import Any
 import pytest
 
 from udamlf.config.labels import CITYSCAPES_16
-from udamlf.report.comparison import (
-    CONFIG,
-    MATCHED,
-    NOT_IN_SOURCE,
-    SCORED,
-    Row,
-    render,
-    render_evaluation,
-    render_gains,
-    render_running,
-    rows,
-)
+from udamlf.report.comparison import CONFIG, MATCHED, SCORED, Row, rows
+from udamlf.report.tables import NOT_IN_SOURCE, render, render_evaluation, render_gains, render_running
 
 
 def parent(run_id: str, method: str = "st", seed: int = 0, score: float = 40.0, **tags: str) -> Any:
@@ -43,11 +33,9 @@ def parent(run_id: str, method: str = "st", seed: int = 0, score: float = 40.0, 
 def test_seeds_of_one_method_are_one_row_with_mean_and_deviation() -> None:
     (row,) = rows([parent("c", seed=2, score=46), parent("b", seed=1, score=43), parent("a", seed=0, score=40)])
     assert (row.seeds, row.run_ids) == ([0, 1, 2], ["a", "b", "c"])
-    value = row.miou["16"]
+    value = row.estimates()["miou"]["16"]
     assert value is not None
-    assert value == pytest.approx({"mean": 43, "std": statistics.stdev([40, 43, 46])})
-    (single,) = rows([parent("a")])
-    assert single.miou["16"] == {"mean": 40.0, "std": None}
+    assert (value["mean"], value["std"], value["n"]) == (43, statistics.stdev([40, 43, 46]), 3)
 
 
 def test_the_newest_run_of_a_seed_counts() -> None:
@@ -69,8 +57,9 @@ def test_what_cannot_be_compared_is_not_averaged(tag: str) -> None:
 
 def test_a_class_that_does_not_occur_or_is_not_in_the_source_has_no_number() -> None:
     (row,) = rows([parent("a")])
-    assert row.iou["wall"] == {"mean": 0.0, "std": None}
-    assert row.iou["bus"] is None and row.iou["train"] is None
+    iou = row.estimates()["iou"]
+    assert iou["wall"] == {"mean": 0.0, "std": None, "low": None, "high": None, "n": 1}
+    assert iou["bus"] is None and iou["train"] is None
     table = render([row], "table")
     lines = {line.split()[0]: line for line in table.splitlines() if line.strip()}
     assert lines["train"].endswith(NOT_IN_SOURCE) and lines["bus"].endswith("-") and lines["wall"].endswith("0.0")
@@ -102,7 +91,7 @@ def test_markdown_has_methods_as_rows_and_classes_as_columns() -> None:
     assert [line[0] for line in lines] == ["source_only", "st"]
     for line, row in zip(lines, table, strict=True):
         cells = dict(zip(head, line, strict=True))
-        assert cells["road"] == f"{row.iou['road']['mean']:.1f}" and cells["train"] == NOT_IN_SOURCE
+        assert cells["road"] == f"{row.estimates()['iou']['road']['mean']:.1f}" and cells["train"] == NOT_IN_SOURCE
 
 
 @pytest.mark.parametrize("form", ["table", "markdown"])

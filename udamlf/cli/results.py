@@ -8,10 +8,10 @@ from typing import Any
 import click
 
 from udamlf.cli.options import RECIPES, complete
-from udamlf.common.errors import UserError, nearest
+from udamlf.common.errors import UserError
 from udamlf.runs.launch import StopFlag
 
-FORMATS = ("table", "markdown", "csv", "json")
+FORMATS = ("table", "markdown", "latex", "csv", "json")
 
 
 @click.command()
@@ -36,7 +36,7 @@ def evaluate(
     if bool(run_id) == bool(checkpoint) or bool(checkpoint) != bool(scenario) or (run_id and profile):
         expected = "--run-id RUN, or --checkpoint FILE --scenario SCENARIO [--profile PROFILE]"
         raise UserError("evaluate takes exactly one checkpoint, and for a file its scenario", expected)
-    from udamlf.report.comparison import render_evaluation
+    from udamlf.report.tables import render_evaluation
     from udamlf.runs.imports import import_file
     from udamlf.runs.runner import evaluate_run
 
@@ -59,25 +59,49 @@ def _factors(text: str) -> list[float]:
 
 @click.command()
 @click.option("--scenario", help="Only this scenario.")
-@click.option("--format", "form", type=click.Choice(FORMATS), default="table", show_default=True)
+@click.option("--baseline", default="", metavar="METHOD", help="Of differences; default: source_only and the control.")
 @click.option(
-    "--gains", is_flag=True, help="Headline mIoU by seed, over source_only and the matched control (table, markdown)."
+    "--over",
+    type=click.Choice(("seeds", "worlds")),
+    default="seeds",
+    show_default=True,
+    help="Worlds: pool runs on different generated worlds too.",
 )
-def compare(scenario: str | None, form: str, gains: bool) -> None:
-    """Methods beside classes, mean over seeds, from every finished chain of the store."""
-    from udamlf.config.compose import available
-    from udamlf.report import comparison
+@click.option("--format", "form", type=click.Choice(FORMATS), default="table", show_default=True)
+@click.option("--gains", is_flag=True, help="Instead: headline mIoU and gains seed by seed (not csv, json).")
+@click.option("--plot", type=click.Path(path_type=Path, dir_okay=False),
+              help="Write a PNG: mIoU over the rounds, classes, coverage against precision.")  # fmt: skip
+def compare(scenario: str | None, baseline: str, over: str, form: str, gains: bool, plot: Path | None) -> None:
+    """Methods with 95 % intervals and paired differences, and by class, from every finished chain of the store."""
+    from udamlf.report import comparison, tables
+    from udamlf.runs.results import finished_rows, rounds
     from udamlf.runs.tracker import Tracker
 
-    if gains and form not in ("table", "markdown"):
-        raise UserError(f"--gains --format {form}", "table or markdown", "udamlf compare --format json")
+    if gains and form in ("csv", "json"):
+        raise UserError(f"--gains --format {form}", "table, markdown or latex", "udamlf compare --format json")
     tracker = Tracker.connect()
-    rows = comparison.rows(tracker.search(comparison.finished(scenario)))
-    if scenario and not rows and scenario not in available("scenarios"):
-        raise UserError(f"unknown scenario {scenario!r}", "", nearest(scenario, available("scenarios")))
-    click.echo(comparison.render_gains(rows, form) if gains else comparison.render(rows, form))
+    rows = finished_rows(tracker, scenario, baseline, over)
+    if plot and rows:
+        from udamlf.report.plots import comparison_figure
+
+        comparison_figure(rows, rounds(tracker, rows), plot)
+    text = tables.render_gains(rows, form) if gains else tables.render(rows, form, baseline)
+    summary = rows and not gains and form not in ("csv", "json")
+    click.echo(f"{tables.render_summary(rows, form, baseline)}\n\n{text}" if summary else text)
     running = tracker.search(comparison.chains(scenario), "RUNNING") if form == "table" else []
-    click.echo(comparison.render_running(running), nl=False)
+    click.echo(tables.render_running(running), nl=False)
+
+
+@click.command()
+@click.option("--scenario", required=True)
+@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), required=True, help="An HTML file.")
+@click.option("--run-id", "run_ids", multiple=True, help="Only these chains; may be given several times.")
+def report(scenario: str, out: Path, run_ids: tuple[str, ...]) -> None:
+    """Write one self-contained page: tables, plots, pictures, and where every number comes from."""
+    from udamlf.runs.results import report as write
+
+    run_id = write(scenario, out, run_ids)
+    click.echo(f"{out}, and as an artifact of run {run_id}")
 
 
 @click.command()
@@ -126,4 +150,4 @@ def schema(kind: str) -> None:
     click.echo(json.dumps(json_schema(f"{kind}s"), indent=2))
 
 
-COMMANDS = (evaluate, compare, validators, methods, schema)
+COMMANDS = (evaluate, compare, report, validators, methods, schema)

@@ -1,13 +1,11 @@
-"""Finished chains as rows, one method on one scenario with the mean over its seeds, and rows as text.
+"""Finished chains as rows, one method on one scenario with its runs over seeds, and what a row is compared to.
 
 Runs come as MLflow returns them, newest first: of each only ``info.run_id``, ``data.tags`` and ``data.metrics`` (the
 values of the last step) are read. No store is asked anything."""
 
-import json
 import shlex
-import statistics
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from operator import attrgetter
@@ -18,21 +16,25 @@ import pandas as pd
 from udamlf.config.custom import find_space
 from udamlf.config.labels import LabelSpace
 from udamlf.report import KINDS
+from udamlf.report.statistics import Estimate, Estimates, difference, estimate
 
 # Tags of a chain: digests of its configuration, of its matched control's, of its protocol; the last round scored.
 CONFIG, MATCHED, PROTOCOL, SCORED = "udamlf.config", "udamlf.control", "udamlf.protocol", "udamlf.scored"
 DATA = "udamlf.data"  # digest of the listings of its splits
 SOURCE_ONLY, CONTROL = "source_only", "control"
-NOT_IN_SOURCE, ABSENT, NO_RUN = "not in source", "-", "no run"
+ABSENT, NO_RUN = "-", "no run"
+OVER = ("seeds", "worlds")
+METRICS = {"miou": "miou", "iou": "iou", "source": "source/miou"}
+"""What a row has, by subset, class and, on the source's held-out frames, subset -> how its metrics begin."""
 
-_IDENTITY = ("scenario", "method", "recipe", "profile", "data", "split", "network", "overrides")
-_GROUP = [*_IDENTITY, "role", "label_space", DATA, PROTOCOL, "of"]
+IDENTITY = ("scenario", "method", "recipe", "profile", "data", "split", "network", "overrides")
+_GROUP = [*IDENTITY, "role", "label_space", "files", PROTOCOL, "of"]
 _TABLE = attrgetter("scenario", "data", "profile", "split", "space.name", "files")  # what the rows of one table share
 _ROLES = {"baseline": 0, "method": 1, "oracle": 2}
 _FIRST = {"source_only": 0, "adabn": 1, "control": 2}
 
-Mean = dict[str, float | None]  # over seeds, in percent: "mean", and "std", the sample deviation, None for one seed
-Cells = Sequence[Sequence[str]]
+Run = tuple[str, int]
+"""Digest of the data's listing, which tells worlds apart, and seed: what runs of two methods are paired by."""
 
 
 @dataclass(frozen=True)
@@ -40,11 +42,10 @@ class Row:
     """One line of a comparison.
 
     ``recipe`` is published or adapted, "" without a publication; ``data`` is miniature or real; ``overrides`` is what
-    differs from the shipped configuration; ``files``, ``config`` and ``matched`` are digests of the data's listing, of
-    the configuration and of the matched control's; ``run_ids`` has the parent run of each seed. ``miou`` and ``iou``:
-    subset or class -> mean over seeds, None where it is undefined (class absent, or not in the source); ``source``:
-    subset -> mean on the source's held-out frames. ``headline``, ``home``: seed -> headline mIoU on the reported split
-    and on those frames."""
+    differs from the shipped configuration; ``files``, ``config`` and ``matched`` are digests of the data's listing (""
+    where worlds are pooled), of the configuration and of the matched control's; ``run_ids``, ``seeds`` and ``worlds``
+    have an entry for each parent run, ``scores`` the metrics of each, in percent, without the undefined ones.
+    ``headline``, ``home``: the headline mIoU on the reported split and on the source's held-out frames."""
 
     scenario: str
     method: str
@@ -60,13 +61,23 @@ class Row:
     files: str
     config: str
     matched: str
+    worlds: list[str]
     seeds: list[int]
     run_ids: list[str]
-    miou: dict[str, Mean | None]
-    iou: dict[str, Mean | None]
-    source: dict[str, Mean | None]
-    headline: dict[int, float]
-    home: dict[int, float]
+    scores: dict[str, dict[Run, float]]
+    headline: dict[Run, float]
+    home: dict[Run, float]
+
+    def estimates(self, over: "Row | None" = None) -> Estimates:
+        """``miou``, ``iou`` and ``source``, each by subset or class: mean over the runs, or mean difference from the
+        runs ``over`` of the same seed and world; None where it is undefined (class absent, or not in the source)."""
+        classes = (*self.space.classes, *self.space.not_in_source)
+        names = {kind: classes if kind == "iou" else (*self.space.subsets,) for kind in METRICS}
+        return {k: {name: self._estimate(f"{METRICS[k]}/{name}", over) for name in names[k]} for k in METRICS}
+
+    def _estimate(self, metric: str, over: "Row | None") -> Estimate | None:
+        scores = self.scores.get(metric, {})
+        return estimate(scores.values()) if over is None else difference(scores, over.scores.get(metric, {}))
 
     @property
     def title(self) -> str:
@@ -95,49 +106,43 @@ def finished(scenario: str | None = None) -> dict[str, str]:
     return {**chains(scenario), "udamlf.complete": "true"}
 
 
-def rows(runs: Iterable[Any]) -> list[Row]:
-    """Parent runs, newest first, grouped into rows. Of several runs of one seed the newest counts.
+def rows(runs: Iterable[Any], over: str = "seeds") -> list[Row]:
+    """Parent runs, newest first, grouped into rows. Of several runs of one seed the newest counts. ``over`` "worlds":
+    runs on different generated worlds of a scenario are one row; other data are never mixed.
 
     Runs whose resolved configuration is not the newest run's are of an older state of the configuration files and left
     out: they would be averaged with what they cannot be compared to. A control has no file: each of its configurations
     is a row."""
     lines = []
     for run in runs:
-        tags = {name: run.data.tags.get(name, "") for name in (*_GROUP, CONFIG, MATCHED)}
+        tags = {name: run.data.tags.get(name, "") for name in (*_GROUP, DATA, CONFIG, MATCHED)}
         tags["of"] = tags[CONFIG] if tags["method"] == CONTROL else ""
+        tags["files"] = "" if over == "worlds" and tags["data"] == "miniature" else tags[DATA]
         lines.append({**tags, "seed": int(run.data.tags["seed"]), "run_id": run.info.run_id, **run.data.metrics})
     if not lines:
         return []
     table = pd.DataFrame(lines)
     table = table[table[CONFIG] == table.groupby(_GROUP)[CONFIG].transform("first")]
-    table = table.drop_duplicates([*_GROUP, "seed"]).set_index("seed").sort_index()
+    table = table.drop_duplicates([*_GROUP, DATA, "seed"]).set_index([DATA, "seed"]).sort_index()
     return sorted((_row(names, scores) for names, scores in table.groupby(_GROUP, sort=False)), key=_order)
 
 
-def _row(names: Sequence[str], scores: pd.DataFrame) -> Row:
+def _row(names: Sequence[str], table: pd.DataFrame) -> Row:
     tags = dict(zip(_GROUP, names, strict=True))
     space = find_space(tags["label_space"])
-    by_seed = {name: column.dropna().to_dict() for name, column in scores.items()}
-
-    def mean(metric: str) -> Mean | None:
-        numbers = list(by_seed.get(metric, {}).values())
-        std = statistics.stdev(numbers) if len(numbers) > 1 else None
-        return {"mean": statistics.fmean(numbers), "std": std} if numbers else None
-
+    scores = {name: column.dropna().to_dict() for name, column in table.select_dtypes("number").items()}
     return Row(
-        **{name: tags[name] for name in (*_IDENTITY, "role")},
+        **{name: tags[name] for name in (*IDENTITY, "role", "files")},
         space=space,
         protocol=tags[PROTOCOL],
-        files=tags[DATA],
-        config=scores[CONFIG].iloc[0],
-        matched=scores[MATCHED].iloc[0],
-        seeds=scores.index.tolist(),
-        run_ids=scores["run_id"].tolist(),
-        miou={name: mean(f"miou/{name}") for name in space.subsets},
-        iou={name: mean(f"iou/{name}") for name in (*space.classes, *space.not_in_source)},
-        source={name: mean(f"source/miou/{name}") for name in space.subsets},
-        headline=by_seed.get(f"miou/{space.headline}", {}),
-        home=by_seed.get(f"source/miou/{space.headline}", {}),
+        config=table[CONFIG].iloc[0],
+        matched=table[MATCHED].iloc[0],
+        worlds=[world for world, _ in table.index],
+        seeds=[seed for _, seed in table.index],
+        run_ids=table["run_id"].tolist(),
+        scores=scores,
+        headline=scores.get(f"miou/{space.headline}", {}),
+        home=scores.get(f"source/miou/{space.headline}", {}),
     )
 
 
@@ -146,60 +151,46 @@ def _order(row: Row) -> tuple[Any, ...]:
     return (*_TABLE(row), *place, row.overrides, row.network, row.config)
 
 
+def titled(rows: Sequence[Row]) -> Iterator[tuple[str, list[Row]]]:
+    """The rows of each table, those that can be compared, under what their numbers are of: scenario, miniature or real,
+    split, profile; how many worlds are pooled, or the data's digest where a scenario has several; overrides that all
+    have."""
+    tables = [(place, list(group)) for place, group in groupby(rows, _TABLE)]
+    several = Counter(place[:-1] for place, _ in tables)
+    for place, group in tables:
+        (scenario, data, profile, split, _, files), shared = place, shared_overrides(group)
+        worlds = {world for row in group for world in row.worlds}
+        title = f"{scenario}, IoU in % {KINDS[data]}, split {split}, profile {profile}"
+        title += f", data {files[:8]}" if several[place[:-1]] > 1 else ""
+        title += f", over {len(worlds)} worlds" if len(worlds) > 1 else ""
+        yield title + (f", with {shlex.join(shared)}" if shared else ""), group
+
+
 def shared_overrides(rows: Sequence[Row]) -> list[str]:
     """Overrides that every row has, in the first row's order."""
     return [text for text in shlex.split(rows[0].overrides) if all(text in shlex.split(r.overrides) for r in rows)]
 
 
-def render(rows: Sequence[Row], form: str) -> str:
-    """Rows as table, markdown, csv or json. There is a table for each scenario, data, profile and split, for a terminal
-    with a line for every subset and class, in Markdown, as in papers, with one for every method."""
-    if form == "json":
-        published = (*_IDENTITY, "seeds", "run_ids", "miou", "iou", "source")
-        return json.dumps([{name: getattr(row, name) for name in published} for row in rows], indent=2)
-    if form == "csv":
-        return _csv(rows)
-
-    def content(group: list[Row]) -> tuple[str, Cells]:
-        space = group[0].space
-        names = [*(f"mIoU {name}" for name in space.subsets), *space.classes, *space.not_in_source, "source mIoU"]
-        cells = [["method" if form == "markdown" else "", "seeds", *names]]
-        for row in group:
-            scores = [_cell(value, name, space) for name, value in (row.miou | row.iou).items()]
-            scores.append(_cell(row.source[space.headline], "", space))
-            cells.append([row.label(group), " ".join(map(str, row.seeds)), *scores])
-        return "", cells if form == "markdown" else list(zip(*cells, strict=True))
-
-    return _tables(rows, form, content)
+# --- what a row is compared to ---------------------------------------------------------------------------------------
 
 
-def render_gains(rows: Sequence[Row], form: str) -> str:
-    """Headline mIoU seed by seed, what it gained over ``source_only`` and over the matched control, and the mIoU at
-    home, on the source's held-out frames, with what ``source_only`` had there: as table or markdown, mean (every seed),
-    paired by seed. A gain is a difference of runs of one network, protocol, split and data; else its cell says what is
-    missing."""
-
-    def content(group: list[Row]) -> tuple[str, Cells]:
-        head = ["method", "mIoU by seed", "mean ± std", f"over {SOURCE_ONLY}", "over its control", "at home"]
-        return f": mIoU-{group[0].space.headline}", [head, *(_gains_line(row, group) for row in group)]
-
-    return _tables(rows, form, content)
+def baselines(row: Row, group: Sequence[Row], name: str = "") -> dict[str, Row | str]:
+    """What a row's differences are from, or why there is none: by default ``source_only`` and the matched control, else
+    the row called ``name``; of several of that method, the one of the row's own overrides and recipe."""
+    known = {SOURCE_ONLY: source_only_of, CONTROL: control_of}
+    return {n: known[n](row, group) if n in known else _named(row, group, n) for n in ([name] if name else known)}
 
 
-def _gains_line(row: Row, group: Sequence[Row]) -> list[str]:
-    headline = row.space.headline
-    mean = _cell(row.miou[headline], headline, row.space).replace("±", "± ")
-    source_only = _source_only(row, group)
-    control = next((other for other in group if other.config == row.matched), NO_RUN) if row.matched else ABSENT
-    home = _cell(row.source[headline], headline, row.space).replace("±", "± ")
-    if row.home and isinstance(source_only, Row):
-        home += f", {_gain(row.home, source_only.home)}"
-    scores = " / ".join(f"{score:.1f}" for score in row.headline.values())
-    gains = [o if isinstance(o, str) else _gain(row.headline, o.headline) for o in (source_only, control)]
-    return [row.label(group), scores, mean, *gains, home]
+def _named(row: Row, group: Sequence[Row], name: str) -> Row | str:
+    named = [other for other in group if name in (other.method, other.title, other.label(group))]
+    if row in named:
+        return ABSENT
+    alike = [other for other in named if (other.network, other.protocol) == (row.network, row.protocol)]
+    missing = "other network or protocol" if named else NO_RUN
+    return min(alike, key=lambda o: (o.overrides != row.overrides, o.recipe != row.recipe)) if alike else missing
 
 
-def _source_only(row: Row, group: Sequence[Row]) -> Row | str:
+def source_only_of(row: Row, group: Sequence[Row]) -> Row | str:
     """The run of ``source_only`` that a row's gain is measured from, or why there is none."""
     if row.method == SOURCE_ONLY:
         return ABSENT
@@ -211,78 +202,6 @@ def _source_only(row: Row, group: Sequence[Row]) -> Row | str:
     return next((other for other in alike if other.protocol == row.protocol), "other protocol")
 
 
-def _gain(scores: Mapping[int, float], reference: Mapping[int, float]) -> str:
-    """Mean difference and that of every seed."""
-    gains = [score - reference[seed] for seed, score in scores.items() if seed in reference]
-    seeds = " / ".join(f"{gain:+.1f}" for gain in gains)
-    return f"{sum(gains) / len(gains):+.1f} ({seeds})" if gains else "other seeds"
-
-
-def render_running(runs: Iterable[Any]) -> str:
-    """A line for every chain that is running: its last scored round, of how many, and the mIoU there."""
-    lines = []
-    for run in runs:
-        tags, miou = run.data.tags, run.data.metrics.get("miou")
-        done = f"round {tags.get(SCORED)} of {tags.get('rounds')}"
-        score = "not scored yet" if miou is None else f"{done}: mIoU {miou:.1f}"
-        lines.append(f"\nrunning: {tags.get('scenario', '')} {run.info.run_name}, {score}")
-    return "".join(lines)
-
-
-def render_evaluation(result: Mapping[str, Any], space: LabelSpace) -> str:
-    """One evaluation (the JSON of ``udamlf evaluate``) for a terminal."""
-    scores = {f"mIoU {name}": value for name, value in result["miou"].items()} | result["iou"]
-    means = {name: None if value is None else {"mean": value, "std": None} for name, value in scores.items()}
-    cells = [["", "IoU, %"], *([name, _cell(value, name, space)] for name, value in means.items())]
-    protocol = ", ".join(f"{name} {value}" for name, value in result["protocol"].items())
-    head = f"run {result['run_id']}, split {result['split']}, {result['images']} images\nprotocol: {protocol}"
-    return f"{head}\n\n{_aligned(cells, 'table')}"
-
-
-def _tables(rows: Sequence[Row], form: str, content: Callable[[list[Row]], tuple[str, Cells]]) -> str:
-    """``content``: rows of one table -> the end of its title, and its cells."""
-    tables = []
-    several = Counter(place[:-1] for place, _ in groupby(rows, _TABLE))
-    for (*place, files), lines in groupby(rows, _TABLE):
-        group = list(lines)
-        (scenario, data, profile, split, _), (note, cells) = place, content(group)
-        shared = shared_overrides(group)
-        title = f"{scenario}, IoU in % {KINDS[data]}, split {split}, profile {profile}"
-        title += f", data {files[:8]}" if several[tuple(place)] > 1 else ""
-        title += f", with {shlex.join(shared)}" if shared else ""
-        tables.append(f"{title}{note}\n\n{_aligned(cells, form)}")
-    return "\n\n".join(tables) or "no finished chain in this store: start one with `udamlf run`"
-
-
-def _cell(value: Mean | None, name: str, space: LabelSpace) -> str:
-    """A number with its deviation over seeds, ``not in source``, or ``-`` for a class that does not occur."""
-    if value is None or name in space.not_in_source:
-        return NOT_IN_SOURCE if name in space.not_in_source else ABSENT
-    return f"{value['mean']:.1f}" + (f" ±{value['std']:.1f}" if value["std"] is not None else "")
-
-
-def _aligned(cells: Cells, form: str) -> str:
-    """Lines of cells, the first one their head, with aligned columns: as Markdown, else for a terminal."""
-    names, *scores = zip(*cells, strict=True)
-    columns = [[text.ljust(max(map(len, names))) for text in names]]
-    columns += [[text.rjust(max(map(len, column))) for text in column] for column in scores]
-    head, *lines = zip(*columns, strict=True)
-    if form != "markdown":
-        return "\n".join("  ".join(line).rstrip() for line in [head, *lines])
-    rule = ["-" * len(head[0]), *("-" * (len(text) - 1) + ":" for text in head[1:])]
-    return "\n".join(f"| {' | '.join(line)} |" for line in [head, rule, *lines])
-
-
-def _csv(rows: Sequence[Row]) -> str:
-    """One line per row and metric: machine-readable, whatever classes the scenarios have."""
-    identity = ["scenario", "data", "profile", "split", "method", "recipe", "network", "overrides"]
-    columns = [*identity, "seeds", "metric", "name", "mean", "std"]
-    lines = []
-    for row in rows:
-        first = (*(getattr(row, name) for name in identity), " ".join(map(str, row.seeds)))
-        for metric, values in (("miou", row.miou), ("iou", row.iou), ("source/miou", row.source)):
-            for name, value in values.items():
-                undefined = NOT_IN_SOURCE if name in row.space.not_in_source else None
-                numbers = [n if n is None else f"{n:.4f}" for n in value.values()] if value else [undefined, None]
-                lines.append((*first, metric, name, *numbers))
-    return pd.DataFrame(lines, columns=columns).to_csv(index=False, lineterminator="\n").rstrip("\n")
+def control_of(row: Row, group: Sequence[Row]) -> Row | str:
+    """The run of the control that is matched to a row's method, or why there is none."""
+    return next((other for other in group if other.config == row.matched), NO_RUN) if row.matched else ABSENT

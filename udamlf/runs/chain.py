@@ -23,8 +23,9 @@ from udamlf.config.references import control, network
 from udamlf.config.schema import SOURCE, TARGET, Config
 from udamlf.data.check import check_headers
 from udamlf.data.splits import ScenarioData, check_subset
-from udamlf.report import comparison
+from udamlf.report import comparison, tables
 from udamlf.report.figures import class_bars
+from udamlf.report.plots import classes
 from udamlf.runs.launch import (
     GRACE_S,
     LOCAL,
@@ -248,15 +249,14 @@ def _report(chain: Chain, parent: RunLog, results: Mapping[Step, Input], run_ids
     """Result table into the parent's description, figures beside it; returns the table for a terminal."""
     parent.complete()  # the table is made of what MLflow has
     rows = comparison.rows([chain.tracker.get(run_id) for run_id in run_ids])
-    tables = f"{comparison.render_gains(rows, 'markdown')}\n\n{comparison.render(rows, 'markdown')}"
-    description = f"{tables}\n\n```\n{chain.request.command()}\n```\n"
+    text = f"{tables.render_gains(rows, 'markdown')}\n\n{tables.render(rows, 'markdown')}"
+    description = f"{text}\n\n```\n{chain.request.command()}\n```\n"
     parent.set_tags({DESCRIPTION: description})
     evaluation = [result for step, result in results.items() if step.stage == "evaluate"][-1]
     for figure in sorted((evaluation.path / "figures").glob("*.png")):
         parent.log_file(figure, "figures")
-    scores = {r.label(rows): {name: value["mean"] if value else None for name, value in r.iou.items()} for r in rows}
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "classes.png"
-        class_bars(scores, chain.config.space, chain.data.kind, path)
+        class_bars(classes(rows).to_dict("index"), chain.config.space, chain.data.kind, path)
         parent.log_file(path, "figures")
-    return comparison.render(rows, "table")
+    return tables.render(rows, "table")

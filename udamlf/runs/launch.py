@@ -28,7 +28,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from types import FrameType
+from types import FrameType, ModuleType
 from typing import Any, TypeVar
 
 from udamlf.common.errors import UserError
@@ -246,7 +246,12 @@ def _fork(stage: str, parameters: Mapping[str, str], run_id: str, experiment_id:
     warm_up()
     words = shlex.split(command)[1:]  # without `python`
     process = multiprocessing.get_context("forkserver").Process(target=_script, args=(words, variables))
-    process.start()
+    # The caller's script is no part of a stage: a process would import it, and with it start the chain, again.
+    main, sys.modules["__main__"] = sys.modules["__main__"], ModuleType("__main__")
+    try:
+        process.start()
+    finally:
+        sys.modules["__main__"] = main
     process.join()
     return process.exitcode == 0
 

@@ -23,6 +23,7 @@ from udamlf.evaluation.score import Score, audit, evaluate
 from udamlf.evaluation.validators import validators
 from udamlf.models import checkpoint
 from udamlf.models.base import NETWORKS, Ensemble, SegmentationModel, device
+from udamlf.report.examples import write_examples
 from udamlf.report.figures import confusion_figure, predictions_figure, reliability_figure
 from udamlf.stages.labelling import CONFIDENCE, sample
 from udamlf.stages.stage import BaseStage, Declaration, Job, Need, previous_training
@@ -36,7 +37,8 @@ class Stage(BaseStage):
 
     Where the scenario has labelled source frames that nobody trains on (``source_val``), they are scored too: what the
     adaptation costs at home. Validators are of a sample of ``target_train``. Publishes ``evaluation/evaluation.json``,
-    ``evaluation/confusion.npz`` and figures.
+    ``evaluation/confusion.npz``, figures, and ``examples/<split>/``: pictures of the split's first images, and of the
+    first labelled ones of the audit.
     """
 
     partial = True
@@ -89,6 +91,8 @@ class Stage(BaseStage):
         folder, figures = job.out / "evaluation", job.out / "figures"
         write_json(folder / "evaluation.json", result)
         _write_confusion(folder / "confusion.npz", score, home)
+        named = [{"image": image, "truth": truth, "prediction": map} for _, image, truth, map in examples]
+        write_examples(job.out / "examples" / split, named, config.space)
         predictions_figure(examples, config.space, job.data.kind, figures / "predictions.png")
         confusion_figure(score.confusion, config.space, job.data.kind, figures / "confusion.png")
 
@@ -132,6 +136,11 @@ def _audit(job: Job) -> dict[str, float]:
         return {}
     labels = PseudoLabels(published.path / "pseudo_labels", job.config.space.name)
     dataset, frames, space = job.data.dataset(TARGET), job.data.samples(TARGET), job.config.space
+    examples = [
+        {"image": dataset.read_image(f), "truth": dataset.read_label(f, space), "labels": labels.label(f.name)}
+        for f in [frame for frame in frames if frame.label is not None and frame.name in labels][:EXAMPLES]
+    ]
+    write_examples(job.out / "examples" / TARGET, examples, space)
     metrics = audit(labels, dataset, tracked(frames, f"{job.title}, audit", len(frames)), space)
     with np.load(published.path / "pseudo_labels" / CONFIDENCE, allow_pickle=False) as stored:
         table = pseudo_label_reliability(labels, stored, dataset, frames, space)

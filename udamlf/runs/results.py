@@ -1,0 +1,132 @@
+"""What a store holds, for who works in Python: chains compared, run and scored as plain values, and reported.
+
+What trains and draws is imported where it is used: a comparison needs neither."""
+
+import json
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from udamlf.common.errors import UserError, nearest
+from udamlf.common.files import write_text
+from udamlf.config.compose import available
+from udamlf.report import comparison, tables
+from udamlf.report.comparison import Row
+from udamlf.runs.launch import StopFlag
+from udamlf.runs.log import ending
+from udamlf.runs.tracker import DESCRIPTION, Tracker
+
+_STAGE = "udamlf.run."
+"""Tags of a parent run, ``udamlf.run.<stage>.<round>``: the run of that step."""
+
+
+def compare(scenario: str | None = None, baseline: str = "", over: str = "seeds") -> pd.DataFrame:
+    """The finished chains of the store (``MLFLOW_TRACKING_URI``, else ``mlflow.db`` here) as ``udamlf compare`` shows
+    them; columns: ``report.tables.frame``. UserError: no such scenario or baseline.
+
+    Args:
+        scenario: only this one.
+        baseline: method that differences are from; default: ``source_only`` and the matched control.
+        over: "seeds"; "worlds" pools runs on different generated worlds too.
+    """
+    return tables.frame(finished_rows(Tracker.connect(), scenario, baseline, over), baseline)
+
+
+def run(
+    scenario: str, method: str = "iast", *, references: bool = True, control: bool = False, **fields: Any
+) -> dict[str, Any]:
+    """Run a chain as ``udamlf run`` does, every stage a process, finished stages reused. UserError: bad input, or a
+    stage failed.
+
+    Args:
+        references, control: also run ``source_only`` and ``adabn``; the matched control.
+        fields: further ones of ``runs.plan.Request``: seed, rounds, profile, recipe, data_root, start, overrides.
+
+    Returns:
+        ``run_id`` of its parent run, ``scenario``, ``method``, ``seed``, ``split``, and in percent ``miou`` by subset,
+        ``iou`` by class and ``source``, the mIoU on the source's held-out frames; None where it is undefined.
+    """
+    from udamlf.runs.chain import REFERENCES, Chain, run_chain
+    from udamlf.runs.plan import CONTROL, Request
+
+    request = Request(scenario, method, **{**fields, "overrides": tuple(fields.get("overrides", ()))})
+    run_chain(request, StopFlag(), references=[*(REFERENCES if references else ()), *([CONTROL] if control else [])])
+    tracker = Tracker.connect()
+    tags = Chain(request, tracker).parent_tags()
+    same = {name: tags[name] for name in ("seed", comparison.CONFIG, comparison.DATA)}
+    (row,) = comparison.rows(tracker.search(comparison.finished() | same)[:1])
+    scores = {k: {name: v and v["mean"] for name, v in values.items()} for k, values in row.estimates().items()}
+    named = {name: getattr(row, name) for name in ("scenario", "method", "split")}
+    return {"run_id": row.run_ids[0], **named, "seed": row.seeds[0], **scores}
+
+
+def evaluate(run_id: str, **options: Any) -> dict[str, Any]:
+    """Score the checkpoint of a training run: options, result and errors of ``runs.runner.evaluate_run``."""
+    from udamlf.runs.runner import evaluate_run
+
+    return evaluate_run(run_id, StopFlag(), **options)[0]
+
+
+def finished_rows(
+    tracker: Tracker, scenario: str | None, baseline: str = "", over: str = "seeds", run_ids: Sequence[str] = ()
+) -> list[Row]:
+    """Rows of the finished chains, or of those with ``run_ids``. UserError: no such scenario, run or baseline."""
+    if over not in comparison.OVER:
+        raise UserError(f"over {over!r}", " or ".join(comparison.OVER))
+    runs = tracker.search(comparison.finished(scenario))
+    missing = set(run_ids) - {run.info.run_id for run in runs}
+    if missing:
+        message = f"no finished chain {', '.join(sorted(missing))} of {scenario}"
+        raise UserError(message, "run ids of chains", "udamlf compare --format json lists them")
+    rows = comparison.rows((run for run in runs if not run_ids or run.info.run_id in run_ids), over)
+    if scenario and not rows and scenario not in available("scenarios"):
+        raise UserError(f"unknown scenario {scenario!r}", "", nearest(scenario, available("scenarios")))
+    groups = [group for _, group in comparison.titled(rows)]
+    names = {name for group in groups for row in group for name in (row.method, row.title, row.label(group))}
+    if baseline and rows and baseline not in names:
+        raise UserError(f"no finished chain of {baseline!r}", "", nearest(baseline, sorted(names)))
+    return rows
+
+
+def rounds(tracker: Tracker, rows: Sequence[Row]) -> pd.DataFrame:
+    """A line for every parent run and round: ``run_id``, ``round``, and the metrics of the round's stages."""
+    lines: dict[tuple[str, int], dict[str, Any]] = {}
+    for run_id in (run_id for row in rows for run_id in row.run_ids):
+        for (_, number), stage_id in _stages(tracker.get(run_id).data.tags).items():
+            line = lines.setdefault((run_id, number), {"run_id": run_id, "round": number})
+            line |= tracker.get(stage_id).data.metrics
+    return pd.DataFrame(lines.values())
+
+
+def _stages(tags: dict[str, str]) -> dict[tuple[str, int], str]:
+    """(stage, round) -> its run, of a parent run's tags."""
+    names = {tag: tag.removeprefix(_STAGE).rsplit(".", 1) for tag in tags if tag.startswith(_STAGE)}
+    return {(stage, int(number)): tags[tag] for tag, (stage, number) in sorted(names.items())}
+
+
+def report(scenario: str, out: Path, run_ids: Sequence[str] = ()) -> str:
+    """Write the page of a scenario's finished chains, or of those with ``run_ids``, and log it as an artifact of a run
+    of stage "report", whose id is returned. UserError: nothing is finished, or the extra `report` is missing."""
+    from udamlf.report.page import Origin, page
+
+    def origin(run_id: str) -> Origin:
+        tags = tracker.get(run_id).data.tags
+        evaluations = {n: tracker.fetch(r).path for (stage, n), r in _stages(tags).items() if stage == "evaluate"}
+        file = evaluations[max(evaluations)] / "environment.json"
+        recorded = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+        commands = re.findall(r"^udamlf run .*$", tags.get(DESCRIPTION, ""), re.M)
+        return Origin("\n".join(commands), tags, recorded, evaluations)
+
+    tracker = Tracker.connect()
+    rows = finished_rows(tracker, scenario, run_ids=run_ids)
+    if not rows:
+        raise UserError(f"no finished chain of {scenario}", "at least one", f"udamlf run --scenario {scenario}")
+    origins = {run_id: origin(run_id) for row in rows for run_id in row.run_ids}
+    write_text(out, page(f"udamlf: {scenario}", rows, rounds(tracker, rows), origins))
+    report_id = tracker.create_run(f"report {scenario}", {"stage": "report", "scenario": scenario})
+    with ending(tracker, report_id):
+        tracker.client.log_artifact(report_id, str(out))
+    return report_id
