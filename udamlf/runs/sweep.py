@@ -53,15 +53,16 @@ def matrix(wanted: Sequence[Request], references: bool, controls: bool) -> list[
     """The chains of a sweep, first what gains are measured from: source_only, matched controls, methods; a chain that
     several have in common once. What is set for methods is not for a baseline among them. UserError: one that cannot be
     run."""
-    alone = [request.beside(request.method) for request in wanted]
-    adapts = [request.configuration().method.role == "method" for request in alone]
-    every = [request.reference("source_only") for request in wanted if references]
-    every += [
-        request.reference(CONTROL) for request, adapting in zip(wanted, adapts, strict=True) if adapting and controls
-    ]
-    every += [one if adapting else other for one, other, adapting in zip(wanted, alone, adapts, strict=True)]
+    asked, adapting = [], []
+    for request in wanted:
+        alone = request.beside(request.method)
+        adapts = alone.configuration().method.role == "method"
+        asked.append(request if adapts else alone)
+        adapting += [request] if adapts else []
+    every = [request.reference("source_only") for request in asked if references]
+    every += [request.reference(CONTROL) for request in adapting if controls]
     unique: dict[tuple[str, ...], Cell] = {}
-    for request in every:
+    for request in (*every, *asked):
         config = request.resolve()
         keys = tuple(planned.key for planned in survey(config, None))
         unique.setdefault(keys, Cell(request, config, keys[0]))
