@@ -27,7 +27,7 @@ def test_a_matrix_has_what_chains_have_in_common_once_and_references_first(reque
     names = ["source_only", "source_only", "control", "control", "st", "st", "iast", "iast"]
     assert [cell.request.method for cell in cells] == names, "both methods have the same control"
     assert [cell.request.method for cell in matrix(wanted, references=False, controls=False)] == names[4:]
-    twice = [replace(request_, method="source_only", rounds=None)] * 2
+    twice = [replace(request_, method="source_only")] * 2  # and `rounds`, which it has not
     assert len(matrix(twice, references=True, controls=True)) == 1
 
 

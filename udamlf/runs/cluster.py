@@ -23,7 +23,7 @@ def ray_slots(address: str, jobs: int | None, uri: str) -> tuple[int, RunCommand
         import ray
     except ImportError as error:
         raise UserError("--ray: Ray is not installed", "the extra `ray`", "pip install -e '.[ray]'") from error
-    options: dict[str, Any] = {"num_gpus": len(gpus()), "include_dashboard": False}
+    options: dict[str, Any] = {"num_gpus": len(gpus()), "include_dashboard": False, "object_store_memory": 100_000_000}
     if address != "local":  # machines of a cluster get this code with the task; they must have its dependencies
         options = {"runtime_env": {"working_dir": str(PROJECT_ROOT), "excludes": _LEFT_OUT}}
     try:

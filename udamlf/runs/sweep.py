@@ -51,12 +51,18 @@ class Cell:
 
 def matrix(wanted: Sequence[Request], references: bool, controls: bool) -> list[Cell]:
     """The chains of a sweep, first what gains are measured from: source_only, matched controls, methods; a chain that
-    several have in common once. UserError: one that cannot be run."""
-    adapting = [request for request in wanted if request.configuration().method.role == "method"]
-    every = [request.reference("source_only") for request in wanted if references]
+    several have in common once. What is set for methods is not for a baseline among them. UserError: one that cannot be
+    run."""
+    asked, adapting = [], []
+    for request in wanted:
+        alone = request.beside(request.method)
+        adapts = alone.configuration().method.role == "method"
+        asked.append(request if adapts else alone)
+        adapting += [request] if adapts else []
+    every = [request.reference("source_only") for request in asked if references]
     every += [request.reference(CONTROL) for request in adapting if controls]
     unique: dict[tuple[str, ...], Cell] = {}
-    for request in (*every, *wanted):
+    for request in (*every, *asked):
         config = request.resolve()
         keys = tuple(planned.key for planned in survey(config, None))
         unique.setdefault(keys, Cell(request, config, keys[0]))
