@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from udamlf.cli.options import EXIT_USER_ERROR
+from udamlf.runs.launch import LOCAL, MANAGERS, StopFlag
 
 
 @click.command()
@@ -35,4 +36,26 @@ def register(run_id: str, name: str, alias: str) -> None:
     click.echo(f"{address}\nmlflow models serve -m {address} --env-manager local")
 
 
-COMMANDS = (predict, register)
+@click.command()
+@click.argument("run1")
+@click.argument("run2")
+def diff(run1: str, run2: str) -> None:
+    """What differs between RUN1 and RUN2, chains or stages: configuration, data, code, environment, results."""
+    from udamlf.runs.repeat import differences
+
+    click.echo(differences(run1, run2))
+
+
+@click.command()
+@click.argument("run")
+@click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Change a value of the configuration.")
+@click.option("--env-manager", type=click.Choice(MANAGERS), default=LOCAL, show_default=True)
+def rerun(run: str, overrides: tuple[str, ...], env_manager: str) -> None:
+    """Run a chain again as it was recorded, reusing what is there, and say what differs from RUN."""
+    stop = StopFlag().install()
+    from udamlf.runs.repeat import rerun
+
+    click.echo(rerun(run, overrides, stop, env_manager))
+
+
+COMMANDS = (predict, register, diff, rerun)

@@ -20,7 +20,13 @@ from udamlf.config.schema import Config
 from udamlf.models.base import device
 from udamlf.runs.launch import PROJECT_ROOT, git
 
-ENVIRONMENT, REQUIREMENTS, CHANGES, LOG = "environment.json", "requirements.txt", "git.diff", "log.txt"
+CONFIG, ENVIRONMENT, REQUIREMENTS, CHANGES, LOG = (
+    "config.yaml",
+    "environment.json",
+    "requirements.txt",
+    "git.diff",
+    "log.txt",
+)
 _PACKAGES = ("torch", "mlflow", "numpy", "opencv-python", "pillow")
 _DRIVER = Path("/proc/driver/nvidia/version")
 _CODE = ("udamlf", "configs", "entrypoints", "MLproject")
@@ -55,31 +61,27 @@ def changes() -> str:
 
 def write_record(folder: Path, config: Config) -> None:
     """Write config.yaml, environment.json, requirements.txt and, where the tree differs from its commit, git.diff."""
-    write_text(folder / "config.yaml", config.to_yaml())
+    write_text(folder / CONFIG, config.to_yaml())
     write_json(folder / ENVIRONMENT, environment(config))
     installed = {f"{package.name}=={package.version}" for package in distributions()}
     write_text(folder / REQUIREMENTS, "".join(f"{line}\n" for line in sorted(installed, key=str.lower)))
     if text := changes():
-        write_text(folder / CHANGES, text)
+        write_text(folder / "git.diff", text)
 
 
 @contextmanager
 def kept_log(folder: Path, title: str) -> Iterator[None]:
     """Append what is said inside, warnings and a final error included, to log.txt."""
-    handler, root = logging.FileHandler(folder / LOG, encoding="utf-8"), logging.getLogger()
+    handler, root = logging.FileHandler(folder / "log.txt", encoding="utf-8"), logging.getLogger()
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
-
-    def note(level: int, text: str, error: Any = None) -> None:
-        handler.handle(logging.LogRecord(__name__, level, "", 0, text, (), error))
-
-    note(logging.INFO, f"{title}, process {os.getpid()}")
+    handler.handle(logging.makeLogRecord({"levelname": "INFO", "msg": title}))
     root.addHandler(handler)
     logging.captureWarnings(True)
     try:
         yield
-        note(logging.INFO, "done")
     except BaseException as error:
-        note(logging.ERROR, type(error).__name__, sys.exc_info())
+        what = {"levelname": "ERROR", "msg": type(error).__name__, "exc_info": sys.exc_info()}
+        handler.handle(logging.makeLogRecord(what))
         raise
     finally:
         logging.captureWarnings(False)

@@ -16,12 +16,12 @@ from udamlf.config.parts import validated
 from udamlf.config.schema import OF_SOURCE, SOURCE_VAL, TARGET, Config, Scenario
 from udamlf.data.dataset import split_of
 from udamlf.data.splits import ScenarioData
-from udamlf.runs.environment import kept_log, write_record
+from udamlf.runs.environment import CONFIG, kept_log, write_record
 from udamlf.runs.launch import StopFlag, identity, only_once
 from udamlf.runs.log import RunLog, ending
 from udamlf.runs.plan import data_root, plan, step_key, until
 from udamlf.runs.serving import log_model, use
-from udamlf.runs.tracker import CHAIN, DIGEST, KEY, MODEL, PROCESS, Tracker, git_tags
+from udamlf.runs.tracker import CHAIN, DIGEST, KEY, MODEL, PROCESS, STEP, Tracker, git_tags
 from udamlf.stages.stage import TRAININGS, Input, Job, stage
 
 DONE, OUT, RECORD = "done.json", "out", "record"
@@ -219,14 +219,14 @@ def evaluate_run(
 def trained(tracker: Tracker, run_id: str, config: Config | None = None) -> tuple[dict[str, Input], Config]:
     """The training of a run, a chain's last one, as the input "training" of ``evaluate``, with "other" where its round
     is an ensemble; its configuration, unless there is another one. UserError: the run has no checkpoint."""
-    tags, prefix = tracker.get(run_id).data.tags, "udamlf.run."
+    tags = tracker.get(run_id).data.tags
     if tags.get("stage") == CHAIN:
-        steps = [k.removeprefix(prefix).split(".") for k in tags if k.startswith(prefix)]
+        steps = [k.removeprefix(STEP).split(".") for k in tags if k.startswith(STEP)]
         rounds = [(int(round), name) for name, round in steps if name in TRAININGS]
         if not rounds:
             raise UserError(f"chain {run_id} has finished no training", "a chain with a checkpoint", "run it again")
         round, name = max(rounds)
-        run_id = tags[f"{prefix}{name}.{round}"]
+        run_id = tags[f"{STEP}{name}.{round}"]
     elif tags.get("stage") not in TRAININGS:
         message = f"run {run_id} is of stage {tags.get('stage', 'no stage of udamlf')}, which has no checkpoint"
         raise UserError(message, f"a chain, or a run of stage {' or '.join(TRAININGS)}")
@@ -238,13 +238,18 @@ def trained(tracker: Tracker, run_id: str, config: Config | None = None) -> tupl
 
 
 def recorded_config(path: Path, run_id: str) -> Config:
-    """The configuration in a run's artifacts, as far as this version knows its keys: a score depends on the scenario
+    """The configuration in a run's artifacts; see ``parsed_config``."""
+    file = path / CONFIG
+    return parsed_config(file.read_text(encoding="utf-8") if file.is_file() else "", run_id)
+
+
+def parsed_config(text: str, run_id: str) -> Config:
+    """The configuration that a run has recorded, as far as this version knows its keys: a score depends on the scenario
     and the protocol alone, so that runs of earlier versions can be scored. UserError: there is none, or none readable.
     """
-    file = path / "config.yaml"
-    if not file.is_file():
-        raise UserError(f"run {run_id} has no {file}", "the configuration it was trained with", "train it again")
-    tree = yaml.safe_load(file.read_text(encoding="utf-8"))
+    if not text:
+        raise UserError(f"run {run_id} has no {CONFIG}", "the configuration it was trained with", "train it again")
+    tree = yaml.safe_load(text)
     tree["scenario"].setdefault("splits", tree["scenario"].get("lists"))
     config: Config = validated(Config, _without_unknown(tree), f"the configuration of run {run_id}")
     return config

@@ -10,6 +10,7 @@ import json
 import logging
 import os
 import shutil
+import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -37,6 +38,8 @@ TRACKING, ERROR = "udamlf.tracking", "udamlf.error"
 PARENT, DESCRIPTION, COMMIT = "mlflow.parentRunId", "mlflow.note.content", "mlflow.source.git.commit"
 CHAIN = "chain"
 """Tag ``stage`` of a chain's parent run."""
+STEP = "udamlf.run."
+"""Before STAGE.ROUND: tags of a chain's parent run, the runs of its steps."""
 MODEL = "udamlf.model"
 """Tag of a training's run and of its evaluation: the id of the LoggedModel."""
 INTERRUPTED = "interrupted by a signal"
@@ -78,6 +81,7 @@ class Tracker:
         os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
         os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "30")
         os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")  # a bar a file
+        logging.getLogger("mlflow.system_metrics").setLevel(logging.WARNING)
         mlflow.set_tracking_uri(uri)
         database = sqlite_file(uri)
         place = database.with_name(f"{database.name}.lock") if database else work_root(uri) / "store.lock"
@@ -152,6 +156,12 @@ class Tracker:
         else:
             _check_manifest(path, tags[DIGEST], run_id, hashes=False)
         return Input(run_id, path, dict(tags))
+
+    def text(self, run_id: str, name: str) -> str:
+        """An artifact of a run; empty where it has none."""
+        with tempfile.TemporaryDirectory() as temporary, contextlib.suppress(*UNAVAILABLE):
+            return Path(self.client.download_artifacts(run_id, name, temporary)).read_text(encoding="utf-8")
+        return ""
 
     def finished(self, key: str) -> Input | None:
         """The newest finished run with a step's key whose artifacts are in place."""
