@@ -5,8 +5,9 @@ from pathlib import Path
 
 import click
 
+from udamlf.cli.chains import environment_manager
 from udamlf.cli.options import EXIT_USER_ERROR
-from udamlf.runs.launch import LOCAL, MANAGERS, StopFlag
+from udamlf.runs.launch import StopFlag
 
 
 @click.command()
@@ -49,7 +50,7 @@ def diff(run1: str, run2: str) -> None:
 @click.command()
 @click.argument("run")
 @click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Change a value of the configuration.")
-@click.option("--env-manager", type=click.Choice(MANAGERS), default=LOCAL, show_default=True)
+@environment_manager
 def rerun(run: str, overrides: tuple[str, ...], env_manager: str) -> None:
     """Run a chain again as it was recorded, reusing what is there, and say what differs from RUN."""
     stop = StopFlag().install()

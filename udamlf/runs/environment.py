@@ -51,12 +51,12 @@ def environment(config: Config) -> dict[str, Any]:
     }
 
 
-def changes() -> str:
+def _changes() -> str:
     """What differs from the commit in the files that a chain runs, as ``git apply`` takes it; empty outside of git."""
     added = (git("ls-files", "--others", "--exclude-standard", *_CODE) or "").splitlines()
-    texts = {name: (PROJECT_ROOT / name).read_text(errors="replace").splitlines(True) for name in added}
-    new = ("".join(unified_diff([], text, "/dev/null", f"b/{name}")) for name, text in texts.items())
-    return "".join([f"{text}\n" if (text := git("diff", "HEAD", "--", *_CODE)) else "", *new])
+    texts = [((PROJECT_ROOT / name).read_text(errors="replace").splitlines(True), f"b/{name}") for name in added]
+    new = (line for text, name in texts for line in unified_diff([], text, "/dev/null", name))
+    return "".join([git("diff", "HEAD", "--", *_CODE) or "", "\n", *new]).lstrip("\n")
 
 
 def write_record(folder: Path, config: Config) -> None:
@@ -65,7 +65,7 @@ def write_record(folder: Path, config: Config) -> None:
     write_json(folder / ENVIRONMENT, environment(config))
     installed = {f"{package.name}=={package.version}" for package in distributions()}
     write_text(folder / REQUIREMENTS, "".join(f"{line}\n" for line in sorted(installed, key=str.lower)))
-    if text := changes():
+    if text := _changes():
         write_text(folder / "git.diff", text)
 
 

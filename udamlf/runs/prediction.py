@@ -1,6 +1,5 @@
 """Masks of a user's own images and videos, from a run's checkpoint or a registered model."""
 
-import logging
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -16,9 +15,8 @@ from udamlf.runs.runner import trained
 from udamlf.runs.serving import Image, Prediction, Segmenter, load_model, log_model, read_image, use
 from udamlf.runs.tracker import Tracker
 
-IMAGES = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff")
 VIDEOS = (".mp4", ".avi", ".mov", ".mkv", ".webm")
-logger = logging.getLogger("udamlf")
+IMAGES_AND_VIDEOS = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff", *VIDEOS)
 
 
 def segmenter(run_id: str = "", model: str = "") -> Segmenter:
@@ -37,8 +35,7 @@ def segmenter(run_id: str = "", model: str = "") -> Segmenter:
 def predict(images: Sequence[Image], run_id: str = "", model: str = "") -> list[Prediction]:
     """Class map, confidence and colour mask of each image (uint8 RGB [H, W, 3], the content of a file, or its path) at
     its own size. UserError: see ``segmenter``; an image cannot be read."""
-    network = segmenter(run_id, model)
-    return [network(image) for image in images]
+    return list(map(segmenter(run_id, model), images))
 
 
 def register(run_id: str, name: str = "", alias: str = "") -> str:
@@ -56,16 +53,15 @@ def predict_files(network: Segmenter, inputs: Sequence[str], out: Path) -> list[
     """Write, for every image, image in a folder and frame of a video, ``labels/NAME.png`` (grey: train ids),
     ``colour/NAME.png`` and ``overlay/NAME.jpg``, and ``classes.json``. Returns what is wrong with those that cannot be
     read; the others are done. UserError: a folder without any, or two that would be written to one place."""
-    files, bad = _listed(inputs, out), list[str]()
+    files, bad, console = _listed(inputs, out), list[str](), Console(stderr=True)
     colours = [list(rgb) for rgb in network.space.palette]
     write_json(out / "classes.json", {"classes": network.space.classes, "colours": colours})
-    console, total = Console(stderr=True), sum(_length(path) for path in files.values())
-    quiet = not console.is_terminal
-    for name, image in track(_images(files, bad), "images", total, console=console, disable=quiet):
-        found = network(image)
-        write_pixels(out / "labels" / f"{name}.png", found.class_map)
-        write_pixels(out / "colour" / f"{name}.png", found.colour_mask[..., ::-1])
-        write_pixels(out / "overlay" / f"{name}.jpg", cv2.addWeighted(image, 0.5, found.colour_mask, 0.5, 0)[..., ::-1])
+    images, total = _images(files, bad), sum(_length(path) for path in files.values())
+    for name, image in track(images, "images", total, console=console, disable=not console.is_terminal):
+        labels, _, colour, _ = network(image)
+        write_pixels(out / "labels" / f"{name}.png", labels)
+        write_pixels(out / "colour" / f"{name}.png", colour[..., ::-1])
+        write_pixels(out / "overlay" / f"{name}.jpg", cv2.addWeighted(image, 0.5, colour, 0.5, 0)[..., ::-1])
     return bad
 
 
@@ -73,11 +69,12 @@ def _listed(inputs: Sequence[str], out: Path) -> dict[str, Path]:
     """Name of the output -> file."""
     files: dict[str, Path] = {}
     for path in map(Path, inputs):
-        inside = sorted(p for p in path.rglob("*") if p.suffix.lower() in IMAGES + VIDEOS and not p.is_relative_to(out))
+        below = (p for p in sorted(path.rglob("*")) if not p.is_relative_to(out))
+        inside = [p for p in below if p.suffix.lower() in IMAGES_AND_VIDEOS]
         if path.is_dir() and not inside:
-            raise UserError(f"no image or video in {path}", f"files that end in {' '.join(IMAGES + VIDEOS)}")
+            raise UserError(f"no image or video in {path}", f"files that end in {' '.join(IMAGES_AND_VIDEOS)}")
         for file in inside or [path]:
-            name = str((file.relative_to(path) if inside else Path(file.name)).with_suffix(""))
+            name = str(file.relative_to(path if inside else path.parent).with_suffix(""))
             if files.setdefault(name, file) != file:
                 raise UserError(f"{files[name]} and {file} would both become {name}.png", "names that differ")
     return files
@@ -92,19 +89,14 @@ def _images(files: dict[str, Path], bad: list[str]) -> Iterator[tuple[str, np.nd
     """Name and pixels of every image; a file that cannot be read is added to ``bad``."""
     for name, path in files.items():
         try:
-            if path.suffix.lower() in VIDEOS:
-                yield from ((f"{name}/{number:06d}", frame) for number, frame in enumerate(_frames(path)))
-            else:
+            if path.suffix.lower() not in VIDEOS:
                 yield name, read_image(path)
+                continue
+            video, count = cv2.VideoCapture(str(path)), 0
+            while (frame := video.read()[1]) is not None:
+                yield f"{name}/{count:06d}", np.ascontiguousarray(frame[..., ::-1])
+                count += 1
+            if count < max(1, _length(path) - 1):  # some formats only estimate it
+                raise UserError(f"cannot decode {path}: {count} of {_length(path)} frames")
         except UserError as error:
             bad.append(error.message)
-
-
-def _frames(path: Path) -> Iterator[np.ndarray]:
-    """Frames of a video, uint8 RGB [H, W, 3]. UserError: it ends before its header says."""
-    video, count = cv2.VideoCapture(str(path)), 0
-    while (frame := video.read()[1]) is not None:
-        count += 1
-        yield np.ascontiguousarray(frame[..., ::-1])
-    if count < max(1, _length(path) - 1):  # some formats only estimate it
-        raise UserError(f"cannot decode {path}: {count} of {_length(path)} frames")

@@ -14,12 +14,12 @@ from udamlf.runs.chain import run_chain
 from udamlf.runs.environment import CONFIG, ENVIRONMENT, REQUIREMENTS
 from udamlf.runs.launch import StopFlag
 from udamlf.runs.plan import Request
+from udamlf.runs.reuse import KEY_FILE
 from udamlf.runs.runner import parsed_config
 from udamlf.runs.tracker import CHAIN, COMMIT, STEP, Tracker
 
 Facts = dict[str, dict[str, Any]]
 """Kind -> name -> value."""
-_KEY = "key.json"
 
 
 def differences(first: str, second: str) -> str:
@@ -52,7 +52,7 @@ def facts(tracker: Tracker, run_id: str) -> Facts:
         stages = [tracker.get(value) for name, value in tags.items() if name.startswith(STEP)]
     data, code, environment = dict[str, Any](), dict[str, Any](), dict[str, Any]()
     for each in sorted(stages, key=lambda stage: int(stage.info.start_time)):
-        texts = [tracker.text(each.info.run_id, name) for name in (_KEY, ENVIRONMENT, REQUIREMENTS)]
+        texts = [tracker.text(each.info.run_id, name) for name in (KEY_FILE, ENVIRONMENT, REQUIREMENTS)]
         read = each.inputs.dataset_inputs if each.inputs else []
         data |= {entry.dataset.name: entry.dataset.digest for entry in read}
         code |= {name: each.data.tags.get(name) for name in (COMMIT, "git_dirty")}

@@ -1,5 +1,5 @@
-"""A trained network in use: an image in, its classes out. Also the module that MLflow loads, scores and serves as a
-model of flavor pyfunc: in a model's folder are safetensors, JSON and YAML, and no code; what runs is this package."""
+"""A trained network in use: an image in, its classes out. Also the module that MLflow loads and serves as a model of
+flavor pyfunc: in a model's folder are safetensors, JSON and YAML, and no code; what runs is this package."""
 
 from __future__ import annotations
 
@@ -36,13 +36,13 @@ Image = np.ndarray | bytes | str | os.PathLike[str]
 """Pixels uint8 RGB [H, W, 3], the content of an image file, or its path."""
 NETWORKS = "networks"
 """Folder of a model in which each network has a checkpoint folder; their mean is predicted."""
+_INPUTS: dict[str, Any] = {"image": DataType.binary, "path": DataType.string, "pixels": AnyType()}
+_MAPS: dict[str, Any] = {"class_map": DataType.long, "confidence": DataType.float, "colour_mask": Array(DataType.long)}
 SIGNATURE = ModelSignature(
-    Schema([ColSpec(kind, name, required=False) for name, kind in
-            (("image", DataType.binary), ("path", DataType.string), ("pixels", AnyType()))]),
-    Schema([ColSpec(Array(Array(kind)), name) for name, kind in
-            (("class_map", DataType.long), ("confidence", DataType.float), ("colour_mask", Array(DataType.long)))]),
+    Schema([ColSpec(kind, name, required=False) for name, kind in _INPUTS.items()]),
+    Schema([ColSpec(Array(Array(kind)), name) for name, kind in _MAPS.items()]),
     ParamSchema([ParamSpec("png", DataType.boolean, False)]),
-)  # fmt: skip
+)
 
 
 class Prediction(NamedTuple):
@@ -56,11 +56,11 @@ class Prediction(NamedTuple):
 
 def read_image(image: Image) -> np.ndarray:
     """uint8 RGB [H, W, 3]. UserError: no whole image file, or an array of another kind."""
-    if isinstance(image, np.ndarray):
-        if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or not image.size:
-            raise UserError(f"an array {image.dtype} {list(image.shape)}", "uint8 RGB [height, width, 3]")
-        return image
-    return read_rgb(BytesIO(image) if isinstance(image, bytes) else Path(image))
+    if not isinstance(image, np.ndarray):
+        return read_rgb(BytesIO(image) if isinstance(image, bytes) else Path(image))
+    if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or not image.size:
+        raise UserError(f"an array {image.dtype} {list(image.shape)}", "uint8 RGB [height, width, 3]")
+    return image
 
 
 class Segmenter:
@@ -80,23 +80,23 @@ class Segmenter:
 
     def predict(self, table: Any, params: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
         """MLflow's call: a data frame with an ``image`` (content of a file), a ``path`` or ``pixels`` in each row. Of
-        each row the arrays of ``Prediction``, or with the parameter ``png`` text: PNG files in base64, the confidence
-        in percent. MlflowException: a row has no usable image."""
-        results = []
-        for row in table.to_dict("records"):
-            given = [value for value in row.values() if value is not None and not isinstance(value, float)]
-            try:
-                (image,) = [np.array(v, np.uint8) if isinstance(v, list) else v for v in given]
-                found = self(image)._asdict()
-            except (UserError, ValueError, OverflowError) as error:
-                raise MlflowException.invalid_parameter_value(f"not one image in a row: {error}") from error
-            del found["classes"]
-            results.append({k: _png(v) for k, v in found.items()} if (params or {}).get("png") else found)
-        return results
+        each row the maps of ``Prediction``, or with the parameter ``png`` text: PNG files in base64, the confidence in
+        percent. MlflowException: a row has no usable image."""
+        try:
+            found = [self(_only(row))._asdict() for row in table.to_dict("records")]
+        except (UserError, ValueError, OverflowError) as error:
+            raise MlflowException.invalid_parameter_value(f"a row without one image: {error}") from error
+        as_text = (params or {}).get("png")
+        return [{name: _png(row[name]) if as_text else row[name] for name in _MAPS} for row in found]
 
     def get_raw_model(self) -> Segmenter:
         """For ``PyFuncModel.get_raw_model``."""
         return self
+
+
+def _only(row: Mapping[str, Any]) -> Image:
+    (image,) = (value for value in row.values() if value is not None and not isinstance(value, float))
+    return np.array(image, np.uint8) if isinstance(image, list) else image
 
 
 def _png(values: np.ndarray) -> str:
@@ -110,46 +110,8 @@ def use(config: Config) -> dict[str, Any]:
     return {"label_space": space_tag(config.scenario.label_space), "protocol": protocol}
 
 
-def log_model(
-    tracker: Tracker, run_id: str, name: str, networks: Sequence[Path], round: int, tags: Mapping[str, str], use: Any
-) -> str:
-    """The LoggedModel of a run's checkpoint (with others: of their mean), made if there is none yet; its id. On the
-    disk of a local store its files are links to the run's own, so that they lie there once."""
-    run = tracker.get(run_id)
-    if MODEL in run.data.tags:
-        return str(run.data.tags[MODEL])
-    every, client = {**tags, "round": str(round)}, tracker.client
-    logged = client.create_logged_model(run.info.experiment_id, name, run_id, every, model_type="segmenter")
-    with tempfile.TemporaryDirectory() as temporary:
-        local = local_folder(logged.artifact_location)
-        _write_model(local or Path(temporary), networks, use, logged.model_id, run_id)
-        if local is None:
-            client.log_model_artifacts(logged.model_id, temporary)
-    client.finalize_logged_model(logged.model_id, "READY")
-    client.log_outputs(run_id, [LoggedModelOutput(logged.model_id, round)])
-    client.set_tag(run_id, MODEL, logged.model_id)
-    return str(logged.model_id)
-
-
-def _write_model(folder: Path, networks: Sequence[Path], use: Any, model_id: str, run_id: str) -> None:
-    """An MLflow model of checkpoint folders."""
-    space = find_space(use["label_space"])
-    described = {"classes": list(space.classes), "colours": [bytes(rgb).hex() for rgb in space.palette]}
-    model = Model(run_id=run_id, model_id=model_id, signature=SIGNATURE, metadata=described)
-    mlflow.pyfunc.add_to_model(model, __name__, data=NETWORKS, model_config=use)
-    for number, network in enumerate(networks):
-        place = folder / NETWORKS / str(number)
-        place.mkdir(parents=True)
-        for name in (checkpoint.FILES["last"], checkpoint.META):
-            try:
-                os.link(network / name, place / name)
-            except OSError:  # another file system, or one without links
-                shutil.copy(network / name, place / name)
-    model.save(str(folder / "MLmodel"))
-
-
-def _load_pyfunc(path: str, model_config: dict[str, Any]) -> Segmenter:
-    """MLflow's entry: the networks in ``path``."""
+def _load_pyfunc(path: str, model_config: Mapping[str, Any]) -> Segmenter:
+    """MLflow's entry: the networks in ``path``, used as ``use`` says."""
     space, protocol = find_space(model_config["label_space"]), EvalProtocol(**model_config["protocol"])
     return Segmenter(sorted(Path(path).iterdir()), space, protocol)
 
@@ -164,3 +126,40 @@ def load_model(uri: str) -> Segmenter:
     except (MlflowException, OSError) as error:
         raise UserError(f"no model {uri!r}: {error}", "models:/NAME@ALIAS, models:/NAME/VERSION or a folder") from error
     return segmenter
+
+
+def log_model(
+    tracker: Tracker, run_id: str, name: str, networks: Sequence[Path], round: int, tags: Mapping[str, str], use: Any
+) -> str:
+    """The LoggedModel of a run's checkpoint (of several: of their mean), made if there is none yet; its id."""
+    run = tracker.get(run_id)
+    if MODEL in run.data.tags:
+        return str(run.data.tags[MODEL])
+    every, client = {**tags, "round": str(round)}, tracker.client
+    logged = client.create_logged_model(run.info.experiment_id, name, run_id, every, model_type="segmenter")
+    with tempfile.TemporaryDirectory() as temporary:
+        local = local_folder(logged.artifact_location)
+        _write_model(local or Path(temporary), networks, use, Model(run_id=run_id, model_id=logged.model_id))
+        if local is None:
+            client.log_model_artifacts(logged.model_id, temporary)
+    client.finalize_logged_model(logged.model_id, "READY")
+    client.log_outputs(run_id, [LoggedModelOutput(logged.model_id, round)])
+    client.set_tag(run_id, MODEL, logged.model_id)
+    return str(logged.model_id)
+
+
+def _write_model(folder: Path, networks: Sequence[Path], use: Any, model: Model) -> None:
+    """A model of checkpoint folders. In a local store its files are links to the runs' own, so that they lie once."""
+    space = find_space(use["label_space"])
+    model.signature = SIGNATURE
+    model.metadata = {"classes": list(space.classes), "colours": [bytes(rgb).hex() for rgb in space.palette]}
+    mlflow.pyfunc.add_to_model(model, __name__, data=NETWORKS, model_config=use)
+    for number, network in enumerate(networks):
+        place = folder / NETWORKS / str(number)
+        place.mkdir(parents=True)
+        for name in (checkpoint.FILES["last"], checkpoint.META):
+            try:
+                os.link(network / name, place / name)
+            except OSError:  # another file system, or one without links
+                shutil.copy(network / name, place / name)
+    model.save(str(folder / "MLmodel"))

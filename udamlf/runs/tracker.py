@@ -187,15 +187,14 @@ class Tracker:
         """The version of a registered model that is a LoggedModel, made if there is none yet, under an alias (empty:
         none); its address. UserError: a name or an alias that MLflow refuses."""
         try:
-            known = self.client.search_model_versions(f"name={name!r}")
-            version = next((v for v in known if v.model_id == model_id), None)
-            version = version or mlflow.register_model(f"models:/{model_id}", name, tags=dict(tags))
+            versions, source = self.client.search_model_versions(f"name={name!r}"), f"models:/{model_id}"
+            known = [version for version in versions if version.source == source]
+            number = (known or [mlflow.register_model(source, name, tags=dict(tags))])[0].version
             if alias:
-                self.client.set_registered_model_alias(name, alias, version.version)
+                self.client.set_registered_model_alias(name, alias, number)
         except MlflowException as error:
-            message = f"cannot register {name!r} {alias}: {error.message}"
-            raise UserError(message, "a name and an alias of letters, digits, - and _") from error
-        return f"models:/{name}@{alias}" if alias else f"models:/{name}/{version.version}"
+            raise UserError(f"cannot register {name!r} {alias}: {error.message}", "words with - and _") from error
+        return f"models:/{name}@{alias}" if alias else f"models:/{name}/{number}"
 
     @contextlib.contextmanager
     def system_metrics(self, run_id: str) -> Iterator[None]:
@@ -207,7 +206,7 @@ class Tracker:
         try:
             from mlflow.system_metrics.system_metrics_monitor import SystemMetricsMonitor
         except ImportError as error:
-            raise UserError(f"system metrics: {error}", "psutil", "pip install psutil") from error
+            raise UserError(f"system metrics: {error}", "psutil", "pip install 'udamlf[system-metrics]'") from error
         monitor = SystemMetricsMonitor(run_id, tracking_uri=self.uri)
         monitor.start()
         try:
