@@ -20,13 +20,7 @@ from udamlf.config.schema import Config
 from udamlf.models.base import device
 from udamlf.runs.launch import PROJECT_ROOT, git
 
-CONFIG, ENVIRONMENT, REQUIREMENTS, CHANGES, LOG = (
-    "config.yaml",
-    "environment.json",
-    "requirements.txt",
-    "git.diff",
-    "log.txt",
-)
+CONFIG, ENVIRONMENT, REQUIREMENTS = "config.yaml", "environment.json", "requirements.txt"
 _PACKAGES = ("torch", "mlflow", "numpy", "opencv-python", "pillow")
 _DRIVER = Path("/proc/driver/nvidia/version")
 _CODE = ("udamlf", "configs", "entrypoints", "MLproject")

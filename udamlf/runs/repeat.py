@@ -11,22 +11,19 @@ from udamlf.config.compose import with_overrides
 from udamlf.config.parts import flatten
 from udamlf.config.schema import Config
 from udamlf.runs.chain import run_chain
-from udamlf.runs.environment import CONFIG, ENVIRONMENT, REQUIREMENTS
+from udamlf.runs.environment import ENVIRONMENT, REQUIREMENTS
 from udamlf.runs.launch import StopFlag
 from udamlf.runs.plan import Request
 from udamlf.runs.reuse import KEY_FILE
-from udamlf.runs.runner import parsed_config
+from udamlf.runs.runner import recorded_config
 from udamlf.runs.tracker import CHAIN, COMMIT, STEP, Tracker
-
-Facts = dict[str, dict[str, Any]]
-"""Kind -> name -> value."""
 
 
 def differences(first: str, second: str) -> str:
     """Lines on what differs between two runs, chains or stages: configuration, with where a value was set, data, code,
     environment, results. UserError: no such run."""
     tracker = Tracker.connect()
-    left, right = facts(tracker, first), facts(tracker, second)
+    left, right = _facts(tracker, first), _facts(tracker, second)
     lines = []
     for kind in left:
         pairs = {name: (left[kind].get(name), right[kind].get(name)) for name in {**left[kind], **right[kind]}}
@@ -44,8 +41,9 @@ def _change(left: Any, right: Any) -> str:
     return f"{_text(left)} -> {_text(right)}{delta}"
 
 
-def facts(tracker: Tracker, run_id: str) -> Facts:
-    """What a result may depend on, and the result; a chain's data, code and environment are those of its stages."""
+def _facts(tracker: Tracker, run_id: str) -> dict[str, dict[str, Any]]:
+    """What a result may depend on, and the result: kind -> name -> value. A chain's data, code and environment are
+    those of its stages."""
     run = tracker.get(run_id)
     tags, stages, metrics = run.data.tags, [run], run.data.metrics
     if tags.get("stage") == CHAIN:
@@ -92,7 +90,7 @@ def rerun(run_id: str, overrides: tuple[str, ...], stop: StopFlag, env_manager: 
     """Run a chain again with its recorded configuration and further overrides; its table, and what differs from then.
     UserError: the run is no chain, or see ``run_chain``."""
     tracker = Tracker.connect()
-    config = with_overrides(parsed_config(tracker.text(run_id, CONFIG), run_id), overrides)
+    config = with_overrides(recorded_config(tracker, run_id), overrides)
     names = {kind: getattr(config, kind).name for kind in ("scenario", "method", "profile")}
     request = Recorded(**names, seed=config.seed, overrides=overrides, config=config, run_id=run_id)
     request.resolve()  # bad input starts no run

@@ -50,8 +50,8 @@ def run_stage(
             digests = {input_name: value.tags[DIGEST] for input_name, value in inputs.items()}
             key = step_key(config, name, number, digests, data.digest)
             tags |= git_tags()
-        if "training" in inputs:
-            tags |= {MODEL: inputs["training"].tags.get(MODEL, "")}
+        if "training" in inputs and MODEL in inputs["training"].tags:
+            tags[MODEL] = inputs["training"].tags[MODEL]
         execute(name, config, number, inputs, tracker, run_id, key, tags | {KEY: key}, stop)
 
 
@@ -225,28 +225,22 @@ def trained(tracker: Tracker, run_id: str, config: Config | None = None) -> tupl
         rounds = [(int(round), name) for name, round in steps if name in TRAININGS]
         if not rounds:
             raise UserError(f"chain {run_id} has finished no training", "a chain with a checkpoint", "run it again")
-        round, name = max(rounds)
-        run_id = tags[f"{STEP}{name}.{round}"]
+        run_id = tags["{0}{2}.{1}".format(STEP, *max(rounds))]
     elif tags.get("stage") not in TRAININGS:
         message = f"run {run_id} is of stage {tags.get('stage', 'no stage of udamlf')}, which has no checkpoint"
         raise UserError(message, f"a chain, or a run of stage {' or '.join(TRAININGS)}")
-    inputs = {"training": tracker.fetch(run_id)}
-    training, config = inputs["training"], config or recorded_config(inputs["training"].path, run_id)
+    training, config = tracker.fetch(run_id), config or recorded_config(tracker, run_id)
+    inputs = {"training": training}
     if config.ensemble(int(training.tags["round"])):
         inputs["other"] = tracker.fetch(training.tags["udamlf.input.start"])
     return inputs, config
 
 
-def recorded_config(path: Path, run_id: str) -> Config:
-    """The configuration in a run's artifacts; see ``parsed_config``."""
-    file = path / CONFIG
-    return parsed_config(file.read_text(encoding="utf-8") if file.is_file() else "", run_id)
-
-
-def parsed_config(text: str, run_id: str) -> Config:
+def recorded_config(tracker: Tracker, run_id: str) -> Config:
     """The configuration that a run has recorded, as far as this version knows its keys: a score depends on the scenario
     and the protocol alone, so that runs of earlier versions can be scored. UserError: there is none, or none readable.
     """
+    text = tracker.text(run_id, CONFIG)
     if not text:
         raise UserError(f"run {run_id} has no {CONFIG}", "the configuration it was trained with", "train it again")
     tree = yaml.safe_load(text)
