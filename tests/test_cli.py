@@ -24,6 +24,7 @@ from udamlf.common.errors import UserError
 from udamlf.config.compose import resolve
 from udamlf.config.origins import CONFIGS
 from udamlf.runs.runner import recorded_config
+from udamlf.runs.tracker import Tracker
 
 UDAMLF = str(Path(sys.executable).parent / "udamlf")
 
@@ -103,22 +104,21 @@ def test_an_unknown_run_is_an_error(store: Path) -> None:
     assert "Traceback" not in done.stderr
 
 
-def test_configurations_of_earlier_versions_are_read_or_refused(tmp_path: Path) -> None:
+def test_configurations_of_earlier_versions_are_read_or_refused(tracker: Tracker) -> None:
     """Former keys do not hinder an evaluation; a configuration without what it needs is a message with the run's id."""
     config = resolve("gta2city", "st")
     tree = config.model_dump(mode="json")
     tree["profile"]["round"] |= {"micro_batch": None, "accumulate": 2}
     tree["method"]["warmup"]["labelled"] = tree["method"]["round"]["labelled"] = "source_train"
     tree["scenario"]["lists"] = tree["scenario"].pop("splits")
-    (tmp_path / "config.yaml").write_text(yaml.safe_dump(tree), encoding="utf-8")
-    assert recorded_config(tmp_path, "a1") == config
+    run_ids = [tracker.create_run("r", {}) for _ in range(3)]
+    tracker.client.log_text(run_ids[0], yaml.safe_dump(tree), "config.yaml")
+    assert recorded_config(tracker, run_ids[0]) == config
     del tree["profile"]["model"]
-    (tmp_path / "config.yaml").write_text(yaml.safe_dump(tree), encoding="utf-8")
-    with pytest.raises(UserError, match="run a1"):
-        recorded_config(tmp_path, "a1")
-    (tmp_path / "config.yaml").unlink()
-    with pytest.raises(UserError, match="run a1"):
-        recorded_config(tmp_path, "a1")
+    tracker.client.log_text(run_ids[1], yaml.safe_dump(tree), "config.yaml")
+    for unreadable in run_ids[1:]:
+        with pytest.raises(UserError, match=f"run {unreadable}"):
+            recorded_config(tracker, unreadable)
 
 
 def test_an_empty_store_has_nothing_to_compare(store: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -22,6 +22,7 @@ from udamlf.common.files import digest_file
 from udamlf.runs.launch import identity
 from udamlf.runs.log import RunLog, ending
 from udamlf.runs.maintenance import reap, sync
+from udamlf.runs.serving import log_model
 from udamlf.runs.store import relocate, store_uri, work_root
 from udamlf.runs.tracker import DIGEST, KEY, MANIFEST, PROCESS, TRACKING, Tracker
 
@@ -198,11 +199,13 @@ def test_a_run_that_published_nothing_is_no_input(tracker: Tracker) -> None:
 
 
 def test_a_checkpoint_is_a_logged_model_of_its_run(tracker: Tracker, published: str) -> None:
-    given = tracker.fetch(published)
-    tracker.log_model(published, "st-r1", given.path / "checkpoint", 1, {"scenario": "syn2city"})
-    (model,) = tracker.client.search_logged_models(experiment_ids=[tracker.experiment_id], max_results=1)
+    folder, use = tracker.fetch(published).path / "checkpoint", {"label_space": "cityscapes16", "protocol": {}}
+    made = [log_model(tracker, published, "st-r1", [folder], 1, {"scenario": "syn2city"}, use) for _ in range(2)]
+    assert made[0] == made[1], "a second try makes no second one"
+    (model,) = tracker.client.search_logged_models(experiment_ids=[tracker.experiment_id], max_results=2)
     assert (model.name, model.source_run_id, model.tags["round"]) == ("st-r1", published, "1")
-    assert (Path(model.artifact_location.removeprefix("file://")) / "model.safetensors").read_bytes() == b"weights"
+    folder = Path(model.artifact_location.removeprefix("file://")) / "networks" / "0"
+    assert (folder / "model.safetensors").read_bytes() == b"weights"
 
 
 def test_reap_marks_only_runs_whose_process_is_gone(tracker: Tracker, status: Status) -> None:

@@ -1,18 +1,19 @@
 """udamlf: tracked self-training for unsupervised domain adaptation of semantic segmentation.
 
-In Python: ``compare``, ``run`` and ``evaluate`` (``udamlf.runs.results``), imported when they are first used."""
+In Python: ``compare``, ``run``, ``evaluate`` and ``predict``, imported when they are first used."""
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from udamlf.runs.prediction import predict as predict
     from udamlf.runs.results import compare as compare
     from udamlf.runs.results import evaluate as evaluate
     from udamlf.runs.results import run as run
 
 __version__ = "0.1.0"
 
-_LIBRARY = {"compare": "runs.results", "run": "runs.results", "evaluate": "runs.results"}
+_LIBRARY = {"compare": "runs.results", "run": "runs.results", "evaluate": "runs.results", "predict": "runs.prediction"}
 
 
 def __getattr__(name: str) -> Any:

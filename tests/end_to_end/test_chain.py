@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from mlflow import MlflowClient
 
-from tests.end_to_end.conftest import BIN, Place
+from tests.end_to_end.conftest import Place
 from udamlf.config.labels import CITYSCAPES_16
 from udamlf.data.dataset import DATASETS
 from udamlf.evaluation.score import confusion_matrix, iou
@@ -148,11 +148,11 @@ def test_evaluate_prints_pure_json_and_writes_masks_that_an_own_count_confirms(
         assert result["iou"][name] == (None if np.isnan(value) else pytest.approx(100 * value))
 
 
-def test_evaluate_names_the_training_of_a_chain(place: Place, table: str) -> None:
-    parent = place.runs(stage="chain", method="st")[-1]
-    done = place.call(str(BIN / "udamlf"), "evaluate", "--run-id", parent.info.run_id)
+def test_evaluate_takes_the_last_training_of_a_chain(place: Place, table: str) -> None:
+    (parent,) = [run for run in place.runs(stage="chain", method="st") if "udamlf.complete" in run.data.tags][-1:]
     (trained,) = place.runs(stage="self_train", method="st")
-    assert done.returncode == 2 and f"udamlf evaluate --run-id {trained.info.run_id}" in done.stderr
+    shown = json.loads(place.udamlf("evaluate", "--run-id", parent.info.run_id, "--format", "json"))
+    assert shown["run_id"] == trained.info.run_id and shown["miou"]["16"] == pytest.approx(parent.data.metrics["miou"])
 
 
 def test_compare_gives_the_newest_chain_of_every_method(place: Place, table: str) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from udamlf.cli.options import DATA_ROOT, budget_options, request_options
+from udamlf.cli.options import DATA_ROOT, budget_options, request_options, system_metrics
 from udamlf.common.errors import UserError
 from udamlf.runs.launch import LIFELINE, LOCAL, MANAGERS, StopFlag, follow_launcher, machine_slots, warm_up
 
@@ -23,6 +23,7 @@ plan_only = click.option(
 @environment_manager
 @click.option("--references/--no-references", default=True, help="Also run source_only and adabn, to compare with.")
 @click.option("--control", "with_control", is_flag=True, help="Also run the control that is matched to the method.")
+@system_metrics
 @plan_only
 def run(
     env_manager: str, references: bool, with_control: bool, only_plan: bool, overrides: tuple[str, ...], start: str,
@@ -63,6 +64,7 @@ def run(
 @click.option(
     "--control/--no-control", "controls", default=True, help="Also run the control matched to each method, once."
 )
+@system_metrics
 @plan_only
 def sweep(
     scenarios: str, methods: str, seeds: str, jobs: int | None, address: str | None, env_manager: str, references: bool,

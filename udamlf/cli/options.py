@@ -1,5 +1,6 @@
 """Options that several commands and the entry points share."""
 
+import os
 from collections.abc import Callable
 from typing import Any
 
@@ -15,6 +16,15 @@ def complete(context: click.Context, parameter: click.Parameter, incomplete: str
     from udamlf.config.compose import available
 
     return [name for name in available(f"{parameter.name}s") if name.startswith(incomplete)]
+
+
+def _measure(context: click.Context, parameter: click.Parameter, asked: bool) -> None:
+    if asked:  # MLflow's own switch, which stages inherit
+        os.environ["MLFLOW_ENABLE_SYSTEM_METRICS_LOGGING"] = "true"
+
+
+system_metrics = click.option("--system-metrics", is_flag=True, expose_value=False, callback=_measure,
+                              help="Also record the machine's load, every ten seconds; needs psutil.")  # fmt: skip
 
 
 def options(*listed: Callable[..., Any]) -> Callable[..., Any]:

@@ -15,7 +15,7 @@ FORMATS = ("table", "markdown", "latex", "csv", "json")
 
 
 @click.command()
-@click.option("--run-id", help="A warmup, import_checkpoint or self_train run.")
+@click.option("--run-id", help="A training's run, or a chain: its last training.")
 @click.option("--checkpoint", help="Instead: a released file, imported if it is not yet; with --scenario.")
 @click.option("--scenario", default="", help="With --checkpoint.")
 @click.option("--profile", default="", help="With --checkpoint: the protocol; default: the scenario's.")

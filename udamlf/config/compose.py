@@ -191,6 +191,16 @@ def resolve(
     return config
 
 
+def with_overrides(config: Config, overrides: Sequence[str]) -> Config:
+    """A resolved configuration with further ``key=value`` overrides. UserError: as ``resolve``."""
+    tree = config.model_dump(mode="json")
+    for layer in map(_parse_override, overrides):
+        assign(tree, layer.key, layer.value, layer.origin)
+    changed: Config = validated(Config, tree | {"overrides": [*config.overrides, *overrides]}, "the configuration")
+    _check(changed)
+    return changed
+
+
 def _check(config: Config) -> None:
     """UserError: a name that is none of the scenario's, or a value that no stage would look at."""
     scenario = config.scenario

@@ -214,6 +214,10 @@ class Config(Strict):
             tree["size_hw"] = per_round(sizes, round)
         return validated(EvalProtocol, tree, f"the labelling of round {round}")
 
+    def ensemble(self, round: int) -> bool:
+        """Whether what is scored is the mean of this training's network and the one before it."""
+        return round > 0 and self.method.round_at(round).ensemble
+
     def keeps_middle(self, round: int) -> bool:
         """Whether the next round is labelled by the middle of this training, as IAST's are."""
         return round > 0 and self.method.round_at(round + 1).generator == "middle"

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from io import BytesIO
 from pathlib import Path
 from typing import NamedTuple
 
@@ -21,18 +22,22 @@ _DAMAGE = (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombEr
 
 
 @contextmanager
-def _refused(path: Path) -> Iterator[None]:
+def _refused(path: Path | BytesIO) -> Iterator[None]:
     """Damage is a UserError that names the file."""
     try:
         yield
     except _DAMAGE as error:
+        if isinstance(path, BytesIO):
+            raise UserError(
+                f"cannot decode the image ({path.getbuffer().nbytes} bytes)", "a whole image file"
+            ) from error
         size = path.stat().st_size if path.is_file() else 0
         message = f"cannot decode {path} ({size} bytes): {error}" if size else f"{path} is missing or empty"
         raise UserError(message, "a whole image file", "download the file again") from error
 
 
 @contextmanager
-def _opened(path: Path, modes: tuple[str, ...] = (), expected: str = "") -> Iterator[Image.Image]:
+def _opened(path: Path | BytesIO, modes: tuple[str, ...] = (), expected: str = "") -> Iterator[Image.Image]:
     """The file, in one of Pillow's ``modes`` (none = any)."""
     with _refused(path), Image.open(path) as image:
         if modes and image.mode not in modes:
@@ -57,8 +62,8 @@ def check_header(path: Path, modes: tuple[str, ...] = IMAGE_MODES, expected: str
         return image.height, image.width
 
 
-def read_rgb(path: Path) -> np.ndarray:
-    """uint8 RGB [H, W, 3] of any 8-bit image file."""
+def read_rgb(path: Path | BytesIO) -> np.ndarray:
+    """uint8 RGB [H, W, 3] of any 8-bit image file, or of the content of one."""
     with _opened(path, IMAGE_MODES, AN_IMAGE) as image:
         return np.asarray(image.convert("RGB"))
 

@@ -2,6 +2,7 @@
 ``middle.safetensors`` and ``teacher.safetensors``. Each file is whole or absent, and no code runs from any of them."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -14,7 +15,7 @@ from udamlf.common.errors import UserError
 from udamlf.common.files import atomic_file, digest_file, write_json
 from udamlf.config.labels import LabelSpace
 from udamlf.config.parts import Part, Strict, validated
-from udamlf.models.base import SegmentationModel, build
+from udamlf.models.base import Ensemble, SegmentationModel, build
 from udamlf.models.weight_files import load_into
 
 META = "meta.json"
@@ -69,3 +70,9 @@ def load(folder: Path, space: LabelSpace, variant: str = "last") -> Segmentation
     model = build(backbone.name, space.num_classes, pretrained=False, **backbone.params)
     load_into(model, state, str(folder))
     return model.eval()
+
+
+def load_mean(folders: Sequence[Path], space: LabelSpace) -> SegmentationModel:
+    """The network of a checkpoint folder; of several the mean of their logits."""
+    networks = [load(folder, space) for folder in folders]
+    return Ensemble(*networks) if len(networks) > 1 else networks[0]

@@ -43,11 +43,12 @@ def start_file(start: str) -> str:
     """The file that ``--start`` names: itself, or by the run that imported it."""
     if not start or Path(start).expanduser().is_file():
         return start
+    tracker = Tracker.connect()
     try:
-        imported = Tracker.connect().fetch(start)
+        tracker.fetch(start)
     except UserError as error:
         raise UserError(f"--start {start}: no such file, and no finished run", "a released checkpoint") from error
-    file = recorded_config(imported.path, start).start
+    file = recorded_config(tracker, start).start
     if file is None or not Path(file).is_file():
         problem = "the run imported no file" if file is None else f"its file {file} is no longer there"
         raise UserError(f"--start {start}: {problem}", f"a file, or a run of stage {STAGE} whose file is there")

@@ -96,10 +96,14 @@ class Journal:
 
 class RunLog:
     """What one process records of its run, with the journal in ``work``. Nothing here stops the work: when MLflow does
-    not answer, the run is tagged degraded and the entries are sent later."""
+    not answer, the run is tagged degraded and the entries are sent later. ``model``: the LoggedModel that the metrics
+    are of."""
 
-    def __init__(self, tracker: Tracker, run_id: str, work: Path, stop: StopFlag | None = None) -> None:
+    def __init__(
+        self, tracker: Tracker, run_id: str, work: Path, stop: StopFlag | None = None, model: str | None = None
+    ) -> None:
         self.tracker, self.run_id, self.work, self.stop = tracker, run_id, work, stop or StopFlag()
+        self._of = {"model": model} if model else {}
         self.journal = Journal(work, run_id)
         self._flushed = self._beaten = time.monotonic()
         self._pause_s = FLUSH_EVERY_S
@@ -113,7 +117,7 @@ class RunLog:
     def log_metrics(self, metrics: Mapping[str, float], step: int) -> None:
         """Record metrics of a step (an integer that never falls within one run)."""
         values = {name: float(value) for name, value in metrics.items()}
-        self._record({"metrics": values, "step": int(step), "time_ms": int(time.time() * 1000)})
+        self._record({"metrics": values, "step": int(step), "time_ms": int(time.time() * 1000), **self._of})
 
     def set_tags(self, tags: Mapping[str, str]) -> None:
         """Record tags."""
@@ -134,6 +138,10 @@ class RunLog:
     def log_text(self, text: str, name: str) -> None:
         """Upload a text file."""
         self._attempt(lambda: self.tracker.client.log_text(self.run_id, text, name))
+
+    def log_folder(self, folder: Path) -> None:
+        """Upload the files of a folder beside the published ones."""
+        self._attempt(lambda: self.tracker.client.log_artifacts(self.run_id, str(folder)))
 
     def _record(self, entry: Entry) -> None:
         self.journal.append(entry)

@@ -74,7 +74,7 @@ def _send_folder(tracker: Tracker, folder: Path) -> str | None:
     if (folder / DONE).is_file():
         done = json.loads((folder / DONE).read_text(encoding="utf-8"))
         run_id = str(done["run_id"])
-        if "config" in done:  # of version 0.1, whose result has another form
+        if "use" not in done:  # of version 0.1, whose result has another form
             raise UserError(f"{folder} was recorded by an earlier version", "its chain, run again", f"rm -r {folder}")
         publish(tracker, folder / OUT, **done)
         tracker.client.set_terminated(run_id, "FINISHED")

@@ -3,7 +3,6 @@
 import json
 import logging
 import statistics
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -11,7 +10,6 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
 from itertools import groupby
-from pathlib import Path
 from typing import Any
 
 from udamlf.config.schema import Config
@@ -89,13 +87,10 @@ def changes(tracker: Tracker, config: Config, step: Step, parts: dict[str, Any])
     run_id = next((run.data.tags[tag] for run in chains if tag in run.data.tags), None)
     if run_id is None:
         return ""
-    try:
-        with tempfile.TemporaryDirectory() as folder:
-            path = tracker.client.download_artifacts(run_id, KEY_FILE, folder)
-            recorded = json.loads(Path(path).read_text(encoding="utf-8"))
-    except UNAVAILABLE:
+    recorded = tracker.text(run_id, KEY_FILE)
+    if not recorded:
         return f"unlike run {run_id}, which has no {KEY_FILE} to say why"
-    return f"unlike run {run_id}: {differences(recorded, parts) or 'its artifacts are missing or damaged'}"
+    return f"unlike run {run_id}: {differences(json.loads(recorded), parts) or 'its artifacts are missing or damaged'}"
 
 
 def differences(old: dict[str, Any], new: dict[str, Any]) -> str:

@@ -16,14 +16,17 @@ from udamlf.config.parts import validated
 from udamlf.config.schema import OF_SOURCE, SOURCE_VAL, TARGET, Config, Scenario
 from udamlf.data.dataset import split_of
 from udamlf.data.splits import ScenarioData
+from udamlf.runs.environment import CONFIG, kept_log, write_record
 from udamlf.runs.launch import StopFlag, identity, only_once
 from udamlf.runs.log import RunLog, ending
 from udamlf.runs.plan import data_root, plan, step_key, until
-from udamlf.runs.tracker import DIGEST, KEY, PROCESS, Tracker, git_tags
+from udamlf.runs.serving import log_model, use
+from udamlf.runs.tracker import CHAIN, DIGEST, KEY, MODEL, PROCESS, STEP, Tracker, git_tags
 from udamlf.stages.stage import TRAININGS, Input, Job, stage
 
-DONE, OUT = "done.json", "out"
-"""In a stage's work folder: what is to be published, written when the output is whole; the output."""
+DONE, OUT, RECORD = "done.json", "out", "record"
+"""In a stage's work folder: what is to be published, written when the output is whole; the output; what is told of the
+run beside it (configuration, environment, log), on which no key depends."""
 
 
 def run_stage(
@@ -47,6 +50,8 @@ def run_stage(
             digests = {input_name: value.tags[DIGEST] for input_name, value in inputs.items()}
             key = step_key(config, name, number, digests, data.digest)
             tags |= git_tags()
+        if "training" in inputs and MODEL in inputs["training"].tags:
+            tags[MODEL] = inputs["training"].tags[MODEL]
         execute(name, config, number, inputs, tracker, run_id, key, tags | {KEY: key}, stop)
 
 
@@ -112,19 +117,22 @@ def execute(
     """Run a stage in this process under an existing run; publish its output, or nothing. Its ``evaluation.json``."""
     work, splits = tracker.work / "steps" / key, stage(name).declare(config, round).splits
     with only_once(work.with_suffix(".lock"), name):
-        log = RunLog(tracker, run_id, work, stop)
+        log = RunLog(tracker, run_id, work, stop, tags.get(MODEL))
         # Whose process this is must be known at once, not with the next batch.
         tracker.client.set_tag(run_id, PROCESS, identity())
         log.set_tags({**tags, **{f"udamlf.input.{key}": value.run_id for key, value in inputs.items()}})
         if any(labels and not split.startswith(OF_SOURCE) for split, labels in splits.items()):
             log.set_tags({"uses_target_labels": "true"})
         log.log_params({f"cfg.{name}": value for name, value in config.flat().items()})
-        log.log_text(config.to_yaml(), "config.yaml")
+        write_record(work / RECORD, config)
+        log.log_folder(work / RECORD)
         job = Job(config, round, inputs, splits, data_root(config, splits), work / OUT, work, log, key, predictions)
         try:
-            result = _do(name, job, log)
+            with kept_log(work / RECORD, f"{name} {round} of run {run_id}"), tracker.system_metrics(run_id):
+                result = _do(name, job, log)
         except BaseException:
             log.flush()  # what was measured up to here
+            log.log_folder(work / RECORD)
             raise
         shutil.rmtree(work, ignore_errors=True)
     return result
@@ -138,6 +146,7 @@ def _do(name: str, job: Job, log: RunLog) -> dict[str, Any]:
     stage(name).run(job)
     log.stop.check()
     path, config = job.out / "evaluation" / "evaluation.json", job.config
+    ensemble = name in TRAININGS and config.ensemble(job.round)
     result: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
     tags = {"scenario": config.scenario.name, "method": config.method.name, "seed": str(config.seed)}
     done: dict[str, Any] = {
@@ -145,17 +154,23 @@ def _do(name: str, job: Job, log: RunLog) -> dict[str, Any]:
         "round": job.round,
         "model": f"{config.method.name}-r{job.round}",
         "tags": tags,
+        "use": use(config),
+        "others": [str(job.inputs["start"].path / "checkpoint")] if ensemble else [],
     }
     write_json(job.work / DONE, done)
     log.complete(lambda: publish(log.tracker, job.out, **done))
     return result
 
 
-def publish(tracker: Tracker, out: Path, run_id: str, round: int, model: str, tags: dict[str, str]) -> None:
-    """Upload a stage's output with its manifest; a checkpoint becomes a LoggedModel too."""
+def publish(
+    tracker: Tracker, out: Path, run_id: str, round: int, model: str, tags: dict[str, str], use: Any, others: list[str]
+) -> None:
+    """Upload a stage's output with its manifest, and its record; a checkpoint becomes a LoggedModel, of its mean with
+    the checkpoint folders ``others``."""
+    tracker.client.log_artifacts(run_id, str(out.parent / RECORD))
+    published = tracker.publish(run_id, out)
     if (out / "checkpoint").is_dir():
-        tracker.log_model(run_id, model, out / "checkpoint", round, tags)
-    tracker.publish(run_id, out)
+        log_model(tracker, run_id, model, [published / "checkpoint", *map(Path, others)], round, tags, use)
 
 
 # --- one run, scored again -------------------------------------------------------------------------------------------
@@ -183,47 +198,52 @@ def evaluate_run(
         ``run_id``, ``split``, ``images``, ``protocol``, ``miou`` and ``iou`` in percent; and the configuration.
     """
     tracker = Tracker.connect()
-    _check_training(tracker.get(run_id).data.tags, run_id)
-    tracker = tracker.within(run_id)
-    training = tracker.fetch(run_id)
-    config = _changed(config or recorded_config(training.path, run_id), split, folder, scales, flip)
+    inputs, recorded = trained(tracker, run_id, config)
+    training, tracker = inputs["training"], tracker.within(run_id)
+    config = _changed(recorded, split, folder, scales, flip)
     tags = {name: training.tags[name] for name in {"role", "seed", "round"} & training.tags.keys()}
     tags |= {kind: getattr(config, kind).name for kind in ("scenario", "method", "profile")}
     tags |= {"stage": "evaluate", "split": config.report_split}
-    tags["udamlf.evaluates"] = run_id
-    child = tracker.create_run(f"evaluate {config.report_split}", tags, parent=run_id)
+    tags["udamlf.evaluates"] = training.run_id
+    child = tracker.create_run(f"evaluate {config.report_split}", tags, parent=training.run_id)
     with ending(tracker, child):
         key, number = f"evaluate-{child}", int(training.tags["round"])
-        inputs = {"training": training}
-        if number and config.method.round_at(number).ensemble:
-            inputs["other"] = tracker.fetch(training.tags["udamlf.input.start"])
         result = execute("evaluate", config, number, inputs, tracker, child, key, {}, stop, predictions)
     space = config.space
-    score = {"run_id": run_id, **{name: result[name] for name in ("split", "images", "protocol")}}
+    score = {"run_id": training.run_id, **{name: result[name] for name in ("split", "images", "protocol")}}
     score["miou"] = {name: result["miou"][name] for name in space.subsets}
     score["iou"] = {name: result["iou"][name] for name in (*space.classes, *space.not_in_source)}
     return score, config
 
 
-def _check_training(tags: Mapping[str, str], run_id: str) -> None:
-    """UserError for a run that has no checkpoint; of a chain's parent it names the one that has."""
-    name, prefix = tags.get("stage", "no stage of udamlf"), "udamlf.run.self_train."
-    if name not in TRAININGS:
-        trained = {int(k.removeprefix(prefix)): v for k, v in tags.items() if k.startswith(prefix)}
-        first = next((tags[k] for s in TRAININGS if (k := f"udamlf.run.{s}.0") in tags), "RUN_ID")
-        last = trained[max(trained)] if trained else first
-        message = f"run {run_id} is of stage {name}, which has no checkpoint"
-        raise UserError(message, f"a run of stage {' or '.join(TRAININGS)}", f"udamlf evaluate --run-id {last}")
+def trained(tracker: Tracker, run_id: str, config: Config | None = None) -> tuple[dict[str, Input], Config]:
+    """The training of a run, a chain's last one, as the input "training" of ``evaluate``, with "other" where its round
+    is an ensemble; its configuration, unless there is another one. UserError: the run has no checkpoint."""
+    tags = tracker.get(run_id).data.tags
+    if tags.get("stage") == CHAIN:
+        steps = [k.removeprefix(STEP).split(".") for k in tags if k.startswith(STEP)]
+        rounds = [(int(round), name) for name, round in steps if name in TRAININGS]
+        if not rounds:
+            raise UserError(f"chain {run_id} has finished no training", "a chain with a checkpoint", "run it again")
+        run_id = tags["{0}{2}.{1}".format(STEP, *max(rounds))]
+    elif tags.get("stage") not in TRAININGS:
+        message = f"run {run_id} is of stage {tags.get('stage', 'no stage of udamlf')}, which has no checkpoint"
+        raise UserError(message, f"a chain, or a run of stage {' or '.join(TRAININGS)}")
+    training, config = tracker.fetch(run_id), config or recorded_config(tracker, run_id)
+    inputs = {"training": training}
+    if config.ensemble(int(training.tags["round"])):
+        inputs["other"] = tracker.fetch(training.tags["udamlf.input.start"])
+    return inputs, config
 
 
-def recorded_config(path: Path, run_id: str) -> Config:
-    """The configuration in a run's artifacts, as far as this version knows its keys: a score depends on the scenario
+def recorded_config(tracker: Tracker, run_id: str) -> Config:
+    """The configuration that a run has recorded, as far as this version knows its keys: a score depends on the scenario
     and the protocol alone, so that runs of earlier versions can be scored. UserError: there is none, or none readable.
     """
-    file = path / "config.yaml"
-    if not file.is_file():
-        raise UserError(f"run {run_id} has no {file}", "the configuration it was trained with", "train it again")
-    tree = yaml.safe_load(file.read_text(encoding="utf-8"))
+    text = tracker.text(run_id, CONFIG)
+    if not text:
+        raise UserError(f"run {run_id} has no {CONFIG}", "the configuration it was trained with", "train it again")
+    tree = yaml.safe_load(text)
     tree["scenario"].setdefault("splits", tree["scenario"].get("lists"))
     config: Config = validated(Config, _without_unknown(tree), f"the configuration of run {run_id}")
     return config

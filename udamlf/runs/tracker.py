@@ -10,15 +10,17 @@ import json
 import logging
 import os
 import shutil
-from collections.abc import Mapping, Sequence
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 import mlflow
 from mlflow import MlflowClient
-from mlflow.entities import Dataset, DatasetInput, InputTag, LoggedModelOutput, Metric, Param, RunTag
+from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, RunTag
 from mlflow.entities import Run as MlflowRun
+from mlflow.environment_variables import MLFLOW_ENABLE_SYSTEM_METRICS_LOGGING
 from mlflow.exceptions import MlflowException
 from mlflow.utils.file_utils import local_file_uri_to_path
 from mlflow.utils.uri import is_local_uri
@@ -36,12 +38,17 @@ TRACKING, ERROR = "udamlf.tracking", "udamlf.error"
 PARENT, DESCRIPTION, COMMIT = "mlflow.parentRunId", "mlflow.note.content", "mlflow.source.git.commit"
 CHAIN = "chain"
 """Tag ``stage`` of a chain's parent run."""
+STEP = "udamlf.run."
+"""Before STAGE.ROUND: tags of a chain's parent run, the runs of its steps."""
+MODEL = "udamlf.model"
+"""Tag of a training's run and of its evaluation: the id of the LoggedModel."""
 INTERRUPTED = "interrupted by a signal"
 """The error tag of a run that a signal ended."""
 MANIFEST = "manifest.json"
 UNAVAILABLE = (MlflowException, OSError)
 Entry = dict[str, Any]
-"""What is recorded: ``metrics`` + ``step`` + ``time_ms``, or ``tags``, ``params``, ``dataset``."""
+"""What is recorded: ``metrics`` + ``step`` + ``time_ms`` (+ ``model``: the LoggedModel they are of), or ``tags``,
+``params``, ``dataset``."""
 logger = logging.getLogger("udamlf")
 
 
@@ -74,6 +81,7 @@ class Tracker:
         os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
         os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "30")
         os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")  # a bar a file
+        logging.getLogger("mlflow.system_metrics").setLevel(logging.WARNING)
         mlflow.set_tracking_uri(uri)
         database = sqlite_file(uri)
         place = database.with_name(f"{database.name}.lock") if database else work_root(uri) / "store.lock"
@@ -142,12 +150,18 @@ class Tracker:
             stage = tags.get("stage", "?")
             message = f"run {run_id} ({stage}) is {run.info.status} and has published nothing"
             raise UserError(message, "a finished stage run")
-        if is_local_uri(uri):
-            path = Path(local_file_uri_to_path(uri))
-            _check_manifest(path, tags[DIGEST], run_id, hashes=False)
-        else:
+        path = local_folder(uri)
+        if path is None:
             path = _downloaded(tags[DIGEST], run_id)
+        else:
+            _check_manifest(path, tags[DIGEST], run_id, hashes=False)
         return Input(run_id, path, dict(tags))
+
+    def text(self, run_id: str, name: str) -> str:
+        """An artifact of a run; empty where it has none."""
+        with tempfile.TemporaryDirectory() as temporary, contextlib.suppress(*UNAVAILABLE):
+            return Path(self.client.download_artifacts(run_id, name, temporary)).read_text(encoding="utf-8")
+        return ""
 
     def finished(self, key: str) -> Input | None:
         """The newest finished run with a step's key whose artifacts are in place."""
@@ -158,30 +172,52 @@ class Tracker:
                 logger.warning("not reused: %s", error.message)
         return None
 
-    def publish(self, run_id: str, out: Path) -> None:
+    def publish(self, run_id: str, out: Path) -> Path:
         """Upload the files of ``out``, then a manifest of their hashes, then tag its digest; what raises on the way is
-        not tagged, so that nothing counts as published."""
+        not tagged, so that nothing counts as published. Returns a folder on this machine with the files."""
         files = sorted(p for p in out.rglob("*") if p.is_file())
         manifest = out.parent / MANIFEST
         write_json(manifest, {"version": 1, "files": {p.relative_to(out).as_posix(): digest_file(p) for p in files}})
         self.client.log_artifacts(run_id, str(out))
         self.client.log_artifact(run_id, str(manifest))
         self.client.set_tag(run_id, DIGEST, digest_file(manifest))
+        return local_folder(self.get(run_id).info.artifact_uri) or out
 
-    def log_model(self, run_id: str, name: str, checkpoint: Path, round: int, tags: Mapping[str, str]) -> None:
-        """Register a checkpoint's safetensors and description as a LoggedModel of the run."""
-        experiment = self.client.get_run(run_id).info.experiment_id
-        every = {**tags, "round": str(round)}
-        model = self.client.create_logged_model(experiment, name, run_id, every, model_type="segmenter")
-        for file in ("model.safetensors", "meta.json"):
-            self.client.log_model_artifact(model.model_id, str(checkpoint / file))
-        self.client.finalize_logged_model(model.model_id, "READY")
-        self.client.log_outputs(run_id, [LoggedModelOutput(model.model_id, round)])
+    def register(self, model_id: str, name: str, alias: str, tags: Mapping[str, str]) -> str:
+        """The version of a registered model that is a LoggedModel, made if there is none yet, under an alias (empty:
+        none); its address. UserError: a name or an alias that MLflow refuses."""
+        try:
+            versions, source = self.client.search_model_versions(f"name={name!r}"), f"models:/{model_id}"
+            known = [version for version in versions if version.source == source]
+            number = (known or [mlflow.register_model(source, name, tags=dict(tags))])[0].version
+            if alias:
+                self.client.set_registered_model_alias(name, alias, number)
+        except MlflowException as error:
+            raise UserError(f"cannot register {name!r} {alias}: {error.message}", "words with - and _") from error
+        return f"models:/{name}@{alias}" if alias else f"models:/{name}/{number}"
+
+    @contextlib.contextmanager
+    def system_metrics(self, run_id: str) -> Iterator[None]:
+        """Where ``MLFLOW_ENABLE_SYSTEM_METRICS_LOGGING`` is true, MLflow's measurements of processor, memory, disk,
+        network and GPU meanwhile, every ten seconds, as ``system/...``. UserError: psutil is not installed."""
+        if not MLFLOW_ENABLE_SYSTEM_METRICS_LOGGING.get():
+            yield
+            return
+        try:
+            from mlflow.system_metrics.system_metrics_monitor import SystemMetricsMonitor
+        except ImportError as error:
+            raise UserError(f"system metrics: {error}", "psutil", "pip install 'udamlf[system-metrics]'") from error
+        monitor = SystemMetricsMonitor(run_id, tracking_uri=self.uri)
+        monitor.start()
+        try:
+            yield
+        finally:
+            monitor.finish()
 
     def send(self, run_id: str, entries: Sequence[Entry]) -> None:
         """Log journal entries, in as few calls as MLflow's limits allow."""
         metrics = [
-            Metric(name, value, entry["time_ms"], entry["step"])
+            Metric(name, value, entry["time_ms"], entry["step"], entry.get("model"))
             for entry in entries
             for name, value in entry.get("metrics", {}).items()
         ]
@@ -215,6 +251,11 @@ def _experiment(client: MlflowClient, database: Path | None) -> str:
         return str(experiment.experiment_id)
     location = (database.parent / "mlruns" / name).as_uri() if database else None
     return str(client.create_experiment(name, artifact_location=location))
+
+
+def local_folder(uri: str) -> Path | None:
+    """The folder of an artifact address on this machine; None where it is elsewhere."""
+    return Path(local_file_uri_to_path(uri)) if is_local_uri(uri) else None
 
 
 def _downloaded(digest: str, run_id: str) -> Path:

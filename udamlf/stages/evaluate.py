@@ -22,7 +22,7 @@ from udamlf.evaluation.predict import label_scores
 from udamlf.evaluation.score import Score, audit, evaluate
 from udamlf.evaluation.validators import validators
 from udamlf.models import checkpoint
-from udamlf.models.base import NETWORKS, Ensemble, SegmentationModel, device
+from udamlf.models.base import NETWORKS, SegmentationModel, device
 from udamlf.report.examples import write_examples
 from udamlf.report.figures import confusion_figure, predictions_figure, reliability_figure
 from udamlf.stages.labelling import CONFIDENCE, sample
@@ -51,7 +51,7 @@ class Stage(BaseStage):
         inputs = {"training": previous_training(config, round + 1)}
         if round and config.method.round_at(round).selector:
             inputs["labels"] = Need("pseudo_label", round)
-        if round and config.method.round_at(round).ensemble:
+        if config.ensemble(round):
             inputs["other"] = previous_training(config, round)
         splits = {split: True} | ({SOURCE_VAL: True} if SOURCE_VAL in config.scenario.splits else {})
         audited = profile.audit and "labels" in inputs
@@ -67,11 +67,10 @@ class Stage(BaseStage):
 
     def run(self, job: Job) -> None:
         config, split, training = job.config, job.config.report_split, job.inputs["training"]
-        if job.round and config.method.round_at(job.round).ensemble and "other" not in job.inputs:
+        if config.ensemble(job.round) and "other" not in job.inputs:
             raise UserError("an ensemble without its other network", "inputs training=RUN_ID other=RUN_ID")
         members = [job.inputs[name].path / "checkpoint" for name in ("training", "other") if name in job.inputs]
-        networks = [checkpoint.load(folder, config.space) for folder in members]
-        model = (Ensemble(*networks) if len(networks) > 1 else networks[0]).to(device())
+        model = checkpoint.load_mean(members, config.space).to(device())
         examples: list[tuple[str, np.ndarray, np.ndarray, np.ndarray]] = []
 
         def keep(frame: Frame, image: np.ndarray, truth: np.ndarray, prediction: np.ndarray) -> None:

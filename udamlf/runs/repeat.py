@@ -1,0 +1,99 @@
+"""What differs between two runs; a chain once more, as it was recorded."""
+
+import json
+import shlex
+from ast import literal_eval
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from udamlf.config.compose import with_overrides
+from udamlf.config.parts import flatten
+from udamlf.config.schema import Config
+from udamlf.runs.chain import run_chain
+from udamlf.runs.environment import ENVIRONMENT, REQUIREMENTS
+from udamlf.runs.launch import StopFlag
+from udamlf.runs.plan import Request
+from udamlf.runs.reuse import KEY_FILE
+from udamlf.runs.runner import recorded_config
+from udamlf.runs.tracker import CHAIN, COMMIT, STEP, Tracker
+
+
+def differences(first: str, second: str) -> str:
+    """Lines on what differs between two runs, chains or stages: configuration, with where a value was set, data, code,
+    environment, results. UserError: no such run."""
+    tracker = Tracker.connect()
+    left, right = _facts(tracker, first), _facts(tracker, second)
+    lines = []
+    for kind in left:
+        pairs = {name: (left[kind].get(name), right[kind].get(name)) for name in {**left[kind], **right[kind]}}
+        changed = [f"  {name}: {_change(*pair)}" for name, pair in pairs.items() if _text(pair[0]) != _text(pair[1])]
+        lines += [kind, *changed] if changed else []
+    return "\n".join(lines) or "nothing"
+
+
+def _text(value: Any) -> str:
+    return "none" if value is None else f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def _change(left: Any, right: Any) -> str:
+    delta = f" ({right - left:+.3g})" if isinstance(left, float) and isinstance(right, float) else ""
+    return f"{_text(left)} -> {_text(right)}{delta}"
+
+
+def _facts(tracker: Tracker, run_id: str) -> dict[str, dict[str, Any]]:
+    """What a result may depend on, and the result: kind -> name -> value. A chain's data, code and environment are
+    those of its stages."""
+    run = tracker.get(run_id)
+    tags, stages, metrics = run.data.tags, [run], run.data.metrics
+    if tags.get("stage") == CHAIN:
+        stages = [tracker.get(value) for name, value in tags.items() if name.startswith(STEP)]
+    data, code, environment = dict[str, Any](), dict[str, Any](), dict[str, Any]()
+    for each in sorted(stages, key=lambda stage: int(stage.info.start_time)):
+        texts = [tracker.text(each.info.run_id, name) for name in (KEY_FILE, ENVIRONMENT, REQUIREMENTS)]
+        read = each.inputs.dataset_inputs if each.inputs else []
+        data |= {entry.dataset.name: entry.dataset.digest for entry in read}
+        code |= {name: each.data.tags.get(name) for name in (COMMIT, "git_dirty")}
+        code |= json.loads(texts[0] or "{}").get("code", {})
+        environment |= dict(flatten(json.loads(texts[1]))) if texts[1] else {}
+        environment |= dict(line.split("==") for line in texts[2].splitlines())
+    results = {n: value for n, value in sorted(metrics.items()) if not n.startswith("system/") and value == value}
+    settings = dict(_settings(run.data.params, tags))
+    return {"configuration": settings, "data": data, "code": code, "environment": environment, "results": results}
+
+
+def _settings(params: Mapping[str, str], tags: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """Every setting, its value with its origin: the command line, or the file of its kind."""
+    given = [text.partition("=")[0] for text in literal_eval(params.get("cfg.overrides", "()"))]
+    for key, value in ((name.removeprefix("cfg."), value) for name, value in params.items() if name[:4] == "cfg."):
+        kind = key.partition(".")[0]
+        origin = "--set" if any(f"{key}.".startswith(f"{path}.") for path in given) else f"{kind} {tags.get(kind)}"
+        if key != "overrides":
+            yield key, f"{value} ({origin})" if "." in key else value
+
+
+@dataclass(frozen=True)
+class Recorded(Request):
+    """The request of a chain whose configuration is there already."""
+
+    config: Config = field(kw_only=True)
+    run_id: str = field(kw_only=True)
+
+    def configuration(self) -> Config:
+        return self.config
+
+    def command(self) -> str:
+        return shlex.join(["udamlf", "rerun", self.run_id, *(w for text in self.overrides for w in ("--set", text))])
+
+
+def rerun(run_id: str, overrides: tuple[str, ...], stop: StopFlag, env_manager: str) -> str:
+    """Run a chain again with its recorded configuration and further overrides; its table, and what differs from then.
+    UserError: the run is no chain, or see ``run_chain``."""
+    tracker = Tracker.connect()
+    config = with_overrides(recorded_config(tracker, run_id), overrides)
+    names = {kind: getattr(config, kind).name for kind in ("scenario", "method", "profile")}
+    request = Recorded(**names, seed=config.seed, overrides=overrides, config=config, run_id=run_id)
+    request.resolve()  # bad input starts no run
+    again = tracker.within(run_id).create_run(f"rerun of {run_id}", {"stage": CHAIN})
+    table = run_chain(request, stop, env_manager, references=(), adopted=again)
+    return f"{table}\n\nunlike run {run_id}:\n{differences(run_id, again)}"

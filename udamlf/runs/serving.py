@@ -1,0 +1,165 @@
+"""A trained network in use: an image in, its classes out. Also the module that MLflow loads and serves as a model of
+flavor pyfunc: in a model's folder are safetensors, JSON and YAML, and no code; what runs is this package."""
+
+from __future__ import annotations
+
+import base64
+import os
+import shutil
+import tempfile
+from collections.abc import Mapping, Sequence
+from io import BytesIO
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import cv2
+import mlflow
+import numpy as np
+from mlflow.entities import LoggedModelOutput
+from mlflow.exceptions import MlflowException
+from mlflow.models import Model, ModelSignature
+from mlflow.types.schema import AnyType, Array, ColSpec, DataType, ParamSchema, ParamSpec, Schema
+
+from udamlf.common.errors import UserError
+from udamlf.config.budget import EvalProtocol
+from udamlf.config.custom import find_space, space_tag
+from udamlf.config.labels import LabelSpace
+from udamlf.config.schema import Config
+from udamlf.data.raster import read_rgb
+from udamlf.evaluation.predict import scores
+from udamlf.models import checkpoint
+from udamlf.models.base import device
+from udamlf.report.figures import colour
+from udamlf.runs.tracker import MODEL, Tracker, local_folder
+
+Image = np.ndarray | bytes | str | os.PathLike[str]
+"""Pixels uint8 RGB [H, W, 3], the content of an image file, or its path."""
+NETWORKS = "networks"
+"""Folder of a model in which each network has a checkpoint folder; their mean is predicted."""
+_INPUTS: dict[str, Any] = {"image": DataType.binary, "path": DataType.string, "pixels": AnyType()}
+_MAPS: dict[str, Any] = {"class_map": DataType.long, "confidence": DataType.float, "colour_mask": Array(DataType.long)}
+SIGNATURE = ModelSignature(
+    Schema([ColSpec(kind, name, required=False) for name, kind in _INPUTS.items()]),
+    Schema([ColSpec(Array(Array(kind)), name) for name, kind in _MAPS.items()]),
+    ParamSchema([ParamSpec("png", DataType.boolean, False)]),
+)
+
+
+class Prediction(NamedTuple):
+    """What a network says of an image, at the image's own size."""
+
+    class_map: np.ndarray  # uint8 [H, W]: train ids, positions in ``classes``
+    confidence: np.ndarray  # float32 [H, W], 0..1: probability of that class
+    colour_mask: np.ndarray  # uint8 RGB [H, W, 3]: its colour
+    classes: tuple[str, ...]
+
+
+def read_image(image: Image) -> np.ndarray:
+    """uint8 RGB [H, W, 3]. UserError: no whole image file, or an array of another kind."""
+    if not isinstance(image, np.ndarray):
+        return read_rgb(BytesIO(image) if isinstance(image, bytes) else Path(image))
+    if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or not image.size:
+        raise UserError(f"an array {image.dtype} {list(image.shape)}", "uint8 RGB [height, width, 3]")
+    return image
+
+
+class Segmenter:
+    """The mean of networks, in checkpoint folders, under a protocol of evaluation."""
+
+    def __init__(self, folders: Sequence[Path], space: LabelSpace, protocol: EvalProtocol) -> None:
+        self.model, self.space, self.protocol = checkpoint.load_mean(folders, space).to(device()), space, protocol
+
+    def __call__(self, image: Image) -> Prediction:
+        """UserError: see ``read_image``."""
+        values = scores(self.model, read_image(image)[None], self.protocol)[0]
+        classes = values.argmax(0, keepdim=True)
+        shares = values.softmax(0) if self.protocol.average == "logits" else values
+        class_map = classes[0].byte().cpu().numpy()
+        confidence = shares.gather(0, classes)[0].clamp(0, 1).cpu().numpy()
+        return Prediction(class_map, confidence, colour(class_map, self.space), self.space.classes)
+
+    def predict(self, table: Any, params: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
+        """MLflow's call: a data frame with an ``image`` (content of a file), a ``path`` or ``pixels`` in each row. Of
+        each row the maps of ``Prediction``, or with the parameter ``png`` text: PNG files in base64, the confidence in
+        percent. MlflowException: a row has no usable image."""
+        try:
+            found = [self(_only(row))._asdict() for row in table.to_dict("records")]
+        except (UserError, ValueError, OverflowError) as error:
+            raise MlflowException.invalid_parameter_value(f"a row without one image: {error}") from error
+        as_text = (params or {}).get("png")
+        return [{name: _png(row[name]) if as_text else row[name] for name in _MAPS} for row in found]
+
+    def get_raw_model(self) -> Segmenter:
+        """For ``PyFuncModel.get_raw_model``."""
+        return self
+
+
+def _only(row: Mapping[str, Any]) -> Image:
+    (image,) = (value for value in row.values() if value is not None and not isinstance(value, float))
+    return np.array(image, np.uint8) if isinstance(image, list) else image
+
+
+def _png(values: np.ndarray) -> str:
+    pixels = values[..., ::-1] if values.ndim == 3 else values if values.dtype == np.uint8 else np.rint(100 * values)
+    return base64.b64encode(cv2.imencode(".png", pixels.astype(np.uint8))[1].tobytes()).decode()
+
+
+def use(config: Config) -> dict[str, Any]:
+    """What a ``Segmenter`` takes of a run's configuration, as plain values."""
+    protocol = config.protocol(config.report_split).model_dump(mode="json")
+    return {"label_space": space_tag(config.scenario.label_space), "protocol": protocol}
+
+
+def _load_pyfunc(path: str, model_config: Mapping[str, Any]) -> Segmenter:
+    """MLflow's entry: the networks in ``path``, used as ``use`` says."""
+    space, protocol = find_space(model_config["label_space"]), EvalProtocol(**model_config["protocol"])
+    return Segmenter(sorted(Path(path).iterdir()), space, protocol)
+
+
+def load_model(uri: str) -> Segmenter:
+    """The model at an MLflow address (``models:/NAME@ALIAS``, a folder). UserError: there is none, or another kind."""
+    try:
+        loader = Model.load(uri).flavors.get("python_function", {}).get("loader_module")
+        if loader != __name__:  # which might run code from its folder
+            raise UserError(f"{uri} is a model of {loader}", "a model of a udamlf run", "udamlf register --run-id RUN")
+        segmenter: Segmenter = mlflow.pyfunc.load_model(uri).get_raw_model()
+    except (MlflowException, OSError) as error:
+        raise UserError(f"no model {uri!r}: {error}", "models:/NAME@ALIAS, models:/NAME/VERSION or a folder") from error
+    return segmenter
+
+
+def log_model(
+    tracker: Tracker, run_id: str, name: str, networks: Sequence[Path], round: int, tags: Mapping[str, str], use: Any
+) -> str:
+    """The LoggedModel of a run's checkpoint (of several: of their mean), made if there is none yet; its id."""
+    run = tracker.get(run_id)
+    if MODEL in run.data.tags:
+        return str(run.data.tags[MODEL])
+    every, client = {**tags, "round": str(round)}, tracker.client
+    logged = client.create_logged_model(run.info.experiment_id, name, run_id, every, model_type="segmenter")
+    with tempfile.TemporaryDirectory() as temporary:
+        local = local_folder(logged.artifact_location)
+        _write_model(local or Path(temporary), networks, use, Model(run_id=run_id, model_id=logged.model_id))
+        if local is None:
+            client.log_model_artifacts(logged.model_id, temporary)
+    client.finalize_logged_model(logged.model_id, "READY")
+    client.log_outputs(run_id, [LoggedModelOutput(logged.model_id, round)])
+    client.set_tag(run_id, MODEL, logged.model_id)
+    return str(logged.model_id)
+
+
+def _write_model(folder: Path, networks: Sequence[Path], use: Any, model: Model) -> None:
+    """A model of checkpoint folders. In a local store its files are links to the runs' own, so that they lie once."""
+    space = find_space(use["label_space"])
+    model.signature = SIGNATURE
+    model.metadata = {"classes": list(space.classes), "colours": [bytes(rgb).hex() for rgb in space.palette]}
+    mlflow.pyfunc.add_to_model(model, __name__, data=NETWORKS, model_config=use)
+    for number, network in enumerate(networks):
+        place = folder / NETWORKS / str(number)
+        place.mkdir(parents=True)
+        for name in (checkpoint.FILES["last"], checkpoint.META):
+            try:
+                os.link(network / name, place / name)
+            except OSError:  # another file system, or one without links
+                shutil.copy(network / name, place / name)
+    model.save(str(folder / "MLmodel"))
