@@ -42,7 +42,8 @@ def ray_slots(address: str, jobs: int | None, uri: str) -> tuple[int, RunCommand
     # A chain whose machine is lost is tried again on another; what it had finished is in the store.
     task = ray.remote(num_gpus=int(found["GPU"] > 0), num_cpus=cpus, max_retries=2)(run_command)
     passed = {k: v for k, v in os.environ.items() if k.startswith("MLFLOW_") and k != "MLFLOW_RUN_ID"}
-    changes = {**passed, "MLFLOW_TRACKING_URI": uri, "OMP_NUM_THREADS": str(max(cpus, found["CPU"] // slots))}
+    threads = os.environ.get("OMP_NUM_THREADS", str(max(1, found["CPU"] // slots)))
+    changes = {**passed, "MLFLOW_TRACKING_URI": uri, "OMP_NUM_THREADS": threads}
 
     def run(arguments: Sequence[str], slot: int, watch: Callable[[str], bool]) -> tuple[int, str]:
         reference, stopped = task.remote(list(arguments), changes), False
