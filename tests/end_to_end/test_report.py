@@ -47,7 +47,7 @@ def test_the_library_gives_plain_values(place: Place, example: dict[str, Any]) -
 
 def test_compare_draws_a_picture(place: Place, example: dict[str, Any]) -> None:
     text = place.udamlf("compare", "--scenario", "syn2city", "--plot", "compared.png")
-    assert re.search(r"^st +2 +\d+\.\d \[", text, re.M)
+    assert re.search(r"^st \(adapted\).* 2 +\d+\.\d \[", text, re.M)
     picture = cv2.imread(str(place.folder / "compared.png"))
     assert picture is not None and picture.shape[1] == 2200 and picture.std() > 20
 
@@ -99,8 +99,8 @@ def test_the_page_shows_numbers_plots_and_every_methods_picture(browser: Any, ex
     predictions, labels = browser.find_elements("css selector", ".viewer")
     assert predictions.text.count("source_only") == 3, "left, right, and among all"
     captions = [caption.text for caption in predictions.find_elements("css selector", "figcaption")]
-    assert captions == ["image", "truth", "source_only", "st"]
-    assert "st, round 1" in labels.text
+    assert captions == ["image", "truth", "source_only", "st (adapted) (rounds=1)"]
+    assert "st (adapted) (rounds=1), round 1" in labels.text
     under, over = predictions.find_elements("css selector", ".stack img")
     assert under.get_property("naturalWidth") == 256 and over.get_property("src") != under.get_property("src")
     browser.execute_script(
