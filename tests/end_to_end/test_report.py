@@ -14,6 +14,8 @@ import cv2
 import pytest
 
 from tests.end_to_end.conftest import Place
+from udamlf.common.errors import UserError
+from udamlf.runs.results import report
 
 DOCS = Path(__file__).parents[2] / "docs"
 
@@ -110,9 +112,9 @@ def test_the_page_shows_numbers_plots_and_every_methods_picture(browser: Any, ex
     assert [entry for entry in browser.get_log("browser") if entry["level"] == "SEVERE"] == []
 
 
-def test_what_is_missing_is_said(place: Place, example: dict[str, Any]) -> None:
-    nothing = place.call("udamlf", "report", "--scenario", "gta2city", "--out", "none.html")
-    assert nothing.returncode == 2 and "no finished chain of gta2city" in nothing.stderr
-    unknown = place.call("udamlf", "report", "--scenario", "syn2city", "--run-id", "abc", "--out", "none.html")
-    assert unknown.returncode == 2 and "no finished chain abc" in unknown.stderr
-    assert not (place.folder / "none.html").exists()
+def test_what_is_missing_is_said_and_nothing_is_written(store: Path) -> None:
+    with pytest.raises(UserError, match="no finished chain of gta2city"):
+        report("gta2city", store / "none.html")
+    with pytest.raises(UserError, match="no finished chain abc of syn2city"):
+        report("syn2city", store / "none.html", ["abc"])
+    assert not (store / "none.html").exists()
