@@ -14,6 +14,8 @@ import cv2
 import pytest
 
 from tests.end_to_end.conftest import Place
+from udamlf.common.errors import UserError
+from udamlf.runs.results import report
 
 DOCS = Path(__file__).parents[2] / "docs"
 
@@ -47,7 +49,7 @@ def test_the_library_gives_plain_values(place: Place, example: dict[str, Any]) -
 
 def test_compare_draws_a_picture(place: Place, example: dict[str, Any]) -> None:
     text = place.udamlf("compare", "--scenario", "syn2city", "--plot", "compared.png")
-    assert re.search(r"^st +2 +\d+\.\d \[", text, re.M)
+    assert re.search(r"^st \(adapted\).* 2 +\d+\.\d \[", text, re.M)
     picture = cv2.imread(str(place.folder / "compared.png"))
     assert picture is not None and picture.shape[1] == 2200 and picture.std() > 20
 
@@ -99,8 +101,8 @@ def test_the_page_shows_numbers_plots_and_every_methods_picture(browser: Any, ex
     predictions, labels = browser.find_elements("css selector", ".viewer")
     assert predictions.text.count("source_only") == 3, "left, right, and among all"
     captions = [caption.text for caption in predictions.find_elements("css selector", "figcaption")]
-    assert captions == ["image", "truth", "source_only", "st"]
-    assert "st, round 1" in labels.text
+    assert captions == ["image", "truth", "source_only", "st (adapted) (rounds=1)"]
+    assert "st (adapted) (rounds=1), round 1" in labels.text
     under, over = predictions.find_elements("css selector", ".stack img")
     assert under.get_property("naturalWidth") == 256 and over.get_property("src") != under.get_property("src")
     browser.execute_script(
@@ -110,9 +112,9 @@ def test_the_page_shows_numbers_plots_and_every_methods_picture(browser: Any, ex
     assert [entry for entry in browser.get_log("browser") if entry["level"] == "SEVERE"] == []
 
 
-def test_what_is_missing_is_said(place: Place, example: dict[str, Any]) -> None:
-    nothing = place.call("udamlf", "report", "--scenario", "gta2city", "--out", "none.html")
-    assert nothing.returncode == 2 and "no finished chain of gta2city" in nothing.stderr
-    unknown = place.call("udamlf", "report", "--scenario", "syn2city", "--run-id", "abc", "--out", "none.html")
-    assert unknown.returncode == 2 and "no finished chain abc" in unknown.stderr
-    assert not (place.folder / "none.html").exists()
+def test_what_is_missing_is_said_and_nothing_is_written(store: Path) -> None:
+    with pytest.raises(UserError, match="no finished chain of gta2city"):
+        report("gta2city", store / "none.html")
+    with pytest.raises(UserError, match="no finished chain abc of syn2city"):
+        report("syn2city", store / "none.html", ["abc"])
+    assert not (store / "none.html").exists()

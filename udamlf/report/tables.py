@@ -43,7 +43,8 @@ def class_cells(group: Sequence[Row], baseline: str = "") -> tuple[str, Cells]:
     for row in group:
         other = baselines(row, group, baseline)[baseline] if baseline else ABSENT
         gains = {} if isinstance(other, str) else _line(row.estimates(other), space)
-        scores = [_cell(value, name, space, gains.get(name)) for name, value in _line(row.estimates(), space).items()]
+        own = _line(row.estimates(), space)
+        scores = [_cell(value, name, space, gain=gains.get(name)) for name, value in own.items()]
         cells.append([row.label(group), " ".join(map(str, row.seeds)), *scores])
     return f", difference from {baseline} (* its 95 % interval is without 0)" if baseline else "", cells
 
@@ -61,61 +62,46 @@ def render_summary(rows: Sequence[Row], form: str, baseline: str = "") -> str:
     return "\n\n".join([text, *([f"% {note}" if form == "latex" else note] if single else [])])
 
 
-def summary_cells(group: Sequence[Row], baseline: str = "") -> tuple[str, Cells]:
-    """Cells of ``render_summary``."""
-
-    def scores(row: Row) -> list[str]:
-        return [str(len(row.seeds)), _interval(row.estimates()["miou"][row.space.headline], ".1f")]
-
-    def gain(scores: Mapping[Any, float], reference: Mapping[Any, float]) -> str:
-        return _interval(difference(scores, reference), "+.1f")
-
-    note = f": mIoU-{group[0].space.headline} with 95 % interval, p of paired t-tests"
-    return note, _lines(group, baseline, ["runs", "mean"], scores, gain)
-
-
-def _interval(value: Estimate | None, form: str) -> str:
-    if value is None:
-        return OTHER_SEEDS if "+" in form else ABSENT
-    ends = f" [{value['low']:{form}}, {value['high']:{form}}]" if value["n"] > 1 else ""
-    return f"{value['mean']:{form}}{ends}" + (f" p={value['p']:.2g}" if value.get("p") is not None else "")
-
-
 def render_gains(rows: Sequence[Row], form: str) -> str:
     """Headline mIoU seed by seed, what it gained over ``source_only`` and over the matched control, and the mIoU at
     home, on the source's held-out frames, with what ``source_only`` had there: mean (every seed), paired by seed. A
     gain is a difference of runs of one network, protocol, split and data; else its cell says what is missing."""
-
-    def scores(row: Row) -> list[str]:
-        mean = _cell(row.estimates()["miou"][row.space.headline], "", row.space).replace("±", "± ")
-        return [" / ".join(f"{score:.1f}" for score in row.headline.values()), mean]
-
-    def gain(scores: Mapping[Any, float], reference: Mapping[Any, float]) -> str:
-        gains = [score - reference[run] for run, score in scores.items() if run in reference]
-        seeds = " / ".join(f"{gain:+.1f}" for gain in gains)
-        return f"{sum(gains) / len(gains):+.1f} ({seeds})" if gains else OTHER_SEEDS
-
-    def content(group: list[Row]) -> tuple[str, Cells]:
-        head = ["mIoU by seed", "mean ± std"]
-        return f": mIoU-{group[0].space.headline}", _lines(group, "", head, scores, gain)
-
-    return _tables(rows, form, content)
+    return _tables(rows, form, lambda group: summary_cells(group, by_seed=True))
 
 
-def _lines(
-    group: Sequence[Row], baseline: str, head: list[str], scores: Callable[[Row], list[str]], gain: Callable[..., str]
-) -> Cells:
-    """A line per row: its headline ``scores``, its ``gain`` over every baseline, and at home over ``source_only``."""
+def summary_cells(group: Sequence[Row], baseline: str = "", by_seed: bool = False) -> tuple[str, Cells]:
+    """Cells of ``render_summary``, or, by seed, of ``render_gains``."""
+    headline, gained = group[0].space.headline, _by_seed if by_seed else _tested
     names = [f"over {'its control' if n == CONTROL else n}" for n in baselines(group[0], group, baseline)]
-    cells = [["method", *head, *names, "at home"]]
+    cells = [["method", *(("mIoU by seed", "mean ± std") if by_seed else ("runs", "mean")), *names, "at home"]]
     for row in group:
+        miou, home = (row.estimates()[kind][headline] for kind in ("miou", "source"))
         others, source_only = baselines(row, group, baseline), baselines(row, group, SOURCE_ONLY)[SOURCE_ONLY]
-        gains = [other if isinstance(other, str) else gain(row.headline, other.headline) for other in others.values()]
-        home = _cell(row.estimates()["source"][row.space.headline], "", row.space).replace("±", "± ")
+        gains = [other if isinstance(other, str) else gained(row.headline, other.headline) for other in others.values()]
+        own = [" / ".join(f"{score:.1f}" for score in row.headline.values()), _cell(miou, "", row.space, "± ")]
+        own = own if by_seed else [str(len(row.seeds)), _interval(miou, ".1f") if miou else ABSENT]
+        at_home = _cell(home, "", row.space, "± ")
         if row.home and isinstance(source_only, Row):
-            home += f", {gain(row.home, source_only.home)}"
-        cells.append([row.label(group), *scores(row), *gains, home])
-    return cells
+            at_home += f", {gained(row.home, source_only.home)}"
+        cells.append([row.label(group), *own, *gains, at_home])
+    return f": mIoU-{headline}" + ("" if by_seed else " with 95 % interval, p of paired t-tests"), cells
+
+
+def _by_seed(scores: Mapping[Any, float], reference: Mapping[Any, float]) -> str:
+    gains = [score - reference[run] for run, score in scores.items() if run in reference]
+    seeds = " / ".join(f"{gain:+.1f}" for gain in gains)
+    return f"{sum(gains) / len(gains):+.1f} ({seeds})" if gains else OTHER_SEEDS
+
+
+def _tested(scores: Mapping[Any, float], reference: Mapping[Any, float]) -> str:
+    gain = difference(scores, reference)
+    test = f" p={gain['p']:.2g}" if gain and gain["p"] is not None else ""
+    return _interval(gain, "+.1f") + test if gain else OTHER_SEEDS
+
+
+def _interval(value: Estimate, form: str) -> str:
+    ends = f" [{value['low']:{form}}, {value['high']:{form}}]" if value["n"] > 1 else ""
+    return f"{value['mean']:{form}}{ends}"
 
 
 def render_running(runs: Iterable[Any]) -> str:
@@ -155,14 +141,14 @@ def _latex(title: str, cells: Cells) -> str:
     return str(style.to_latex(hrules=True, caption=caption, column_format="l" + "r" * (len(head) - 1))).rstrip()
 
 
-def _cell(value: Estimate | None, name: str, space: LabelSpace, gain: Estimate | None = None) -> str:
+def _cell(value: Estimate | None, name: str, space: LabelSpace, sign: str = "±", gain: Estimate | None = None) -> str:
     """A number with its deviation over seeds and what it gained, ``not in source``, or ``-`` for a class that does not
     occur."""
     if value is None or name in space.not_in_source:
         return NOT_IN_SOURCE if name in space.not_in_source else ABSENT
     clear = gain is not None and gain["n"] > 1 and not gain["low"] <= 0 <= gain["high"]
     gained = f" ({gain['mean']:+.1f}{'*' if clear else ''})" if gain else ""
-    return f"{value['mean']:.1f}" + (f" ±{value['std']:.1f}" if value["std"] is not None else "") + gained
+    return f"{value['mean']:.1f}" + (f" {sign}{value['std']:.1f}" if value["std"] is not None else "") + gained
 
 
 def _aligned(cells: Cells, form: str) -> str:

@@ -17,10 +17,7 @@ from udamlf.report import comparison, tables
 from udamlf.report.comparison import Row
 from udamlf.runs.launch import StopFlag
 from udamlf.runs.log import ending
-from udamlf.runs.tracker import DESCRIPTION, Tracker
-
-_STAGE = "udamlf.run."
-"""Tags of a parent run, ``udamlf.run.<stage>.<round>``: the run of that step."""
+from udamlf.runs.tracker import DESCRIPTION, STEP, Tracker
 
 
 def compare(scenario: str | None = None, baseline: str = "", over: str = "seeds") -> pd.DataFrame:
@@ -103,7 +100,7 @@ def rounds(tracker: Tracker, rows: Sequence[Row]) -> pd.DataFrame:
 
 def _stages(tags: dict[str, str]) -> dict[tuple[str, int], str]:
     """(stage, round) -> its run, of a parent run's tags."""
-    names = {tag: tag.removeprefix(_STAGE).rsplit(".", 1) for tag in tags if tag.startswith(_STAGE)}
+    names = {tag: tag.removeprefix(STEP).rsplit(".", 1) for tag in tags if tag.startswith(STEP)}
     return {(stage, int(number)): tags[tag] for tag, (stage, number) in sorted(names.items())}
 
 
@@ -111,11 +108,12 @@ def report(scenario: str, out: Path, run_ids: Sequence[str] = ()) -> str:
     """Write the page of a scenario's finished chains, or of those with ``run_ids``, and log it as an artifact of a run
     of stage "report", whose id is returned. UserError: nothing is finished, or the extra `report` is missing."""
     from udamlf.report.page import Origin, page
+    from udamlf.runs.environment import ENVIRONMENT
 
     def origin(run_id: str) -> Origin:
         tags = tracker.get(run_id).data.tags
         evaluations = {n: tracker.fetch(r).path for (stage, n), r in _stages(tags).items() if stage == "evaluate"}
-        file = evaluations[max(evaluations)] / "environment.json"
+        file = evaluations[max(evaluations)] / ENVIRONMENT
         recorded = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
         commands = re.findall(r"^udamlf run .*$", tags.get(DESCRIPTION, ""), re.M)
         return Origin("\n".join(commands), tags, recorded, evaluations)
