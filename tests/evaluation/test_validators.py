@@ -12,6 +12,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.stats import spearmanr
 from torch import Tensor
 
 from udamlf.common.seeding import rng
@@ -124,6 +125,15 @@ def test_ranking_by_hand(table: pd.DataFrame) -> None:
     assert math.isnan(ranked.loc["snd", "by methods"])
     shown = report.render(table)
     assert "by methods" in shown and "3 chains" in shown and "trained on" in shown
+
+
+def test_ranking_is_scipys(table: pd.DataFrame) -> None:
+    """On noise with ties, over the last trainings of 20 chains."""
+    noise = rng(0, "ranking").integers(0, 8, (20, 2))
+    lines = [table.iloc[0].to_dict() | {"chain": n, "run_id": n, "last": True, "snd": a, "labels": b}
+             for n, (a, b) in enumerate(noise)]  # fmt: skip
+    expected = spearmanr(noise[:, 0], noise[:, 1]).statistic
+    assert report.ranking(pd.DataFrame(lines)).loc["snd", "by methods"] == pytest.approx(expected)
 
 
 def test_a_store_of_earlier_chains_has_no_ranking(table: pd.DataFrame) -> None:

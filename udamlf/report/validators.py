@@ -3,7 +3,6 @@
 from collections.abc import Iterable
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from udamlf.config.custom import find_space
@@ -18,46 +17,33 @@ It chooses what it takes for best."""
 
 
 def trainings(chains: Iterable[Any], evaluations: Iterable[Any]) -> pd.DataFrame:
-    """A line for every scored training of every chain, from their runs as MLflow returns them: where it belongs, id and
-    name of its ``chain``, ``round``, ``last``, ``miou`` (the headline, per cent), and the validators."""
+    """A line for every scored training of every chain, from their runs as MLflow returns them: where it belongs, ids,
+    ``name``, whether it is the chain's ``last``, the validators, and the headline mIoU in per cent as ``labels``."""
     lines, scored = [], {run.info.run_id: run.data.metrics for run in evaluations}
     for chain in chains:
-        tags = chain.data.tags
-        mious = f"miou/{find_space(tags['label_space']).headline}"
+        tags, headline = chain.data.tags, f"miou/{find_space(chain.data.tags['label_space']).headline}"
         rounds = {int(name.removeprefix(_PREFIX)): tags[name] for name in tags if name.startswith(_PREFIX)}
         for number, run_id in rounds.items():
             metrics = scored.get(run_id, {})
-            seen = {name: metrics.get(f"validator/{name}") for name in BETTER}
-            if None not in seen.values() and mious in metrics:
-                facts = {"chain": chain.info.run_id, "name": f"{chain.info.run_name} round {number}", "run_id": run_id}
-                facts |= {"last": number == max(rounds), "miou": metrics[mious]}
-                lines.append({name: tags[name] for name in _TABLE} | facts | seen)
+            if {headline, *(f"validator/{name}" for name in BETTER)} <= metrics.keys():
+                line = {name: tags[name] for name in _TABLE} | {name: metrics[f"validator/{name}"] for name in BETTER}
+                line |= {"chain": chain.info.run_id, "run_id": run_id, "last": number == max(rounds)}
+                lines.append({**line, "name": f"{chain.info.run_name} round {number}", "labels": metrics[headline]})
     return pd.DataFrame(lines)
 
 
 def ranking(table: pd.DataFrame) -> pd.DataFrame:
     """Of the trainings of one scenario, data, profile and split a line for every validator, and for the labels:
     Spearman's correlations (nan: fewer than three, or all equal), the choice and its mIoU."""
-    last, lines = table[table["last"]].drop_duplicates("run_id"), {}
+    lines: dict[str, tuple[Any, ...]] = {}
+    last, chains = table[table["last"]].drop_duplicates("run_id"), [chain for _, chain in table.groupby("chain")]
     for name, sign in {**BETTER, "labels": 1}.items():
-        ranked = table.assign(seen=sign * table["miou" if name == "labels" else name])
-        chains = [(chain["seen"], chain["miou"]) for _, chain in ranked.groupby("chain")]
-        rounds = pd.Series([_correlation(*pair) for pair in chains])
-        best = ranked.loc[ranked["seen"].idxmax()]
-        methods = _correlation(ranked.loc[last.index, "seen"], last["miou"])
-        lines[name] = {
-            "by methods": methods,
-            "by rounds": rounds.mean(),
-            "chooses": best["name"],
-            "its mIoU": best["miou"],
-        }
-    return pd.DataFrame.from_dict(lines, orient="index")
-
-
-def _correlation(seen: pd.Series, miou: pd.Series) -> float:
-    return (
-        float(seen.corr(miou, method="spearman")) if min(seen.nunique(), miou.nunique()) > 1 < len(seen) - 1 else np.nan
-    )
+        ranks = [(part[name].rank(), part["labels"].rank()) for part in (last, *chains)]
+        by_methods, *by_rounds = (sign * seen.corr(miou, min_periods=3) for seen, miou in ranks)
+        best = table.loc[(sign * table[name]).idxmax()]
+        lines[name] = (by_methods, pd.Series(by_rounds).mean(), best["name"], best["labels"])
+    columns = ["by methods", "by rounds", "chooses", "its mIoU"]
+    return pd.DataFrame.from_dict(lines, orient="index", columns=columns)
 
 
 def render(table: pd.DataFrame) -> str:
