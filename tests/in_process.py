@@ -37,7 +37,7 @@ class Notes:
     def log_metrics(self, metrics: dict[str, float], step: int) -> None:
         self.metrics.append((step, dict(metrics)))
 
-    def log_dataset(self, name: str, digest: str, context: str, count: int) -> None:
+    def log_dataset(self, name: str, digest: str, context: str, count: int, source: str) -> None:
         self.splits.append(name)
 
     def set_tags(self, tags: dict[str, str]) -> None:

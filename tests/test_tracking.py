@@ -102,7 +102,7 @@ def test_an_outage_stops_nothing_and_loses_nothing(tracker: Tracker, store: Path
     assert run.flush()
     outage.away = True
     run.log_metrics({"train/loss": 2.0}, 40)
-    run.log_dataset("target_train", "d" * 64, "target", 400)
+    run.log_dataset("target_train", "d" * 64, "target", 400, "file:///data#cityscapes/train")
     assert not run.flush()
     outage.away = False
     run.log_metrics({"train/loss": 1.0}, 60)

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from udamlf.config.labels import CITYSCAPES_16
-from udamlf.report.comparison import CONFIG, MATCHED, SCORED, Row, rows
+from udamlf.report.comparison import CONFIG, MATCHED, SCORED, Row, rows, source_only_of
 from udamlf.report.tables import NOT_IN_SOURCE, render, render_evaluation, render_gains, render_running
 
 
@@ -49,10 +49,21 @@ def test_runs_of_an_older_configuration_are_not_averaged_in() -> None:
 
 
 @pytest.mark.parametrize(
-    "tag", ["scenario", "profile", "data", "split", "overrides", "udamlf.data", "recipe", "network", "udamlf.protocol"]
+    "tag", ["scenario", "profile", "data", "split", "udamlf.data", "recipe", "network", "udamlf.protocol"]
 )
 def test_what_cannot_be_compared_is_not_averaged(tag: str) -> None:
     assert len(rows([parent("a", seed=0), parent("b", seed=1, **{tag: "real" if tag == "data" else "other"})])) == 2
+
+
+def test_overrides_that_make_another_configuration_are_another_row_and_others_are_not() -> None:
+    """A step count that a method has no use for; the gain of a chain with it is over that row too."""
+    plain, set_ = parent("a", "source_only", score=30), parent("b", "source_only", 1, 31, overrides="x=1")
+    st = parent("c", "st", 1, 35, overrides="x=1", **{"udamlf.source_only": "source_only"})
+    source_only, method = rows([st, set_, plain])
+    assert (source_only.seeds, source_only.overrides) == ([0, 1], "")
+    assert source_only_of(method, [source_only, method]) is source_only
+    other = parent("d", "source_only", overrides="x=2", **{"udamlf.config": "other"})
+    assert len(rows([other, plain])) == 2
 
 
 def test_a_class_that_does_not_occur_or_is_not_in_the_source_has_no_number() -> None:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from udamlf.config.labels import CITYSCAPES_16, CITYSCAPES_19, IGNORE, LABEL_SPACES
-from udamlf.report.figures import class_bars, colour, confusion_figure, examples_figure, predictions_figure
+from udamlf.report.figures import colour, confusion_figure, examples_figure, predictions_figure
 
 
 @pytest.mark.parametrize("space", LABEL_SPACES.values(), ids=LABEL_SPACES)
@@ -45,13 +45,6 @@ def test_a_confusion_with_an_absent_class_is_a_figure(tmp_path: Path) -> None:
     confusion[3] = 0
     confusion_figure(confusion, CITYSCAPES_16, "miniature", tmp_path / "confusion.png")
     assert len(np.unique(picture(tmp_path / "confusion.png").reshape(-1, 3), axis=0)) > 10
-
-
-def test_bars_take_missing_classes_and_several_methods(tmp_path: Path) -> None:
-    values: dict[str, float | None] = {name: 50.0 for name in CITYSCAPES_16.classes}
-    scores = {"source_only": {**values, "wall": None}, "st": values}
-    class_bars(scores, CITYSCAPES_16, "miniature", tmp_path / "bars.png")
-    assert picture(tmp_path / "bars.png").shape[0] > 100
 
 
 def test_examples_show_the_entropy_in_0_to_1(tmp_path: Path) -> None:

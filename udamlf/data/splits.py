@@ -55,6 +55,11 @@ class ScenarioData:
             frames = [frame for frame in frames if frame.name in self.images]
         return frames if may_read else [replace(frame, label=None) for frame in frames]
 
+    def source(self, name: str) -> str:
+        """Where a split is: the data root as a URI, its data set and the list that it is."""
+        ref = self.config.scenario.splits[name]
+        return f"{self.root.as_uri()}#{ref.dataset}/{ref.split}"
+
     def digest(self, name: str, with_labels: bool) -> str:
         """Digest of a split's names and image sizes, and of its labels' sizes for who reads them; "" without it."""
         if name == SOURCE_VAL and not self.has(name):

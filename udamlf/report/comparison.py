@@ -20,6 +20,8 @@ from udamlf.report.statistics import Estimate, Estimates, difference, estimate
 
 # Tags of a chain: digests of its configuration, of its matched control's, of its protocol; the last round scored.
 CONFIG, MATCHED, PROTOCOL, SCORED = "udamlf.config", "udamlf.control", "udamlf.protocol", "udamlf.scored"
+REFERENCE = "udamlf.source_only"  # digest of the configuration of the source_only that a chain's gain is over
+COMPLETE = "udamlf.complete"  # "true" of a whole chain, "superseded" once another one has taken its place
 DATA = "udamlf.data"  # digest of the listings of its splits
 SOURCE_ONLY, CONTROL = "source_only", "control"
 ABSENT, NO_RUN = "-", "no run"
@@ -42,10 +44,11 @@ class Row:
     """One line of a comparison.
 
     ``recipe`` is published or adapted, "" without a publication; ``data`` is miniature or real; ``overrides`` is what
-    differs from the shipped configuration; ``files``, ``config`` and ``matched`` are digests of the data's listing (""
-    where worlds are pooled), of the configuration and of the matched control's; ``run_ids``, ``seeds`` and ``worlds``
-    have an entry for each parent run, ``scores`` the metrics of each, in percent, without the undefined ones.
-    ``headline``, ``home``: the headline mIoU on the reported split and on the source's held-out frames."""
+    differs from the shipped configuration; ``files``, ``config``, ``matched`` and ``reference`` are digests of the
+    data's listing ("" where worlds are pooled), of the configuration, of its matched control's and of its
+    ``source_only``'s; ``run_ids``, ``seeds`` and ``worlds`` have an entry for each parent run, ``scores`` the metrics
+    of each, in percent, without the undefined ones. ``headline``, ``home``: the headline mIoU on the reported split and
+    on the source's held-out frames."""
 
     scenario: str
     method: str
@@ -61,6 +64,7 @@ class Row:
     files: str
     config: str
     matched: str
+    reference: str
     worlds: list[str]
     seeds: list[int]
     run_ids: list[str]
@@ -103,7 +107,7 @@ def chains(scenario: str | None = None) -> dict[str, str]:
 
 def finished(scenario: str | None = None) -> dict[str, str]:
     """Tags of the runs that a comparison is made of."""
-    return {**chains(scenario), "udamlf.complete": "true"}
+    return {**chains(scenario), COMPLETE: "true"}
 
 
 def rows(runs: Iterable[Any], over: str = "seeds") -> list[Row]:
@@ -115,13 +119,16 @@ def rows(runs: Iterable[Any], over: str = "seeds") -> list[Row]:
     is a row."""
     lines = []
     for run in runs:
-        tags = {name: run.data.tags.get(name, "") for name in (*_GROUP, DATA, CONFIG, MATCHED)}
+        tags = {name: run.data.tags.get(name, "") for name in (*_GROUP, DATA, CONFIG, MATCHED, REFERENCE)}
         tags["of"] = tags[CONFIG] if tags["method"] == CONTROL else ""
         tags["files"] = "" if over == "worlds" and tags["data"] == "miniature" else tags[DATA]
         lines.append({**tags, "seed": int(run.data.tags["seed"]), "run_id": run.info.run_id, **run.data.metrics})
     if not lines:
         return []
     table = pd.DataFrame(lines)
+    # Overrides that make no other configuration make no other row; it has the shortest of them.
+    same = table.groupby([name for name in (*_GROUP, CONFIG) if name != "overrides"])["overrides"]
+    table["overrides"] = same.transform(lambda texts: min(texts, key=len))
     table = table[table[CONFIG] == table.groupby(_GROUP)[CONFIG].transform("first")]
     table = table.drop_duplicates([*_GROUP, DATA, "seed"]).set_index([DATA, "seed"]).sort_index()
     return sorted((_row(names, scores) for names, scores in table.groupby(_GROUP, sort=False)), key=_order)
@@ -137,6 +144,7 @@ def _row(names: Sequence[str], table: pd.DataFrame) -> Row:
         protocol=tags[PROTOCOL],
         config=table[CONFIG].iloc[0],
         matched=table[MATCHED].iloc[0],
+        reference=table[REFERENCE].iloc[0],
         worlds=[world for world, _ in table.index],
         seeds=[seed for _, seed in table.index],
         run_ids=table["run_id"].tolist(),
@@ -194,6 +202,8 @@ def source_only_of(row: Row, group: Sequence[Row]) -> Row | str:
     """The run of ``source_only`` that a row's gain is measured from, or why there is none."""
     if row.method == SOURCE_ONLY:
         return ABSENT
+    if exact := [other for other in group if row.reference and other.config == row.reference]:
+        return exact[0]
     shared = [text for text in shlex.split(row.overrides) if not text.startswith(("method.", "rounds="))]
     others = [other for other in group if other.method == SOURCE_ONLY and shlex.split(other.overrides) == shared]
     alike = [other for other in others if other.network == row.network]

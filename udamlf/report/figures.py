@@ -1,8 +1,8 @@
-"""Figures as PNG: masks beside image and truth, confusion matrix, IoU per class beside a reference.
+"""Figures as PNG: masks beside image and truth, confusion matrix.
 
 Every figure says which data its numbers are of (``kind``, a key of ``KINDS``). No pyplot: its state is global."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -27,18 +27,23 @@ def _save(figure: Figure, path: Path) -> None:
         figure.savefig(temporary, format="png", dpi=100)
 
 
-def _grid(heading: str, pictures: Sequence[tuple[str, np.ndarray]], space: LabelSpace, path: Path) -> None:
-    """Write titled pictures (RGB, or train ids [h, w]), three in a line, above the colours of the classes."""
-    count = max(len(pictures) // 3, 1)
-    figure = Figure(figsize=(12, 2.2 * count + 1.4), layout="constrained")
+def grid(
+    heading: str, pictures: Sequence[tuple[str, np.ndarray | None]], space: LabelSpace, path: Path, width: float = 12
+) -> None:
+    """Write titled pictures (RGB, or train ids [h, w]; None: a gap), three in a line of ``width`` inches (100 pixels
+    each), above the colours of the classes."""
+    count = max(-(-len(pictures) // 3), 1)
+    figure = Figure(figsize=(width, 0.184 * width * count + 1.4), layout="constrained")
     figure.suptitle(heading)
     axes = figure.subplots(count, 3, squeeze=False, subplot_kw={"frame_on": False, "xticks": [], "yticks": []})
     for axis, (title, pixels) in zip(axes.ravel(), pictures, strict=False):
+        if pixels is None:
+            continue
         axis.imshow(colour(pixels, space) if pixels.ndim == 2 else pixels, interpolation="nearest")
         axis.set_title(title, fontsize=8)
     classes = zip(space.classes, space.palette, strict=True)
     handles = [Patch(color=f"#{bytes(rgb).hex()}", label=name) for name, rgb in classes]
-    figure.legend(handles=handles, loc="outside lower center", ncols=8, fontsize=8, frameon=False)
+    figure.legend(handles=handles, loc="outside lower center", ncols=int(width / 1.5), fontsize=8, frameon=False)
     _save(figure, path)
 
 
@@ -49,7 +54,7 @@ def predictions_figure(
     pictures = []
     for name, image, truth, prediction in images:
         pictures += [(f"image  {name}", image), ("truth", truth), ("prediction", prediction)]
-    _grid(f"Predictions {KINDS[kind]}; black: not labelled", pictures, space, path)
+    grid(f"Predictions {KINDS[kind]}; black: not labelled", pictures, space, path)
 
 
 def examples_figure(
@@ -63,7 +68,7 @@ def examples_figure(
         entropy = surprise.sum(0) / np.log(len(probabilities))
         pictures += [(title, image), ("", probabilities.argmax(0)), ("", colormaps["magma"](entropy))]
     heading = f"Easiest to hardest images of the target {KINDS[kind]}: image, prediction, entropy (0..1)"
-    _grid(heading, pictures, space, path)
+    grid(heading, pictures, space, path)
 
 
 def confusion_figure(confusion: np.ndarray, space: LabelSpace, kind: str, path: Path) -> None:
@@ -80,23 +85,6 @@ def confusion_figure(confusion: np.ndarray, space: LabelSpace, kind: str, path: 
         value = percent[row, column]
         ink = "white" if value > 60 else "black"
         axis.text(column, row, f"{value:.0f}", ha="center", va="center", fontsize=6, color=ink)
-    _save(figure, path)
-
-
-def class_bars(scores: Mapping[str, Mapping[str, float | None]], space: LabelSpace, kind: str, path: Path) -> None:
-    """Write IoU per class as grouped bars, one group member per method: method -> class -> percent, None has no bar."""
-    names = [*space.classes, *space.not_in_source]
-    figure = Figure(figsize=(max(8, 0.7 * len(names)), 4.5), layout="constrained")
-    axis = figure.subplots()
-    positions, width = np.arange(len(names)), 0.8 / max(len(scores), 1)
-    for index, (method, values) in enumerate(scores.items()):
-        heights = np.array([values.get(name) for name in names], float)  # None becomes nan
-        axis.bar(positions - 0.4 + (index + 0.5) * width, heights, width, label=method)
-    for position in positions[len(space.classes) :]:
-        axis.text(position, 2, "not in source", rotation=90, ha="center", va="bottom", fontsize=7, color="grey")
-    axis.set_xticks(positions, names, rotation=60, ha="right", fontsize=8)
-    axis.set(title=f"IoU per class {KINDS[kind]}", ylabel="IoU, %", ylim=(0, 100))
-    axis.legend(fontsize=8)
     _save(figure, path)
 
 

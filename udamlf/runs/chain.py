@@ -8,24 +8,21 @@ import logging
 import math
 import shlex
 import shutil
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from udamlf.common.errors import UserError
-from udamlf.common.files import digest_json, write_text
+from udamlf.common.files import digest_file, digest_json, write_text
 from udamlf.config.custom import space_tag
 from udamlf.config.references import control, network
 from udamlf.config.schema import SOURCE, TARGET, Config
 from udamlf.data.check import check_headers
 from udamlf.data.splits import ScenarioData, check_subset
 from udamlf.report import comparison, tables
-from udamlf.report.figures import class_bars
-from udamlf.report.plots import classes
 from udamlf.runs.launch import (
     GRACE_S,
     LOCAL,
@@ -39,21 +36,26 @@ from udamlf.runs.launch import (
 )
 from udamlf.runs.log import RunLog, ending
 from udamlf.runs.maintenance import reap
+from udamlf.runs.pages import COMMAND, STEP, report
 from udamlf.runs.plan import CONTROL, Request, Step, data_root, key_of, key_parts, opened, plan, until
-from udamlf.runs.reuse import KEY_FILE, changes, claim, heartbeat
+from udamlf.runs.reuse import KEY_FILE, changes, claim, finished_chain, heartbeat, survey
 from udamlf.runs.runner import chain_tags, stage_tags
-from udamlf.runs.tracker import CHAIN, DESCRIPTION, DIGEST, ERROR, KEY, PROCESS, Tracker
-from udamlf.stages.stage import Input
+from udamlf.runs.tracker import CHAIN, DIGEST, ERROR, KEY, PROCESS, Tracker
+from udamlf.stages.stage import Input, stage
 
 REFERENCES = ("source_only", "adabn")
 logger = logging.getLogger("udamlf")
 
 
 def _digest(config: Config) -> str:
-    """Of a resolved configuration; a further split of the scenario is no other one."""
-    values, used = config.model_dump(mode="json", exclude={"seed", "data_root", "start"}), opened(config, plan(config))
-    values["scenario"]["splits"] = {name: ref for name, ref in values["scenario"]["splits"].items() if name in used}
-    return digest_json(values)
+    """Of a resolved configuration, as far as its chain reads it: a step count that it has no use for, or a further
+    split of the scenario, makes no other one."""
+    config = config.model_copy(update={"seed": 0})
+    declared = {str(step): stage(step.stage).declare(config, step.round) for step in plan(config)}
+    reads = {
+        name: [each.reads, each.splits, [digest_file(file) for file in each.files]] for name, each in declared.items()
+    }
+    return digest_json(json.loads(json.dumps([config.method.name, config.space.classes, reads], default=str)))
 
 
 class Chain:
@@ -75,6 +77,7 @@ class Chain:
         """Tags of the parent run: what ``compare`` groups by."""
         config, matched = self.config, self.config.method.role == "method"
         splits = [name for name in (SOURCE, TARGET, config.report_split) if self.data.has(name)]
+        apart = [text.removeprefix("profile.").removeprefix("method.") for text in config.overrides]
         return {
             **chain_tags(config, self.data),
             "stage": CHAIN,
@@ -82,8 +85,11 @@ class Chain:
             "split": config.report_split,
             "label_space": space_tag(config.scenario.label_space),
             "overrides": shlex.join(config.overrides),
+            "mlflow.runName": " ".join([self.name, *apart])[:120],
+            COMMAND: self.request.command(),
             comparison.CONFIG: _digest(config),
             comparison.MATCHED: _digest(control(config)) if matched else "",
+            comparison.REFERENCE: _digest(self.request.reference(comparison.SOURCE_ONLY).configuration()),
             "network": network(config),
             comparison.PROTOCOL: digest_json(config.protocol(config.report_split).model_dump(mode="json"))[:16],
             comparison.DATA: digest_json({name: self.digest(name, True) for name in splits}),
@@ -94,9 +100,14 @@ class Chain:
         parent.log_params({f"cfg.{key}": value for key, value in self.config.flat().items()})
         parent.set_tags({**self.parent_tags(), PROCESS: identity()})
         parent.log_text(self.config.to_yaml(), "config.yaml")
+        steps = plan(self.config) if steps is None else steps
+        for split, labelled in opened(self.config, steps).items():
+            if self.data.has(split):
+                use = split.partition("_")[0] if split in (SOURCE, TARGET) else "evaluation"
+                count = len(self.data.samples(split))
+                parent.log_dataset(split, self.digest(split, labelled), use, count, self.data.source(split))
         parent.flush()
         results: dict[Step, Input] = {}
-        steps = plan(self.config) if steps is None else steps
         if self.data.kind == "real":
             command = f"udamlf data check {self.request.scenario} --data-root {self.data.root}"
             check_headers(self.data, opened(self.config, steps), command)
@@ -104,10 +115,10 @@ class Chain:
             inputs = {name: results[need] for name, need in step.needs.items()}
             results[step], how = self._do(step, inputs, parent.run_id)
             logger.info("%s: %d/%d %s %s", self.name, position, len(steps), step, how)
-            parent.set_tags({f"udamlf.run.{step.stage}.{step.round}": results[step].run_id})
+            parent.set_tags({f"{STEP}.{step.stage}.{step.round}": results[step].run_id})
             self._record(parent, step, results[step])
         if len(steps) == len(plan(self.config)):
-            parent.set_tags({"udamlf.complete": "true"})
+            parent.set_tags({comparison.COMPLETE: "true"})
         return results
 
     def _do(self, step: Step, inputs: Mapping[str, Input], parent_id: str) -> tuple[Input, str]:
@@ -172,14 +183,22 @@ class Chain:
             path = result.path / "evaluation" / "evaluation.json"
             entry = json.loads(path.read_text(encoding="utf-8"))
             headline = entry["miou"][self.config.space.headline]
-            score = {"miou": headline} if headline is not None else {}
+            score = {"miou": round(headline, 2)} if headline is not None else {}
             # MLflow shows the last value of a metric: a class that no longer occurs must not keep an earlier round's.
             gone = {f"iou/{name}": math.nan for name, value in entry["iou"].items() if value is None and step.round}
-            parent.log_metrics({**gone, **entry["metrics"], **score}, step.round)
+            parent.log_metrics(_headline({**gone, **entry["metrics"], **score}), step.round)
             parent.set_tags({comparison.SCORED: str(step.round)})
         elif step.round > 0:  # quality of pseudo-labels, of a labelling or made while training (ema_mix)
             metrics = self.tracker.get(result.run_id).data.metrics
-            parent.log_metrics({name: value for name, value in metrics.items() if name.startswith("pl/")}, step.round)
+            labels = {name: value for name, value in metrics.items() if name.startswith("pl/")}
+            parent.log_metrics(_headline(labels), step.round)
+
+
+def _headline(metrics: Mapping[str, float]) -> dict[str, float]:
+    """What a chain shows of a stage's metrics: pseudo-labels and the source as a whole, not class by class; rounded, as
+    MLflow draws every digit there is, but not so much that a table rounds twice."""
+    by_class = ("pl/", "source/iou/")
+    return {k: round(v, 4) for k, v in metrics.items() if not (k.startswith(by_class) and k.count("/") > 1)}
 
 
 # --- a method beside its references ----------------------------------------------------------------------------------
@@ -202,40 +221,53 @@ def run_chain(
         last_step: (stage, round; None: its first) to stop after; then there are no references and no result table.
     """
     others = [method for method in references if method != request.method] if last_step is None else []
-    for asked in (request, *(request.reference(method) for method in others)):
-        if not adopted:
-            asked.resolve()  # bad input starts no run, and makes no store
+    asked = [*(request.reference(method) for method in others), request]
+    for each in asked if not adopted else ():
+        each.resolve()  # bad input starts no run, and makes no store
     tracker = Tracker.connect()
     if adopted:
         tracker = tracker.within(adopted)
         tracker.client.set_tag(adopted, PROCESS, identity())
-    parent_id = adopted or tracker.create_run(f"{request.method}-s{request.seed}", {"stage": CHAIN})
-    with ending(tracker, parent_id):
+    with ending(tracker, adopted) if adopted else nullcontext():
         check_manager(env_manager)
-        chain = Chain(request, tracker, env_manager)
-        tracker.client.set_tag(parent_id, "mlflow.runName", chain.name)
-        steps = plan(chain.config)
+        *before, chain = [Chain(each, tracker, env_manager) for each in asked]
         reap(tracker)
-        compared = []
-        for method in others:
-            reference = Chain(request.reference(method), tracker, env_manager)
-            compared.append(tracker.create_run(reference.name, {"stage": CHAIN}))
-            with ending(tracker, compared[-1]), _recording(tracker, compared[-1], stop) as parent:
-                _report(reference, parent, reference.run(parent), [compared[-1]])
-        with _recording(tracker, parent_id, stop) as parent:
-            if last_step is not None:
-                last, result = list(chain.run(parent, until(steps, *last_step)).items())[-1]
-                return f"{last}: run {result.run_id}"
-            table = _report(chain, parent, chain.run(parent, steps), [*compared, parent_id])
+        if last_step is not None:
+            with _parent(chain, stop, adopted) as parent:
+                last, result = list(chain.run(parent, until(plan(chain.config), *last_step)).items())[-1]
+            return f"{last}: run {result.run_id}"
+        run_ids = [*(_whole(each, stop) for each in before), _whole(chain, stop, adopted)]
+        runs = [tracker.get(run_id) for run_id in run_ids]
     served = "" if tracker.uri.startswith("http") else "  (served by: udamlf ui)"
-    return f"{table}\n\ncompare in MLflow: {tracker.address(scenario=chain.config.scenario.name)}{served}"
+    address = tracker.address(like=runs[-1].data.tags)
+    return f"{tables.render(comparison.rows(runs), 'table')}\n\ncompare in MLflow: {address}{served}"
+
+
+def _whole(chain: Chain, stop: StopFlag, adopted: str | None = None) -> str:
+    """Run id of a whole chain's parent: one in the store, each step of which would be reused, else a new one."""
+    tags = chain.parent_tags()
+    lock = digest_json([tags[name] for name in ("method", "seed", comparison.CONFIG, comparison.DATA)])
+    with only_once(chain.tracker.work / "locks" / f"chain-{lock}", chain.name):
+        planned = survey(chain.config, chain.tracker)
+        recorded = None if adopted else finished_chain(chain.config, planned, chain.tracker)
+        same = recorded and recorded.data.tags.get(comparison.CONFIG) == tags[comparison.CONFIG]
+        if recorded and same and recorded.info.experiment_id == chain.tracker.experiment_id:
+            for position, each in enumerate(planned, 1):
+                logger.info("%s: %d/%d %s reused", chain.name, position, len(planned), each.step)
+            return str(recorded.info.run_id)
+        with _parent(chain, stop, adopted) as parent:
+            report(parent, chain.data, chain.run(parent))
+            return parent.run_id
 
 
 @contextmanager
-def _recording(tracker: Tracker, run_id: str, stop: StopFlag) -> Iterator[RunLog]:
-    """The log of a parent run; at the end everything has arrived in MLflow."""
+def _parent(chain: Chain, stop: StopFlag, adopted: str | None) -> Iterator[RunLog]:
+    """The log of a chain's parent run, a new one or that which `mlflow run` has made; at the end everything has
+    arrived in MLflow."""
+    tracker = chain.tracker
+    run_id = adopted or tracker.create_run(chain.name, {"stage": CHAIN})
     work = tracker.work / "runs" / run_id
-    with only_once(work.with_suffix(".lock"), run_id):
+    with ending(tracker, run_id), only_once(work.with_suffix(".lock"), run_id):
         log = RunLog(tracker, run_id, work, stop)
         try:
             yield log
@@ -243,20 +275,3 @@ def _recording(tracker: Tracker, run_id: str, stop: StopFlag) -> Iterator[RunLog
         finally:
             if log.flush():
                 shutil.rmtree(work, ignore_errors=True)
-
-
-def _report(chain: Chain, parent: RunLog, results: Mapping[Step, Input], run_ids: Sequence[str]) -> str:
-    """Result table into the parent's description, figures beside it; returns the table for a terminal."""
-    parent.complete()  # the table is made of what MLflow has
-    rows = comparison.rows([chain.tracker.get(run_id) for run_id in run_ids])
-    text = f"{tables.render_gains(rows, 'markdown')}\n\n{tables.render(rows, 'markdown')}"
-    description = f"{text}\n\n```\n{chain.request.command()}\n```\n"
-    parent.set_tags({DESCRIPTION: description})
-    evaluation = [result for step, result in results.items() if step.stage == "evaluate"][-1]
-    for figure in sorted((evaluation.path / "figures").glob("*.png")):
-        parent.log_file(figure, "figures")
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "classes.png"
-        class_bars(classes(rows).to_dict("index"), chain.config.space, chain.data.kind, path)
-        parent.log_file(path, "figures")
-    return tables.render(rows, "table")

@@ -124,12 +124,14 @@ class RunLog:
         self._record({"tags": {name: str(value) for name, value in tags.items()}})
 
     def log_params(self, params: Mapping[str, str]) -> None:
-        """Record params (``cfg.*``; MLproject's own parameters have the plain names)."""
-        self._record({"params": {name: str(value)[:6000] for name, value in params.items()}})
+        """Record params (``cfg.*``; MLproject's own parameters have the plain names), no empty ones."""
+        said = {name: str(value) for name, value in params.items() if value not in ("", "None", "()", "[]", "{}")}
+        self._record({"params": {name: value[:6000] for name, value in said.items()}})
 
-    def log_dataset(self, name: str, digest: str, context: str, count: int) -> None:
+    def log_dataset(self, name: str, digest: str, context: str, count: int, source: str) -> None:
         """Record a split that the run reads; ``context`` is its use: source, target, prior, evaluation."""
-        self._record({"dataset": {"name": name, "digest": digest[:32], "context": context, "count": count}})
+        entry = {"name": name, "digest": digest[:32], "context": context, "count": count, "source": source}
+        self._record({"dataset": entry})
 
     def log_file(self, path: Path, folder: str | None = None) -> None:
         """Upload one file beside the published ones."""

@@ -29,6 +29,9 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from udamlf.common.errors import UserError, masked
 from udamlf.common.files import atomic_folder, cache_folder, digest_file, file_lock, write_json
+from udamlf.config.custom import find_space
+from udamlf.report import view
+from udamlf.report.comparison import DATA, finished
 from udamlf.runs.launch import git, identity
 from udamlf.runs.store import sqlite_file, store_uri, work_root
 from udamlf.stages.stage import Input
@@ -232,13 +235,23 @@ class Tracker:
         if datasets:
             self.client.log_inputs(run_id, datasets)
 
-    def address(self, base: str | None = None, scenario: str | None = None) -> str:
-        """Address of the MLflow page that compares chains, best first."""
+    def address(
+        self, base: str | None = None, scenario: str | None = None, like: Mapping[str, str] | None = None
+    ) -> str:
+        """Addresses of the MLflow pages that compare whole chains, a line for each table (of a scenario, or of a chain
+        with the tags ``like``), the newest first; while there is none, of the page that lists what is running."""
         root = masked(base or (self.uri if self.uri.startswith("http") else "http://127.0.0.1:5000")).rstrip("/")
-        condition = f"tags.stage = '{CHAIN}'" + (f" and tags.scenario = '{scenario}'" if scenario else "")
-        query = f"workflowType=machine_learning&searchFilter={quote(condition, safe='')}"
-        order = "orderByKey=metrics.%60miou%60&orderByAsc=false"
-        return f"{root}/#/experiments/{self.experiment_id}/runs?{query}&{order}"
+        root += f"/#/experiments/{self.experiment_id}/runs?workflowType=machine_learning"
+        tables: dict[str, Mapping[str, str]] = {}
+        for run in self.search(view.alike(like) if like else finished(scenario)):
+            if run.info.experiment_id == self.experiment_id and DATA in run.data.tags:
+                tables.setdefault(view.name(run.data.tags), run.data.tags)
+        for name, tags in tables.items():
+            state = view.shared_view(tags, find_space(tags["label_space"]))
+            self.client.set_experiment_tag(self.experiment_id, f"mlflow.sharedViewState.{name}", state)
+        running = quote(f"tags.stage = '{CHAIN}'", safe="")
+        pages = [f"{root}&viewStateShareKey={quote(name)}" for name in tables]
+        return "\n".join(pages) or f"{root}&searchFilter={running}"
 
 
 def _experiment(client: MlflowClient, database: Path | None) -> str:
@@ -287,6 +300,6 @@ def _check_manifest(path: Path, digest: str, run_id: str, hashes: bool) -> None:
             raise UserError(f"{file} of run {run_id} is missing or damaged", "the file its manifest describes", hint)
 
 
-def _dataset(name: str, digest: str, context: str, count: int) -> DatasetInput:
-    dataset = Dataset(name, digest, "udamlf", "{}", profile=f'{{"images": {count}}}')
+def _dataset(name: str, digest: str, context: str, count: int, source: str) -> DatasetInput:
+    dataset = Dataset(name, digest, "local", json.dumps({"uri": source}), profile=json.dumps({"images": count}))
     return DatasetInput(dataset, [InputTag("mlflow.data.context", context)])

@@ -38,7 +38,7 @@ class Log(Protocol):
     """What a stage may tell its run, and ask of it (``runs.log.RunLog``)."""
 
     def log_metrics(self, metrics: Mapping[str, float], step: int) -> None: ...
-    def log_dataset(self, name: str, digest: str, context: str, count: int) -> None: ...
+    def log_dataset(self, name: str, digest: str, context: str, count: int, source: str) -> None: ...
     def set_tags(self, tags: Mapping[str, str]) -> None: ...
     def should_stop(self) -> bool: ...
 
@@ -72,7 +72,7 @@ class Job:
     def log_split(self, name: str, use: str, count: int | None = None) -> None:
         """Record a split that is read, and its use: source, target, prior, evaluation."""
         images = len(self.data.samples(name)) if count is None else count
-        self.log.log_dataset(name, self.data.digest(name, self.splits[name]), use, images)
+        self.log.log_dataset(name, self.data.digest(name, self.splits[name]), use, images, self.data.source(name))
 
 
 class Declaration(NamedTuple):

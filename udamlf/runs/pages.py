@@ -1,0 +1,129 @@
+"""What MLflow shows of whole chains: what each gained and over which, a page of its numbers, and figures."""
+
+import tempfile
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from udamlf.config.labels import LabelSpace
+from udamlf.config.schema import TARGET
+from udamlf.data.pseudo_labels import PseudoLabels
+from udamlf.data.splits import ScenarioData
+from udamlf.report import KINDS, comparison, view
+from udamlf.report.comparison import ABSENT, COMPLETE, CONTROL, SCORED, SOURCE_ONLY
+from udamlf.report.figures import grid
+from udamlf.runs.log import RunLog
+from udamlf.runs.plan import Step
+from udamlf.runs.tracker import DESCRIPTION, Tracker
+from udamlf.stages.stage import Input
+
+COMMAND, STEP = "udamlf.command", "udamlf.run"
+"""Tags of a chain: the command line that repeats it; the runs of its steps, followed by stage and round."""
+_TITLES = {SOURCE_ONLY: "over source_only", CONTROL: "over its control"}
+Others = dict[str, Any]
+"""``source_only`` and ``control`` -> the run that a gain is measured from, or why there is none."""
+
+
+def report(parent: RunLog, data: ScenarioData, results: Mapping[Step, Input]) -> None:
+    """Show a chain that has just become whole, and the others of its table anew: their gains may be over this one."""
+    parent.complete()  # all of it is made of what MLflow has
+    tracker, run = parent.tracker, parent.tracker.get(parent.run_id)
+    runs = [r for r in tracker.search(view.alike(run.data.tags), None) if r.info.status in ("RUNNING", "FINISHED")]
+    runs = [r for r in runs if r.info.experiment_id == run.info.experiment_id]
+    others = {shown.info.run_id: found for shown, found in _shown(tracker, runs)}
+    for each in runs:
+        if each.info.run_id not in others:  # it has been run again, or the configuration files have changed
+            tracker.client.set_tag(each.info.run_id, COMPLETE, "superseded")
+    _figures(parent, data, results, others.get(parent.run_id, {}).get(SOURCE_ONLY, ABSENT))
+
+
+def _shown(tracker: Tracker, runs: Sequence[Any]) -> Iterator[tuple[Any, Others]]:
+    """The runs, newest first, that are in a row of their table, with what they are measured from, seed by seed; their
+    gains and pages are sent, where they are not what MLflow has."""
+    by_id, rows = {run.info.run_id: run for run in runs}, comparison.rows(runs)
+    for row in rows:
+        group = [other for other in rows if other.space == row.space]
+        measured = {SOURCE_ONLY: comparison.source_only_of(row, group), CONTROL: comparison.control_of(row, group)}
+        for seed, run_id in zip(row.seeds, row.run_ids, strict=True):
+            run, others = by_id[run_id], Others()
+            for name, other in measured.items():
+                ids = {} if isinstance(other, str) else dict(zip(other.seeds, other.run_ids, strict=True))
+                others[name] = by_id.get(ids.get(seed), other if isinstance(other, str) else "no run of this seed")
+            found = {
+                f"{view.GAIN}{name}": _gain(f"miou/{row.space.headline}", run, other) for name, other in others.items()
+            }
+            gains = {name: gain for name, gain in found.items() if gain not in (None, run.data.metrics.get(name))}
+            tags, page = run.data.tags, {DESCRIPTION: _page(run, row.space, others)}
+            if gains or not page.items() <= tags.items():
+                stamp = {"step": int(tags[SCORED]), "time_ms": int(1000 * time.time())}
+                tracker.send(run_id, [{"metrics": gains, **stamp, "tags": page}])
+            yield run, others
+
+
+def _gain(metric: str, run: Any, other: Any) -> float | None:
+    """Of one metric, in percent points to two decimals; None where one of the two has none."""
+    if isinstance(other, str):
+        return None
+    gain = round(run.data.metrics.get(metric, np.nan) - other.data.metrics.get(metric, np.nan), 2)
+    return None if np.isnan(gain) else gain
+
+
+def _page(run: Any, space: LabelSpace, others: Others) -> str:
+    """Markdown for the description of a run, which MLflow draws in a narrow column: mIoU and gains, the picture of its
+    rounds, classes as rows, the command that repeats it."""
+    tags, metrics = run.data.tags, run.data.metrics
+    where = f"{tags['scenario']} {KINDS[tags['data']]}, split {tags['split']}, profile {tags['profile']}"
+    lines = [f"## {metrics['miou']:.1f} mIoU-{space.headline}", f"{where}, seed {tags['seed']}", ""]
+    for name, other in others.items():
+        gain, title = _gain(f"miou/{space.headline}", run, other), _TITLES[name]
+        told = (
+            f"**{gain:+.1f}** {title} ({other.data.metrics['miou']:.1f})" if gain is not None else f"{title}: {other}"
+        )
+        lines += [f"- {told}"] if other != ABSENT else []
+    # The address is relative to MLflow's page, whatever the server is called.
+    lines += ["", f"![rounds](get-artifact?path=figures/rounds.png&run_uuid={run.info.run_id})", ""]
+    lines += [f"| IoU, % | {tags['method']} | {' | '.join(_TITLES.values())} |", "| --- | ---: | ---: | ---: |"]
+    named = {f"mIoU {name}": f"miou/{name}" for name in space.subsets} | {n: f"iou/{n}" for n in space.classes}
+    for title, metric in {**named, "mIoU at home": f"source/miou/{space.headline}"}.items():
+        gains = [_gain(metric, run, other) for other in others.values()]
+        cells = [f"{metrics.get(metric, np.nan):.1f}", *(ABSENT if gain is None else f"{gain:+.1f}" for gain in gains)]
+        lines.append(f"| {title} | {' | '.join(cells)} |".replace("nan", ABSENT))
+    lines += [f"| {title} | not in source | | |" for title in space.not_in_source]
+    return "\n".join([*lines, "", f"`{tags.get(COMMAND, '')}`", ""])
+
+
+def _figures(parent: RunLog, data: ScenarioData, results: Mapping[Step, Input], source_only: Any) -> None:
+    """Upload figures: those of the last evaluation, and its first image, truth and predictions over the rounds, with
+    pseudo-labels below."""
+    scored: dict[str, Path] = {}
+    labelled: dict[str, PseudoLabels] = {}
+    if not isinstance(source_only, str):
+        tags = source_only.data.tags
+        scored[SOURCE_ONLY] = parent.tracker.fetch(tags[f"{STEP}.evaluate.{tags[SCORED]}"]).path
+    for step, result in results.items():
+        title = f"round {step.round}" if step.round else "warm-up"
+        if step.stage == "evaluate" and result.path not in scored.values():
+            scored[title] = result.path
+        elif step.stage == "pseudo_label":
+            labelled[title] = PseudoLabels(result.path / "pseudo_labels")
+    folders = {title: path / "examples" / data.config.report_split for title, path in scored.items()}
+    last = [*folders.values()][-1]
+    files = {"image": last / "1-image.jpeg", "truth": last / "1-truth.png"}
+    files |= {title: folder / "1-prediction.png" for title, folder in folders.items()}
+    pictures: list[tuple[str, Any]] = [(title, np.asarray(Image.open(file))) for title, file in files.items()]
+    if labelled:
+        name = next(iter(labelled.values())).names[0]
+        (frame,) = (frame for frame in data.samples(TARGET) if frame.name == name)
+        pictures += [("", None)] * (-len(pictures) % 3)
+        pictures += [("target image", data.dataset(TARGET).read_image(frame))]
+        pictures += [(f"pseudo-labels, {k}", labels.label(name)) for k, labels in labelled.items() if name in labels]
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "rounds.png"
+        heading = f"Rounds {KINDS[data.kind]}; black: not labelled"
+        grid(heading, pictures, data.config.space, path, width=6)  # the width of MLflow's column
+        for figure in (path, *sorted(([*scored.values()][-1] / "figures").glob("*.png"))):
+            parent.log_file(figure, "figures")
