@@ -7,6 +7,7 @@ import json
 import re
 import shlex
 import shutil
+import signal
 import socket
 import subprocess
 import urllib.error
@@ -39,6 +40,7 @@ SCRIPTS = re.findall(r"```python\n(.*?)```", DOCS, re.S)
 def call(place: Place) -> Iterator[Callable[..., str]]:
     """What a udamlf command prints, with the exit code that is expected. It runs in this process, which has torch and
     mlflow loaded already; stages and the server are processes."""
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     with pytest.MonkeyPatch.context() as patch:
         for name, value in place.environment.items():
             patch.setenv(name, value)
@@ -55,6 +57,9 @@ def call(place: Place) -> Iterator[Callable[..., str]]:
             return shown.getvalue()
 
         yield run
+        mlflow.set_tracking_uri(None)  # this process goes on with other tests
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
 
 
 @pytest.fixture(scope="module")
