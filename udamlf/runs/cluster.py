@@ -10,6 +10,7 @@ from udamlf.common.errors import UserError
 from udamlf.runs.launch import PROJECT_ROOT, RunCommand, gpus, run_command
 
 _LEFT_OUT = ["/tests", "/docs", "/benchmarks", "/.git"]
+_JOIN = "ray start --head; for a cluster with token authentication: export RAY_AUTH_MODE=token"
 
 
 def ray_slots(address: str, jobs: int | None, uri: str) -> tuple[int, RunCommand]:
@@ -29,7 +30,7 @@ def ray_slots(address: str, jobs: int | None, uri: str) -> tuple[int, RunCommand
     try:
         ray.init(address, log_to_driver=False, logging_level=logging.ERROR, **options)
     except (ConnectionError, RuntimeError, ValueError) as error:
-        raise UserError(f"no Ray cluster at {address}: {error}", "its address", "ray start --head") from error
+        raise UserError(f"no Ray cluster at {address}: {error}", "its address", _JOIN) from error
     nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
     found = {kind: int(ray.cluster_resources().get(kind, 0)) for kind in ("GPU", "CPU")}
     if len(nodes) > 1 and urlparse(uri).hostname in ("127.0.0.1", "localhost"):
