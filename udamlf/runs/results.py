@@ -115,7 +115,7 @@ def report(scenario: str, out: Path, run_ids: Sequence[str] = ()) -> str:
         evaluations = {n: tracker.fetch(r).path for (stage, n), r in _stages(tags).items() if stage == "evaluate"}
         file = evaluations[max(evaluations)] / ENVIRONMENT
         recorded = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
-        commands = re.findall(r"^udamlf run .*$", tags.get(DESCRIPTION, ""), re.M)
+        commands = re.findall(r"^`?(udamlf run [^`\n]+)", tags.get(DESCRIPTION, ""), re.M)
         return Origin("\n".join(commands), tags, recorded, evaluations)
 
     tracker = Tracker.connect()
