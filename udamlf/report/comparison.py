@@ -202,10 +202,11 @@ def source_only_of(row: Row, group: Sequence[Row]) -> Row | str:
     """The run of ``source_only`` that a row's gain is measured from, or why there is none."""
     if row.method == SOURCE_ONLY:
         return ABSENT
-    if exact := [other for other in group if row.reference and other.config == row.reference]:
+    others = [other for other in group if other.method == SOURCE_ONLY]
+    if exact := [other for other in others if other.config == row.reference]:
         return exact[0]
     shared = [text for text in shlex.split(row.overrides) if not text.startswith(("method.", "rounds="))]
-    others = [other for other in group if other.method == SOURCE_ONLY and shlex.split(other.overrides) == shared]
+    others = [other for other in others if shlex.split(other.overrides) == shared]
     alike = [other for other in others if other.network == row.network]
     if not others or not alike:
         return f"other network ({others[0].network})" if others else NO_RUN

@@ -36,11 +36,11 @@ from udamlf.runs.launch import (
 )
 from udamlf.runs.log import RunLog, ending
 from udamlf.runs.maintenance import reap
-from udamlf.runs.pages import COMMAND, STEP, report
+from udamlf.runs.pages import report
 from udamlf.runs.plan import CONTROL, Request, Step, data_root, key_of, key_parts, opened, plan, until
 from udamlf.runs.reuse import KEY_FILE, changes, claim, finished_chain, heartbeat, survey
 from udamlf.runs.runner import chain_tags, stage_tags
-from udamlf.runs.tracker import CHAIN, DIGEST, ERROR, KEY, PROCESS, Tracker
+from udamlf.runs.tracker import CHAIN, COMMAND, DIGEST, ERROR, KEY, PROCESS, STEP, Tracker
 from udamlf.stages.stage import Input, stage
 
 REFERENCES = ("source_only", "adabn")
@@ -115,7 +115,7 @@ class Chain:
             inputs = {name: results[need] for name, need in step.needs.items()}
             results[step], how = self._do(step, inputs, parent.run_id)
             logger.info("%s: %d/%d %s %s", self.name, position, len(steps), step, how)
-            parent.set_tags({f"{STEP}.{step.stage}.{step.round}": results[step].run_id})
+            parent.set_tags({f"{STEP}{step.stage}.{step.round}": results[step].run_id})
             self._record(parent, step, results[step])
         if len(steps) == len(plan(self.config)):
             parent.set_tags({comparison.COMPLETE: "true"})

@@ -18,11 +18,9 @@ from udamlf.report.comparison import ABSENT, COMPLETE, CONTROL, SCORED, SOURCE_O
 from udamlf.report.figures import grid
 from udamlf.runs.log import RunLog
 from udamlf.runs.plan import Step
-from udamlf.runs.tracker import DESCRIPTION, Tracker
+from udamlf.runs.tracker import COMMAND, DESCRIPTION, STEP, Tracker
 from udamlf.stages.stage import Input
 
-COMMAND, STEP = "udamlf.command", "udamlf.run"
-"""Tags of a chain: the command line that repeats it; the runs of its steps, followed by stage and round."""
 _TITLES = {SOURCE_ONLY: "over source_only", CONTROL: "over its control"}
 Others = dict[str, Any]
 """``source_only`` and ``control`` -> the run that a gain is measured from, or why there is none."""
@@ -103,7 +101,7 @@ def _figures(parent: RunLog, data: ScenarioData, results: Mapping[Step, Input], 
     labelled: dict[str, PseudoLabels] = {}
     if not isinstance(source_only, str):
         tags = source_only.data.tags
-        scored[SOURCE_ONLY] = parent.tracker.fetch(tags[f"{STEP}.evaluate.{tags[SCORED]}"]).path
+        scored[SOURCE_ONLY] = parent.tracker.fetch(tags[f"{STEP}evaluate.{tags[SCORED]}"]).path
     for step, result in results.items():
         title = f"round {step.round}" if step.round else "warm-up"
         if step.stage == "evaluate" and result.path not in scored.values():

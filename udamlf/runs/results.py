@@ -3,7 +3,6 @@
 What trains and draws is imported where it is used: a comparison needs neither."""
 
 import json
-import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,7 @@ from udamlf.report import comparison, tables
 from udamlf.report.comparison import Row
 from udamlf.runs.launch import StopFlag
 from udamlf.runs.log import ending
-from udamlf.runs.tracker import DESCRIPTION, STEP, Tracker
+from udamlf.runs.tracker import COMMAND, STEP, Tracker
 
 
 def compare(scenario: str | None = None, baseline: str = "", over: str = "seeds") -> pd.DataFrame:
@@ -115,8 +114,7 @@ def report(scenario: str, out: Path, run_ids: Sequence[str] = ()) -> str:
         evaluations = {n: tracker.fetch(r).path for (stage, n), r in _stages(tags).items() if stage == "evaluate"}
         file = evaluations[max(evaluations)] / ENVIRONMENT
         recorded = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
-        commands = re.findall(r"^`?(udamlf run [^`\n]+)", tags.get(DESCRIPTION, ""), re.M)
-        return Origin("\n".join(commands), tags, recorded, evaluations)
+        return Origin(tags.get(COMMAND, ""), tags, recorded, evaluations)
 
     tracker = Tracker.connect()
     rows = finished_rows(tracker, scenario, run_ids=run_ids)
