@@ -11,9 +11,9 @@ import pytest
 from tests.in_process import InProcess, small
 from udamlf.config.labels import IGNORE
 from udamlf.data.pseudo_labels import PseudoLabels
+from udamlf.evaluation import calibration
 from udamlf.evaluation.calibration import LEVELS
 from udamlf.report.validators import BETTER
-from udamlf.stages import labelling
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +46,7 @@ def test_the_stored_confidence_is_that_of_the_labels_and_passed_the_threshold(
     results = chains.run(small("st", tiny_world, "profile.audit=true", rounds=1))
     folder = results["pseudo_label 1"].path / "pseudo_labels"
     labels = PseudoLabels(folder)
-    with np.load(folder / labelling.CONFIDENCE, allow_pickle=False) as stored:
+    with np.load(folder / calibration.CONFIDENCE, allow_pickle=False) as stored:
         assert set(stored.files) == set(labels.names)
         for name in labels.names:
             kept = labels.label(name) != IGNORE
@@ -56,6 +56,6 @@ def test_the_stored_confidence_is_that_of_the_labels_and_passed_the_threshold(
 
 
 def test_a_sample_is_the_same_for_all_and_in_order() -> None:
-    chosen = labelling.sample(range(500))
-    assert chosen == labelling.sample(range(500)) == sorted(set(chosen)) and len(chosen) == labelling.SAMPLE
-    assert labelling.sample("abc") == ["a", "b", "c"]
+    chosen = calibration.sample(range(500))
+    assert chosen == calibration.sample(range(500)) == sorted(set(chosen)) and len(chosen) == calibration.SAMPLE
+    assert calibration.sample("abc") == ["a", "b", "c"]

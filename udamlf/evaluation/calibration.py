@@ -1,11 +1,13 @@
 """Whether a confidence is a probability: of the pixels labelled with confidence 0.9, are nine in ten right?"""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TypeVar
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from udamlf.common.seeding import rng
 from udamlf.config.labels import IGNORE, LabelSpace
 from udamlf.data.dataset import DataSet, Frame
 from udamlf.data.geometry import resize_label
@@ -13,6 +15,16 @@ from udamlf.data.pseudo_labels import PseudoLabels
 
 BINS = 15  # as in the publication
 LEVELS = 200  # steps of a stored confidence: its error of a quarter per cent averages out within a bin
+SAMPLE = 32
+CONFIDENCE = "confidence.npz"
+"""Beside the pseudo-labels: of a sample of the images their ``stored_confidence``."""
+Item = TypeVar("Item")
+
+
+def sample(items: Sequence[Item]) -> list[Item]:
+    """At most ``SAMPLE`` of them in their order; the same ones for every method and seed, so that they compare."""
+    chosen = rng(0, "sample of the target").permutation(len(items))[:SAMPLE]
+    return [items[index] for index in sorted(chosen.tolist())]
 
 
 def stored_confidence(scores: Tensor, label: np.ndarray) -> np.ndarray:

@@ -17,7 +17,7 @@ from udamlf.config.schema import SOURCE_VAL, TARGET, Config
 from udamlf.data.colour import jitter
 from udamlf.data.dataset import Frame
 from udamlf.data.pseudo_labels import PseudoLabels
-from udamlf.evaluation.calibration import expected_calibration_error, pseudo_label_reliability
+from udamlf.evaluation.calibration import CONFIDENCE, expected_calibration_error, pseudo_label_reliability, sample
 from udamlf.evaluation.predict import label_scores
 from udamlf.evaluation.score import Score, audit, evaluate
 from udamlf.evaluation.validators import validators
@@ -25,7 +25,6 @@ from udamlf.models import checkpoint
 from udamlf.models.base import NETWORKS, SegmentationModel, device
 from udamlf.report.examples import write_examples
 from udamlf.report.figures import confusion_figure, predictions_figure, reliability_figure
-from udamlf.stages.labelling import CONFIDENCE, sample
 from udamlf.stages.stage import BaseStage, Declaration, Job, Need, previous_training
 
 EXAMPLES = 4

@@ -1,26 +1,13 @@
-"""What the labelling stages share: the network that labels the target, what decides its probabilities, a sample."""
+"""What the labelling stages share: the network that labels the target, and what decides its probabilities."""
 
-from collections.abc import Sequence
-from typing import Any, TypeVar
+from typing import Any
 
 import torch
 
-from udamlf.common.seeding import rng
 from udamlf.config.schema import TARGET, Config
 from udamlf.models import checkpoint
 from udamlf.models.base import SegmentationModel, device, reestimate_batchnorm
 from udamlf.stages.stage import Input, Job
-
-SAMPLE = 32
-CONFIDENCE = "confidence.npz"
-"""Beside the pseudo-labels: of a sample of the images their ``calibration.stored_confidence``."""
-Item = TypeVar("Item")
-
-
-def sample(items: Sequence[Item]) -> list[Item]:
-    """At most ``SAMPLE`` of them in their order; the same ones for every method and seed, so that they compare."""
-    chosen = rng(0, "sample of the target").permutation(len(items))[:SAMPLE]
-    return [items[index] for index in sorted(chosen.tolist())]
 
 
 def labelling_reads(config: Config, round: int) -> dict[str, Any]:

@@ -20,13 +20,13 @@ from udamlf.config.parts import Part
 from udamlf.config.schema import SOURCE, TARGET, Config
 from udamlf.data.pseudo_labels import publish
 from udamlf.data.splits import ScenarioData
-from udamlf.evaluation.calibration import stored_confidence
+from udamlf.evaluation.calibration import CONFIDENCE, sample, stored_confidence
 from udamlf.evaluation.predict import label_scores
 from udamlf.models.base import NETWORKS, Output, device
 from udamlf.report.figures import examples_figure
 from udamlf.selection.base import SELECTORS, BaseSelector, Table, build, label_images, top1
 from udamlf.selection.quality import Quality
-from udamlf.stages.labelling import CONFIDENCE, labelling_network, labelling_reads, sample
+from udamlf.stages.labelling import labelling_network, labelling_reads
 from udamlf.stages.stage import BaseStage, Declaration, Job, previous_training, subset_input
 
 
