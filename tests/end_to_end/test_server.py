@@ -169,7 +169,8 @@ def test_the_first_chart_is_miou_over_rounds(remote: Place, page: str, browser: 
 def test_two_runs_can_be_compared(remote: Place, server: str, browser: Any) -> None:
     runs = [parents(remote)[name] for name in ("st", "control")]
     ids = ",".join(f'"{run.info.run_id}"' for run in runs)
-    expected = [run.info.run_name for run in runs] + ["\t".join(f"{run.data.metrics['miou']:g}" for run in runs)]
+    gains = "\n".join(f"{run.data.metrics['gain/source_only']:g}" for run in runs)  # below them are the classes
+    expected = [*(run.info.run_name for run in runs), "gain/source_only", gains]
     text_of(browser, f'{server}/#/compare-runs?runs=[{ids}]&experiments=["0"]', *expected)
 
 

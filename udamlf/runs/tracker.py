@@ -30,8 +30,6 @@ from sqlalchemy.exc import SQLAlchemyError
 from udamlf.common.errors import UserError, masked
 from udamlf.common.files import atomic_folder, cache_folder, digest_file, file_lock, write_json
 from udamlf.config.custom import find_space
-from udamlf.report import view
-from udamlf.report.comparison import DATA, finished
 from udamlf.runs.launch import git, identity
 from udamlf.runs.store import sqlite_file, store_uri, work_root
 from udamlf.stages.stage import Input
@@ -240,6 +238,9 @@ class Tracker:
     ) -> str:
         """Addresses of the MLflow pages that compare whole chains, a line for each table (of a scenario, or of a chain
         with the tags ``like``), the newest first; while there is none, of the page that lists what is running."""
+        from udamlf.report import view  # no stage needs it, nor the statistics that it stands on
+        from udamlf.report.comparison import DATA, finished
+
         root = masked(base or (self.uri if self.uri.startswith("http") else "http://127.0.0.1:5000")).rstrip("/")
         root += f"/#/experiments/{self.experiment_id}/runs?workflowType=machine_learning"
         tables: dict[str, Mapping[str, str]] = {}
