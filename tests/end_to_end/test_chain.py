@@ -56,7 +56,7 @@ def test_the_parent_has_scores_by_round_figures_and_a_description(place: Place, 
     assert [m.step for m in client.get_metric_history(parent.info.run_id, "pl/coverage")] == [1]
     assert 0 <= parent.data.metrics["iou/road"] <= 100 and "pl/precision" in parent.data.metrics
     figures = {Path(f.path).name for f in client.list_artifacts(parent.info.run_id, "figures")}
-    assert figures == {"predictions.png", "confusion.png", "rounds.png"}
+    assert figures == {"predictions.png", "confusion.png", "reliability.png", "rounds.png"}
     note = parent.data.tags["mlflow.note.content"]
     assert "| road " in note and "udamlf run --scenario syn2city --method st" in note
     assert parent.data.params["cfg.profile.warmup.steps"] == "4"
