@@ -105,8 +105,8 @@ def test_frames_added_to_a_split_change_only_what_reads_it_and_a_list_pins_a_spl
     (images / "night" / "new.png").write_bytes((images / "night" / "004.png").read_bytes())
     longer = by_step(tmp_path)
     assert {step for step in before if tested[step] != longer[step]} == {
-        step for step in before if step.startswith(("pseudo_label", "self_train"))
-    }
+        step for step in before if step.startswith(("pseudo_label", "self_train", "evaluate"))
+    }, "the validators of an evaluation sample the target's training images"
 
     (fields / "lists" / "night.txt").write_text("".join(f"night/00{n}\n" for n in range(4, 8)))
     scenario = tmp_path / "day2night.yaml"
