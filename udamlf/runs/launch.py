@@ -38,19 +38,12 @@ LIFELINE = "UDAMLF_LIFELINE"
 LOCAL, MANAGERS = "local", ("local", "uv", "virtualenv", "conda")
 GRACE_S = 30.0
 _PR_SET_PDEATHSIG = 1
-# What every stage imports; it starts no thread and opens no store, and is not this project's: an edit of a file while a
-# chain runs must not mix its old and new modules. The first optimiser imports torch._dynamo.
+# What every stage imports. It starts no thread and opens no store, and but for its last module it is not this
+# project's: an edit while a chain runs must not mix old and new modules. The first optimiser imports torch._dynamo.
 _WARM = (
     *("torch", "torch._dynamo", "safetensors.torch", "cv2", "matplotlib.figure", "matplotlib.backends.backend_agg"),
-    *(
-        "mlflow",
-        "mlflow.store.tracking.sqlalchemy_store",
-        "mlflow.projects.utils",
-        "pydantic",
-        "click",
-        "yaml",
-        "pandas",
-    ),
+    *("mlflow", "mlflow.store.tracking.sqlalchemy_store", "mlflow.projects.utils", "pydantic", "yaml", "pandas"),
+    "udamlf.runs.warm",
 )
 logger = logging.getLogger("udamlf")
 T = TypeVar("T")
