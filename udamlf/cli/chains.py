@@ -8,11 +8,10 @@ from typing import Any
 
 import click
 
-from udamlf.cli.options import DATA_ROOT, budget_options, request_options, system_metrics
+from udamlf.cli.options import DATA_ROOT, budget_options, environment_manager, request_options, system_metrics
 from udamlf.common.errors import UserError
-from udamlf.runs.launch import LIFELINE, LOCAL, MANAGERS, StopFlag, follow_launcher, machine_slots, warm_up
+from udamlf.runs.launch import LIFELINE, LOCAL, StopFlag, follow_launcher, machine_slots, warm_up
 
-environment_manager = click.option("--env-manager", type=click.Choice(MANAGERS), default=LOCAL, show_default=True)
 plan_only = click.option(
     "--plan", "only_plan", is_flag=True, help="Print the steps, what is reused and the time; no more."
 )

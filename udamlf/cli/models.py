@@ -5,8 +5,7 @@ from pathlib import Path
 
 import click
 
-from udamlf.cli.chains import environment_manager
-from udamlf.cli.options import EXIT_USER_ERROR
+from udamlf.cli.options import EXIT_USER_ERROR, environment_manager
 from udamlf.runs.launch import StopFlag
 
 

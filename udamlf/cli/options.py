@@ -6,9 +6,12 @@ from typing import Any
 
 import click
 
+from udamlf.runs.launch import LOCAL, MANAGERS
+
 RECIPES = ("adapted", "published")
 DATA_ROOT = "Folder that holds the data sets; default: the embedded miniature."
 EXIT_USER_ERROR, EXIT_SIGNAL = 2, 128
+environment_manager = click.option("--env-manager", type=click.Choice(MANAGERS), default=LOCAL, show_default=True)
 
 
 def complete(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:

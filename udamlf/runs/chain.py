@@ -40,7 +40,7 @@ from udamlf.runs.pages import report
 from udamlf.runs.plan import CONTROL, Request, Step, data_root, key_of, key_parts, opened, plan, until
 from udamlf.runs.reuse import KEY_FILE, changes, claim, finished_chain, heartbeat, survey
 from udamlf.runs.runner import chain_tags, stage_tags
-from udamlf.runs.tracker import CHAIN, COMMAND, DIGEST, ERROR, KEY, PROCESS, STEP, Tracker
+from udamlf.runs.tracker import CHAIN, COMMAND, DIGEST, ERROR, KEY, PROCESS, Tracker, step_tag
 from udamlf.stages.stage import Input, stage
 
 REFERENCES = ("source_only", "adabn")
@@ -115,7 +115,7 @@ class Chain:
             inputs = {name: results[need] for name, need in step.needs.items()}
             results[step], how = self._do(step, inputs, parent.run_id)
             logger.info("%s: %d/%d %s %s", self.name, position, len(steps), step, how)
-            parent.set_tags({f"{STEP}{step.stage}.{step.round}": results[step].run_id})
+            parent.set_tags({step_tag(step.stage, step.round): results[step].run_id})
             self._record(parent, step, results[step])
         if len(steps) == len(plan(self.config)):
             parent.set_tags({comparison.COMPLETE: "true"})
@@ -248,7 +248,7 @@ def _whole(chain: Chain, stop: StopFlag, adopted: str | None = None) -> str:
     tags = chain.parent_tags()
     lock = digest_json([tags[name] for name in ("method", "seed", comparison.CONFIG, comparison.DATA)])
     with only_once(chain.tracker.work / "locks" / f"chain-{lock}", chain.name):
-        planned = survey(chain.config, chain.tracker)
+        planned = survey(chain.config, chain.tracker, chain.digest)
         recorded = None if adopted else finished_chain(chain.config, planned, chain.tracker)
         same = recorded and recorded.data.tags.get(comparison.CONFIG) == tags[comparison.CONFIG]
         if recorded and same and recorded.info.experiment_id == chain.tracker.experiment_id:

@@ -18,7 +18,7 @@ from udamlf.report.comparison import ABSENT, COMPLETE, CONTROL, SCORED, SOURCE_O
 from udamlf.report.figures import grid
 from udamlf.runs.log import RunLog
 from udamlf.runs.plan import Step
-from udamlf.runs.tracker import COMMAND, DESCRIPTION, STEP, Tracker
+from udamlf.runs.tracker import COMMAND, DESCRIPTION, Tracker, step_tag
 from udamlf.stages.stage import Input
 
 _TITLES = {SOURCE_ONLY: "over source_only", CONTROL: "over its control"}
@@ -101,7 +101,7 @@ def _figures(parent: RunLog, data: ScenarioData, results: Mapping[Step, Input], 
     labelled: dict[str, PseudoLabels] = {}
     if not isinstance(source_only, str):
         tags = source_only.data.tags
-        scored[SOURCE_ONLY] = parent.tracker.fetch(tags[f"{STEP}evaluate.{tags[SCORED]}"]).path
+        scored[SOURCE_ONLY] = parent.tracker.fetch(tags[step_tag("evaluate", int(tags[SCORED]))]).path
     for step, result in results.items():
         title = f"round {step.round}" if step.round else "warm-up"
         if step.stage == "evaluate" and result.path not in scored.values():

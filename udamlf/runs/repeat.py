@@ -16,7 +16,7 @@ from udamlf.runs.launch import StopFlag
 from udamlf.runs.plan import Request
 from udamlf.runs.reuse import KEY_FILE
 from udamlf.runs.runner import recorded_config
-from udamlf.runs.tracker import CHAIN, COMMIT, STEP, Tracker
+from udamlf.runs.tracker import CHAIN, COMMIT, Tracker, step_runs
 
 
 def differences(first: str, second: str) -> str:
@@ -47,7 +47,7 @@ def _facts(tracker: Tracker, run_id: str) -> dict[str, dict[str, Any]]:
     run = tracker.get(run_id)
     tags, stages, metrics = run.data.tags, [run], run.data.metrics
     if tags.get("stage") == CHAIN:
-        stages = [tracker.get(value) for name, value in tags.items() if name.startswith(STEP)]
+        stages = [tracker.get(stage_id) for stage_id in step_runs(tags).values()]
     data, code, environment = dict[str, Any](), dict[str, Any](), dict[str, Any]()
     for each in sorted(stages, key=lambda stage: int(stage.info.start_time)):
         texts = [tracker.text(each.info.run_id, name) for name in (KEY_FILE, ENVIRONMENT, REQUIREMENTS)]

@@ -16,7 +16,7 @@ from udamlf.report import comparison, tables
 from udamlf.report.comparison import Row
 from udamlf.runs.launch import StopFlag
 from udamlf.runs.log import ending
-from udamlf.runs.tracker import COMMAND, STEP, Tracker
+from udamlf.runs.tracker import COMMAND, Tracker, step_runs
 
 
 def compare(scenario: str | None = None, baseline: str = "", over: str = "seeds") -> pd.DataFrame:
@@ -91,16 +91,10 @@ def rounds(tracker: Tracker, rows: Sequence[Row]) -> pd.DataFrame:
     """A line for every parent run and round: ``run_id``, ``round``, and the metrics of the round's stages."""
     lines: dict[tuple[str, int], dict[str, Any]] = {}
     for run_id in (run_id for row in rows for run_id in row.run_ids):
-        for (_, number), stage_id in _stages(tracker.get(run_id).data.tags).items():
+        for (_, number), stage_id in step_runs(tracker.get(run_id).data.tags).items():
             line = lines.setdefault((run_id, number), {"run_id": run_id, "round": number})
             line |= tracker.get(stage_id).data.metrics
     return pd.DataFrame(lines.values())
-
-
-def _stages(tags: dict[str, str]) -> dict[tuple[str, int], str]:
-    """(stage, round) -> its run, of a parent run's tags."""
-    names = {tag: tag.removeprefix(STEP).rsplit(".", 1) for tag in tags if tag.startswith(STEP)}
-    return {(stage, int(number)): tags[tag] for tag, (stage, number) in sorted(names.items())}
 
 
 def report(scenario: str, out: Path, run_ids: Sequence[str] = ()) -> str:
@@ -111,7 +105,7 @@ def report(scenario: str, out: Path, run_ids: Sequence[str] = ()) -> str:
 
     def origin(run_id: str) -> Origin:
         tags = tracker.get(run_id).data.tags
-        evaluations = {n: tracker.fetch(r).path for (stage, n), r in _stages(tags).items() if stage == "evaluate"}
+        evaluations = {n: tracker.fetch(r).path for (stage, n), r in step_runs(tags).items() if stage == "evaluate"}
         file = evaluations[max(evaluations)] / ENVIRONMENT
         recorded = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
         return Origin(tags.get(COMMAND, ""), tags, recorded, evaluations)

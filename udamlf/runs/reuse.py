@@ -14,11 +14,12 @@ from typing import Any
 
 from udamlf.config.schema import Config
 from udamlf.data.splits import ScenarioData
+from udamlf.report import comparison
 from udamlf.runs.log import HEARTBEAT_EVERY_S
 from udamlf.runs.maintenance import is_gone
 from udamlf.runs.plan import Request, Step, data_root, key_of, key_parts, plan
 from udamlf.runs.recipes import differing
-from udamlf.runs.tracker import CHAIN, DIGEST, HEARTBEAT, KEY, UNAVAILABLE, Tracker
+from udamlf.runs.tracker import CHAIN, DIGEST, HEARTBEAT, KEY, UNAVAILABLE, Tracker, step_tag
 from udamlf.stages.stage import Input
 
 KEY_FILE = "key.json"
@@ -83,7 +84,7 @@ def changes(tracker: Tracker, config: Config, step: Step, parts: dict[str, Any])
     profile and seed. Empty: none has come so far."""
     names = {kind: getattr(config, kind).name for kind in ("scenario", "method", "profile")}
     chains = tracker.search({"stage": CHAIN, **names, "seed": str(config.seed)}, status=None)
-    tag = f"udamlf.run.{step.stage}.{step.round}"
+    tag = step_tag(step.stage, step.round)
     run_id = next((run.data.tags[tag] for run in chains if tag in run.data.tags), None)
     if run_id is None:
         return ""
@@ -118,10 +119,11 @@ class Planned:
     run: Input | None
 
 
-def survey(config: Config, tracker: Tracker | None) -> list[Planned]:
-    """Every step of a chain as it stands in the store (None: there is no store yet)."""
+def survey(config: Config, tracker: Tracker | None, digest: Callable[[str, bool], str] | None = None) -> list[Planned]:
+    """Every step of a chain as it stands in the store (None: there is no store yet). ``digest``: of its splits, as for
+    ``key_parts``, where they are known already."""
     planned: dict[Step, Planned] = {}
-    digest = cache(ScenarioData(config, data_root(config)).digest)
+    digest = digest or cache(ScenarioData(config, data_root(config)).digest)
     for step in plan(config):
         needs = {name: planned[need] for name, need in step.needs.items()}
         inputs = {name: need.run.tags[DIGEST] if need.run else need.key for name, need in needs.items()}
@@ -136,8 +138,8 @@ def finished_chain(config: Config, planned: Sequence[Planned], tracker: Tracker)
     last = planned[-1]
     if not all(each.run for each in planned) or last.run is None:
         return None
-    done = {"stage": CHAIN, "udamlf.complete": "true", "method": config.method.name, "seed": str(config.seed)}
-    done |= {f"udamlf.run.{last.step.stage}.{last.step.round}": last.run.run_id}
+    done = {**comparison.finished(), "method": config.method.name, "seed": str(config.seed)}
+    done |= {step_tag(last.step.stage, last.step.round): last.run.run_id}
     return next(iter(tracker.search(done, most=1)), None)
 
 

@@ -21,7 +21,7 @@ from udamlf.runs.launch import StopFlag, identity, only_once
 from udamlf.runs.log import RunLog, ending
 from udamlf.runs.plan import data_root, plan, step_key, until
 from udamlf.runs.serving import log_model, use
-from udamlf.runs.tracker import CHAIN, DIGEST, KEY, MODEL, PROCESS, STEP, Tracker, git_tags
+from udamlf.runs.tracker import CHAIN, DIGEST, KEY, MODEL, PROCESS, Tracker, git_tags, step_runs
 from udamlf.stages.stage import TRAININGS, Input, Job, stage
 
 DONE, OUT, RECORD = "done.json", "out", "record"
@@ -221,11 +221,10 @@ def trained(tracker: Tracker, run_id: str, config: Config | None = None) -> tupl
     is an ensemble; its configuration, unless there is another one. UserError: the run has no checkpoint."""
     tags = tracker.get(run_id).data.tags
     if tags.get("stage") == CHAIN:
-        steps = [k.removeprefix(STEP).split(".") for k in tags if k.startswith(STEP)]
-        rounds = [(int(round), name) for name, round in steps if name in TRAININGS]
-        if not rounds:
+        done = {(round, name): step for (name, round), step in step_runs(tags).items() if name in TRAININGS}
+        if not done:
             raise UserError(f"chain {run_id} has finished no training", "a chain with a checkpoint", "run it again")
-        run_id = tags["{0}{2}.{1}".format(STEP, *max(rounds))]
+        run_id = done[max(done)]
     elif tags.get("stage") not in TRAININGS:
         message = f"run {run_id} is of stage {tags.get('stage', 'no stage of udamlf')}, which has no checkpoint"
         raise UserError(message, f"a chain, or a run of stage {' or '.join(TRAININGS)}")

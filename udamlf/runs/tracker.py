@@ -39,7 +39,7 @@ TRACKING, ERROR = "udamlf.tracking", "udamlf.error"
 PARENT, DESCRIPTION, COMMIT = "mlflow.parentRunId", "mlflow.note.content", "mlflow.source.git.commit"
 CHAIN = "chain"
 """Tag ``stage`` of a chain's parent run."""
-COMMAND, STEP = "udamlf.command", "udamlf.run."
+COMMAND, _STEP = "udamlf.command", "udamlf.run."
 """Tags of a chain's parent run: the command that repeats it; before STAGE.ROUND, the runs of its steps."""
 MODEL = "udamlf.model"
 """Tag of a training's run and of its evaluation: the id of the LoggedModel."""
@@ -51,6 +51,17 @@ Entry = dict[str, Any]
 """What is recorded: ``metrics`` + ``step`` + ``time_ms`` (+ ``model``: the LoggedModel they are of), or ``tags``,
 ``params``, ``dataset``."""
 logger = logging.getLogger("udamlf")
+
+
+def step_tag(stage: str, round: int) -> str:
+    """The tag of a chain that names the run of a step."""
+    return f"{_STEP}{stage}.{round}"
+
+
+def step_runs(tags: Mapping[str, str]) -> dict[tuple[str, int], str]:
+    """(stage, round) -> id of its run, from the tags of a chain."""
+    names = {tag: tag.removeprefix(_STEP).rsplit(".", 1) for tag in tags if tag.startswith(_STEP)}
+    return {(stage, int(round)): tags[tag] for tag, (stage, round) in sorted(names.items())}
 
 
 def git_tags() -> dict[str, str]:
