@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import time
 from collections import Counter
 from collections.abc import Callable
 
-import cv2
 import numpy as np
 import pytest
 
@@ -51,20 +49,6 @@ def test_jitter_keeps_grey_grey() -> None:
     for seed in range(20):
         result = jitter(grey, rng(seed), 1.0).astype(int)
         assert np.ptp(result, axis=2).max() <= 8  # rounding before the gamma table's steepest part
-
-
-def test_jitter_takes_well_under_1_5_ms() -> None:
-    threads = cv2.getNumThreads()
-    cv2.setNumThreads(1)
-    try:
-        generator, times = rng(0), []
-        for _ in range(50):
-            start = time.perf_counter()
-            jitter(IMAGE, generator, 0.8)
-            times.append(time.perf_counter() - start)
-    finally:
-        cv2.setNumThreads(threads)
-    assert min(times) < 1.5e-3  # 0.1 ms; the minimum is what the code costs, whatever else the machine does
 
 
 def test_brightness_contrast_truncates_and_clips() -> None:
