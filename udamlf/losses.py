@@ -1,8 +1,7 @@
-"""Losses that several methods share, as pure functions; one that a single method uses lies in that method's file.
+"""Losses that several methods share; one that a single method uses lies in that method's file.
 
 Throughout: ``logits`` float [N, C, H, W]; ``labels`` int64 [N, H, W], train ids or ``IGNORE``; ``mask`` bool [N, H, W].
-A loss is an unweighted scalar: the mean over all the masked pixels of the batch, not per image; 0 with a gradient path
-where the mask is empty."""
+A loss is the mean over all the masked pixels of the batch, 0 with a gradient path where there is none."""
 
 import math
 
@@ -12,11 +11,9 @@ from torch import Tensor
 
 from udamlf.config.labels import IGNORE
 
-_LOG_EPS = 1e-30  # makes p = 0 finite: 0 * log2(1e-30) = 0
-
 
 def masked_mean(values: Tensor, mask: Tensor) -> Tensor:
-    """Mean of ``values`` over ``mask`` (same shape); 0 where the mask is empty. No device synchronisation."""
+    """Mean of ``values`` over ``mask`` (same shape), without synchronising the device."""
     return values.masked_fill(~mask, 0.0).sum() / mask.sum().clamp(min=1)
 
 
@@ -40,22 +37,17 @@ def entropy(logits: Tensor, mask: Tensor, per_class_mean: bool = False) -> Tenso
     """Mean over ``mask`` of -sum_c p_c log p_c (nats, 0..log C). ``per_class_mean`` divides once more by C, as the
     released IAST and HIAST do (iast.md 3), and not the paper; their weights, 3.0 and 1.0, belong to that form."""
     log_p = F.log_softmax(logits, 1)
-    return masked_mean(-(log_p.exp() * log_p).sum(1), mask) * class_scale(log_p, per_class_mean)
+    return masked_mean(-(log_p.exp() * log_p).sum(1), mask) * (1 / log_p.shape[1] if per_class_mean else 1)
 
 
 def kl_to_uniform(logits: Tensor, mask: Tensor, per_class_mean: bool = False) -> Tensor:
     """Mean over ``mask`` of -(1/C) sum_c log p_c: KL(uniform || p) plus the constant log C (iast.md 3, L_kld).
     ``per_class_mean`` as in ``entropy``; the released weight 0.1 belongs to that form."""
     log_p = F.log_softmax(logits, 1)
-    return masked_mean(-log_p.mean(1), mask) * class_scale(log_p, per_class_mean)
-
-
-def class_scale(maps: Tensor, per_class_mean: bool) -> float:
-    """The extra 1/C of the released IAST and HIAST, or 1; ``maps`` [N, C, ...]."""
-    return 1.0 / maps.shape[1] if per_class_mean else 1.0
+    return masked_mean(-log_p.mean(1), mask) * (1 / log_p.shape[1] if per_class_mean else 1)
 
 
 def self_information(probabilities: Tensor) -> Tensor:
-    """Weighted self-information I_c = -p_c log2(p_c + 1e-30) / log2 C, float [N, C, H, W] (advent.md 4); its sum over
-    the classes is the normalised entropy, 0..1."""
-    return -probabilities * torch.log2(probabilities + _LOG_EPS) / math.log2(probabilities.shape[1])
+    """Weighted self-information I_c = -p_c log2(p_c + 1e-30) / log2 C, float [N, C, H, W] (advent.md 4): 0 at p = 0;
+    its sum over the classes is the normalised entropy, 0..1."""
+    return -probabilities * torch.log2(probabilities + 1e-30) / math.log2(probabilities.shape[1])

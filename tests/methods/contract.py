@@ -39,7 +39,7 @@ class ObjectiveContract:
         objective = self.objective()
         objective.model.train()
         losses = toy.losses(objective, toy.batch(objective))
-        assert losses.keys() == {"model", *objective.optimisers()}
+        assert losses.keys() == {"model", *objective.optimisers}
         for named in losses.values():
             assert named
             for name, value in named.items():
@@ -146,8 +146,8 @@ class ObjectiveContract:
 
         def total() -> float:
             probe.model.load_state_dict(objective.model.state_dict())
-            for name, module in objective.modules().items():
-                probe.modules()[name].load_state_dict(module.state_dict())
+            for name, module in objective.modules.items():
+                probe.modules[name].load_state_dict(module.state_dict())
             with torch.no_grad():
                 probe.model.train()
                 named = toy.losses(probe, first)["model"]

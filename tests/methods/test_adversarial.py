@@ -54,7 +54,7 @@ ADVENT = {
 
 def test_two_heads_have_discriminators_of_different_weights() -> None:
     """And the same ones in every run of a seed."""
-    first, again = (toy.objective("adversarial", ADVENT).modules()["discriminators"] for _ in range(2))
+    first, again = (toy.objective("adversarial", ADVENT).modules["discriminators"] for _ in range(2))
     main, aux = first["main"].state_dict(), first["aux"].state_dict()  # type: ignore[index, union-attr]
     assert all(not torch.equal(main[name], aux[name]) for name in main)
     assert all(torch.equal(v, again.state_dict()[n]) for n, v in first.state_dict().items())
@@ -83,7 +83,7 @@ def test_terms_without_the_head_or_the_images_they_need_are_refused() -> None:
 def test_minent_lowers_the_entropy_of_the_target() -> None:
     """Its only term on the target is the mean normalised entropy of each head; no discriminator is trained."""
     method = toy.objective("adversarial", {"weight": 0.0, "entropy": 0.5, "aux_entropy": 0.1, "aux_ce": 0.1})
-    assert method.modules() == {} and method.optimisers() == {}
+    assert method.modules == {} and method.optimisers == {}
     named = toy.losses(method, batch())["model"]
     assert set(named) == {"source_ce", "target_entropy", "aux_source_ce", "aux_target_entropy"}
     assert 0 < named["target_entropy"].item() < 1 and method.weights["target_entropy"] == 0.5

@@ -79,7 +79,7 @@ def test_a_forward_pass_that_overflows_leaves_no_trace_in_batchnorm() -> None:
 
 
 def test_gradients_that_always_overflow_end_the_training() -> None:
-    with pytest.raises(UserError, match="overflow at step 0 whatever their scale"):
+    with pytest.raises(UserError, match="not finite at step 0, whatever its scale"):
         trainer = half(AlwaysOverflows)
         trainer.scaler.load_state_dict({**trainer.scaler.state_dict(), "scale": 1.0})
         trainer.run()

@@ -1,10 +1,9 @@
 """Output-space adversarial alignment: AdaptSegNet's warm-up of IAST and HIAST, MinEnt, AdvEnt, IntraDA's training.
 
-A discriminator of domains looks at class maps and the network fools it on the target; both losses use the pre-update
-weights (adversarial-warmup.md 6, advent.md 4). IntraDA's round has the easy images with pseudo-labels as source and the
-hard ones as target; where every image is easy, cross-entropy alone is left."""
+Both losses use the pre-update weights (adversarial-warmup.md 6, advent.md 4). IntraDA's round has the easy images with
+pseudo-labels as source and the hard ones as target; where every image is easy, cross-entropy alone is left."""
 
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 import torch
 import torch.nn.functional as F
@@ -69,29 +68,23 @@ class Objective(BaseObjective):
 
     def __init__(self, params: AdversarialParams, context: Context) -> None:
         super().__init__(params, context)
+        p = params
         if not context.training.batch.target:
             raise UserError("adversarial training without target images", "some", "--set profile.warmup.batch.target=4")
-        self.heads = ("main", "aux") if params.aux_weight or params.aux_ce or params.aux_entropy else ("main",)
+        aux = {"aux_source_ce": p.aux_ce, "adversarial_aux": p.aux_weight, "aux_target_entropy": p.aux_entropy}
+        self.weights = {"adversarial_main": p.weight, "target_entropy": p.entropy, **aux}
+        self.heads = ("main", "aux") if any(aux.values()) else ("main",)
         self.discriminators = nn.ModuleDict()
         for head in self.heads:
             if self.weights[f"adversarial_{head}"]:
                 # A seed for each head: equal discriminators would see the same maps in the same way.
                 seed = torch_seed(context.seed, "discriminator", head)
-                critic = discriminator(context.space.num_classes, params.discriminator, params.width, seed)
+                critic = discriminator(context.space.num_classes, p.discriminator, p.width, seed)
                 self.discriminators[head] = critic.to(context.device)
-
-    @property
-    def weights(self) -> dict[str, float]:
-        p: AdversarialParams = self.params
-        aux = {"aux_source_ce": p.aux_ce, "adversarial_aux": p.aux_weight, "aux_target_entropy": p.aux_entropy}
-        return {"adversarial_main": p.weight, "target_entropy": p.entropy, **aux}
-
-    def modules(self) -> dict[str, nn.Module]:
-        return {"discriminators": self.discriminators} if len(self.discriminators) else {}
-
-    def optimisers(self) -> dict[str, tuple[list[dict[str, Any]], OptimiserConfig]]:
-        groups = [{"params": list(self.discriminators.parameters())}]
-        return {"discriminator": (groups, self.params.discriminator_optimiser)} if len(self.discriminators) else {}
+        if len(self.discriminators):
+            groups = [{"params": list(self.discriminators.parameters())}]
+            self.optimisers["discriminator"] = groups, p.discriminator_optimiser
+            self.modules["discriminators"] = self.discriminators
 
     def losses(self, batch: Batch) -> Losses:
         assert batch.source is not None

@@ -15,20 +15,19 @@ from udamlf.config.parts import Strict
 from udamlf.data.batches import Draw
 from udamlf.data.colour import jitter
 from udamlf.data.sample import Domain, Sample
-from udamlf.losses import cross_entropy, entropy, masked_mean, soft_cross_entropy
+from udamlf.losses import cross_entropy, entropy, kl_to_uniform, masked_mean, soft_cross_entropy
 from udamlf.methods import self_training
 from udamlf.selection.class_balanced import entropy_regularised
 from udamlf.training.objective import Context
 
 
 def mrkld(logits: Tensor, labels: Tensor, image_weights: Tensor | None = None) -> Tensor:
-    """Model regularisation by KL to uniform: mean of -(1/C) sum_c log p_c over labelled pixels. ``image_weights`` float
-    [N] multiply each image; one with weight 0 is left out of the divisor too."""
-    per_pixel, mask = -F.log_softmax(logits, 1).mean(1), labels != IGNORE
-    if image_weights is not None:
-        weights = image_weights.to(per_pixel).view(-1, 1, 1)
-        per_pixel, mask = per_pixel * weights, mask & (weights != 0)
-    return masked_mean(per_pixel, mask)
+    """Model regularisation by KL to uniform over labelled pixels. ``image_weights`` float [N] multiply each image; one
+    with weight 0 is left out of the divisor too."""
+    if image_weights is None:
+        return kl_to_uniform(logits, labels != IGNORE)
+    weights = image_weights.to(logits).view(-1, 1, 1)
+    return masked_mean(-F.log_softmax(logits, 1).mean(1) * weights, (labels != IGNORE) & (weights != 0))
 
 
 def mrent(logits: Tensor, labels: Tensor) -> Tensor:
@@ -37,8 +36,8 @@ def mrent(logits: Tensor, labels: Tensor) -> Tensor:
 
 
 def lrent(logits: Tensor, soft_labels: Tensor, class_weights: Tensor | None = None) -> Tensor:
-    """Cross-entropy against soft labels float [N, C, H, W], mean over the pixels that have one: it sums to 1 over C, or
-    is 0 for every class where the pixel is ignored. ``class_weights`` float [C] as in ``cross_entropy``."""
+    """Cross-entropy against soft labels float [N, C, H, W], mean over the pixels that have one (the others are 0 for
+    every class). ``class_weights`` float [C] as in ``cross_entropy``."""
     if class_weights is None:
         return soft_cross_entropy(logits, soft_labels, torch.any(soft_labels != 0, dim=1))
     weighted = soft_labels * class_weights.view(1, -1, 1, 1)
@@ -68,6 +67,7 @@ class Objective(self_training.Objective):
 
     def __init__(self, params: CrstParams, context: Context) -> None:
         super().__init__(params, context)
+        self.weights |= {"target_mrkld": params.mrkld, "target_mrent": params.mrent}
         if params.lrent is None:
             return
         thresholds = context.published.get("thresholds")
@@ -78,10 +78,6 @@ class Objective(self_training.Objective):
             raise UserError("lrent with thresholds of scores weighted by a prior", "a selector without spatial prior")
         self.labeller = context.teacher().to(context.device).eval().requires_grad_(False)
         self.thresholds = torch.from_numpy(np.nan_to_num(thresholds, nan=np.inf)).float().to(context.device)
-
-    @property
-    def weights(self) -> dict[str, float]:
-        return super().weights | {"target_mrkld": self.params.mrkld, "target_mrent": self.params.mrent}
 
     def prepare(self, draw: Draw) -> Sample:
         crop = super().prepare(draw)
@@ -108,8 +104,7 @@ class Objective(self_training.Objective):
     @torch.no_grad()
     def soft_labels(self, images: Tensor, labels: Tensor) -> Tensor:
         """LRENT's soft labels of crops, float32 [N, C, h, w], of the pixels that have one in int64 [N, h, w]."""
-        size = (labels.shape[-2], labels.shape[-1])
-        scores = self.labeller.upsample(self.labeller(images).logits.float(), size).softmax(1)
+        scores = self.labeller.upsample(self.labeller(images).logits.float(), labels.shape[-2:]).softmax(1)
         soft = torch.stack([entropy_regularised(image, self.thresholds, self.params.lrent)[0] for image in scores])
         return soft * (labels != IGNORE)[:, None]
 

@@ -1,8 +1,7 @@
 """Self-supervised pre-training on unlabelled images: a pixel finds itself again in another view of its image.
 
 Dense contrastive learning (Wang et al., CVPR 2021, arXiv 2011.09157) without queue, projection and second network, in
-place of SimCLRv2 weights for ProDA. Both views' geometry is known, so the correspondence is exact. Negatives come from
-the same domain only: telling the domains apart is the one thing not to be learned."""
+place of SimCLRv2 weights for ProDA. Negatives come from the same domain: the domains are not to be told apart."""
 
 import numpy as np
 import torch
@@ -60,8 +59,8 @@ class Objective(BaseObjective):
     def _contrast(self, first: Tensor, second: Tensor, domain: Domain, rng: np.random.Generator) -> Tensor:
         """Contrast of a domain's features [N, D, h, w] at cells that are drawn in the second view."""
         index = domain.arrays["second_index"]
-        size, cells = (index.shape[-2], index.shape[-1]), index[0].numel()
-        first, second = (self.model.upsample(f.float(), size).flatten(2) for f in (first, second))
+        cells = index[0].numel()
+        first, second = (self.model.upsample(f.float(), index.shape[-2:]).flatten(2) for f in (first, second))
         numbers = np.stack([rng.permutation(cells)[:PIXELS] for _ in range(len(index))])
         places = torch.from_numpy(numbers).to(index.device)
         origin = index.flatten(1).gather(1, places)  # the same cells in the first view; -1: not there

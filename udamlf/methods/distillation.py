@@ -23,10 +23,9 @@ Form = Literal["corrected", "released"]
 
 
 def distillation(student_logits: Tensor, teacher_logits: Tensor, form: Form = "corrected") -> Tensor:
-    """Distillation between logits float [N, C, h, w], mean over all pixels and classes; the teacher gets no gradient.
-
-    "corrected" is KL(teacher || student) / C. "released" takes the student's probability where its logarithm belongs, a
-    bug its authors confirmed; the published checkpoints were trained with it (proda.md, 13.6)."""
+    """Mean over all pixels and classes of logits float [N, C, h, w]: "corrected" is KL(teacher || student) / C,
+    "released" takes the student's probability where its logarithm belongs, as for the published checkpoints, a bug that
+    the authors confirmed (proda.md, 13.6)."""
     log_teacher = F.log_softmax(teacher_logits.detach(), 1)
     if form == "corrected":
         return F.kl_div(F.log_softmax(student_logits, 1), log_teacher, reduction="none", log_target=True).mean()
@@ -49,25 +48,22 @@ class Objective(StrongViewObjective):
         if context.teacher is None:
             raise UserError("objective distillation without a teacher", "a round after another training")
         self.teacher = context.teacher().to(context.device).eval()
-
-    @property
-    def weights(self) -> dict[str, float]:
-        return {"target_entropy": self.params.entropy}
+        self.weights = {"target_entropy": params.entropy}
 
     def losses(self, batch: Batch) -> Iterator[Losses]:
         assert batch.target is not None
         strong, index = batch.target.views["strong"], batch.target.arrays["strong_index"]
         labels = gather_maps(self.labels_on_grid(batch.target.labels).unsqueeze(1), index, IGNORE).squeeze(1)
-        yield from self.in_parts(batch.source, (strong, lambda output: self._on_strong(output, labels, strong)))
 
-    def _on_strong(self, output: Output, labels: Tensor, strong: Tensor) -> dict[str, Tensor]:
-        size = (labels.shape[-2], labels.shape[-1])
-        logits = self.model.upsample(output.logits.float(), size)
-        with torch.no_grad():
-            targets = self.model.upsample(self.teacher(strong).logits.float(), size)
-        weights = self.tempered_class_weights(self.params.target_class_weights)
-        named = {"target_ce": cross_entropy(logits, labels, weights)}
-        named["distillation"] = distillation(logits, targets, self.params.form)
-        if self.params.entropy:
-            named["target_entropy"] = entropy(logits, labels == IGNORE)
-        return named
+        def on_strong(output: Output) -> dict[str, Tensor]:
+            logits = self.model.upsample(output.logits.float(), labels.shape[-2:])
+            with torch.no_grad():
+                targets = self.model.upsample(self.teacher(strong).logits.float(), labels.shape[-2:])
+            weights = self.tempered_class_weights(self.params.target_class_weights)
+            named = {"target_ce": cross_entropy(logits, labels, weights)}
+            named["distillation"] = distillation(logits, targets, self.params.form)
+            if self.params.entropy:
+                named["target_entropy"] = entropy(logits, labels == IGNORE)
+            return named
+
+        yield from self.in_parts(batch.source, (strong, on_strong))

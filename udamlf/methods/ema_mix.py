@@ -30,14 +30,13 @@ MIN_SHARE = 0.75  # of a feature's cell that a class must fill to count (online-
 
 
 def mixed_cross_entropy(logits: Tensor, labels: Tensor, weights: Tensor) -> Tensor:
-    """Mean over ALL pixels of weight (float [N, H, W], 0..1) x cross-entropy; an ignored pixel counts as 0
-    (online-ema.md 3.2 and 3.9)."""
+    """Mean over ALL pixels of weight float [N, H, W] x cross-entropy, 0 where ignored (online-ema.md 3.2 and 3.9)."""
     return (weights * F.cross_entropy(logits, labels, ignore_index=IGNORE, reduction="none")).mean()
 
 
 def downscale_labels(labels: Tensor, scale: int, num_classes: int, min_share: float = MIN_SHARE) -> Tensor:
-    """Labels of the whole scale x scale cells: the class that fills ``min_share`` of a cell or more, else IGNORE, which
-    competes as a class of its own. int64 [N, H, W] to [N, H // scale, W // scale]."""
+    """The class that fills ``min_share`` of a whole scale x scale cell, else IGNORE, which competes as a class of its
+    own: int64 [N, H, W] to [N, H // scale, W // scale]."""
     one_hot = F.one_hot(labels.masked_fill(labels == IGNORE, num_classes), num_classes + 1)
     share, winner = F.avg_pool2d(one_hot.permute(0, 3, 1, 2).float(), scale).max(1)
     return winner.masked_fill((share < min_share) | (winner == num_classes), IGNORE)
@@ -49,8 +48,7 @@ def class_mask(labels: Tensor, classes: Sequence[int]) -> Tensor:
 
 
 def feature_distance(features: Tensor, reference: Tensor, mask: Tensor) -> Tensor:
-    """Mean over ``mask`` bool [N, h, w] of the Euclidean distance between two feature maps float [N, D, h, w]; 0 where
-    it is empty (upstream: nan). No gradient flows through the reference."""
+    """Mean over ``mask`` bool [N, h, w] of the Euclidean distance of two maps [N, D, h, w] (upstream: nan if empty)."""
     return masked_mean(torch.linalg.vector_norm(features - reference.detach(), dim=1), mask)
 
 
@@ -77,7 +75,8 @@ class Objective(BaseObjective):
 
     def __init__(self, params: Any, context: Context) -> None:
         super().__init__(params, context)
-        self.teacher = make_teacher(context.model)
+        self.teacher = self.modules["teacher"] = make_teacher(context.model)
+        self.weights = {"source_feature_distance": params.feature_distance}
         self.sampler = None
         if params.rare_class_temperature is not None and context.source_class_pixels is not None:
             pixels = context.source_class_pixels()
@@ -90,13 +89,6 @@ class Objective(BaseObjective):
                 hint = "--set profile.model.weights=imagenet, or --set method.round.objective.feature_distance=0"
                 raise UserError("feature_distance without pretrained weights", "a backbone with `weights`", hint)
             self.reference = context.initial().to(context.device).eval().requires_grad_(False)
-
-    @property
-    def weights(self) -> dict[str, float]:
-        return {"source_feature_distance": self.params.feature_distance}
-
-    def modules(self) -> dict[str, nn.Module]:
-        return {"teacher": self.teacher}
 
     def scalars(self) -> dict[str, float]:
         """Quality of the online labels since it was last read; a pixel under the threshold counts as not kept."""
@@ -132,8 +124,7 @@ class Objective(BaseObjective):
         for module in self.teacher.modules():
             if isinstance(module, nn.modules.dropout._DropoutNd):
                 module.eval()
-        size = (target.images.shape[-2], target.images.shape[-1])
-        logits = self.model.upsample(self.teacher(target.images).logits.float(), size)
+        logits = self.model.upsample(self.teacher(target.images).logits.float(), target.images.shape[-2:])
         online = online_labels(logits, p.threshold, p.ignore_top, p.ignore_bottom)
         self.quality.add(online.confidence, online.labels, torch.where(online.confident, online.labels, IGNORE))
         return online

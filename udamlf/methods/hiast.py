@@ -10,7 +10,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from pydantic import Field
-from torch import Tensor, nn
+from torch import Tensor
 
 from udamlf.config.labels import IGNORE
 from udamlf.config.parts import Strict
@@ -18,56 +18,49 @@ from udamlf.data.batches import Draw, plain
 from udamlf.data.colour import strong_colours
 from udamlf.data.mixing import Donors, copy_paste
 from udamlf.data.sample import Sample
-from udamlf.losses import class_scale, cross_entropy, masked_mean
+from udamlf.losses import cross_entropy, masked_mean
 from udamlf.models.ema import ema_update, make_teacher
 from udamlf.training.objective import BaseObjective, Batch, Context, Losses
 
-KL, ENTROPY, CONSISTENCY = 0.1, 1.0, 0.5  # weights of the regularisers as released (hiast.md 5); IAST's entropy has 3
+# Weights as released (hiast.md 5); IAST's entropy has 3.
+REGULARISERS = {"target_kl": 0.1, "target_entropy": 1.0, "target_consistency": 0.5}
 
 
 def consistency(log_p: Tensor, targets: Tensor, mask: Tensor) -> Tensor:
-    """HIAST's consistency (hiast.md 5, L_cst): -(1/N) sum over ``mask`` bool [N, H, W] and classes of t_c log p_c, of
-    the teacher's probabilities t (no gradient) and the student's log-softmax float [N, C, H, W]. N is the number of
-    (pixel, class) pairs whose product is not exactly 0, so it has a factor of about 1/C against ``soft_cross_entropy``.
-    """
+    """HIAST's consistency (hiast.md 5, L_cst): -(1/N) sum over ``mask`` and classes of t_c log p_c; N counts the
+    (pixel, class) products that are not exactly 0, so it is about 1/C of ``soft_cross_entropy``."""
     products = (targets.detach() * log_p).masked_fill(~mask.unsqueeze(1), 0.0)
     return -products.sum() / products.detach().count_nonzero().clamp(min=1)
 
 
 def region_terms(logits: Tensor, labels: Tensor, targets: Tensor, per_class: bool = True) -> dict[str, Tensor]:
-    """The unweighted regularisers by name, from one log-softmax (iast.md 3, hiast.md 5): KL to uniform on the confident
-    region of labels int64 [N, H, W] with IGNORE, entropy and consistency with the teacher's probabilities ``targets``
-    float [N, C, H, W] on the ignored one. ``per_class``: each with an extra 1/C, as released; else N counts pixels."""
-    log_p, confident = F.log_softmax(logits, 1), labels != IGNORE
-    scale = class_scale(logits, per_class)
+    """The regularisers, from one log-softmax (iast.md 3, hiast.md 5): KL to uniform on the labelled region, entropy and
+    consistency with the teacher's probabilities ``targets`` float [N, C, H, W] on the ignored one. ``per_class``: each
+    with an extra 1/C, as released; else N counts pixels."""
+    log_p, confident, classes = F.log_softmax(logits, 1), labels != IGNORE, logits.shape[1]
+    scale = 1 / classes if per_class else 1
     return {
         "target_kl": masked_mean(-log_p.mean(1), confident) * scale,
         "target_entropy": masked_mean(-(log_p.exp() * log_p).sum(1), ~confident) * scale,
-        "target_consistency": consistency(log_p, targets, ~confident) * (1 if per_class else logits.shape[1]),
+        "target_consistency": consistency(log_p, targets, ~confident) * (1 if per_class else classes),
     }
 
 
 def candidate_lists(class_pixels: np.ndarray, images: np.ndarray, drop_fraction: float = 0.1) -> list[np.ndarray]:
-    """For every class the images that may donate it, int64: those that show it, fewest pixels first (of equal counts
-    the first row first), less ``drop_fraction`` of them, rounded half to even (5 -> 0, 15 -> 2), at the small end. From
-    labelled pixels int64 [n, C] and each row's image, int64 [n]."""
-    lists = []
-    for pixels in class_pixels.T:
-        ascending = np.argsort(pixels, kind="stable")[np.count_nonzero(pixels == 0) :]
-        lists.append(np.asarray(images, np.int64)[ascending[round(drop_fraction * len(ascending)) :]])
-    return lists
+    """For every class the images that may donate it, int64: those that show it, fewest pixels first, less a fraction
+    (rounded half to even) at the small end. From labelled pixels int64 [n, C] and each row's image, int64 [n]."""
+    shown = [np.argsort(pixels, kind="stable")[np.count_nonzero(pixels == 0) :] for pixels in class_pixels.T]
+    return [np.asarray(images, np.int64)[rows[round(drop_fraction * len(rows)) :]] for rows in shown]
 
 
 def hard_classes(mean: np.ndarray, number: int, excluded: Sequence[int] = ()) -> np.ndarray:
-    """The ``number`` classes with the smallest mean confidence float64 [C], ascending, the lower id first on a tie.
-    ``excluded`` are never hard: absent from the source, or without a candidate (the released code fails on both)."""
+    """The ``number`` classes with the smallest mean confidence float64 [C], ascending, the lower id first on a tie."""
     ascending = np.argsort(mean, kind="stable")
     return ascending[~np.isin(ascending, excluded)][:number]
 
 
 def sampling_probabilities(mean: np.ndarray, classes: Sequence[int], power: float = 2.0) -> np.ndarray:
-    """Chance to draw each class, float64 [C]: (1 - mean)**power, normalised over ``classes``, 0 for the others (the
-    released code redraws until it meets one, which is the same). All 0 when there is none, or all have mean 1."""
+    """Chance to draw each class, float64 [C]: (1 - mean)**power, normalised over ``classes``, 0 for the others."""
     weights = np.where(np.isin(np.arange(len(mean)), classes), (1 - mean) ** power, 0)
     return weights / max(weights.sum(), np.finfo(np.float64).tiny)
 
@@ -84,7 +77,7 @@ class HiastParams(Strict):
 
 def donors(context: Context, number: int) -> Donors | None:
     """Who donates the ``number`` hardest classes of the round's pseudo-labels; None where no statistics are published.
-    A class without a labelled pixel has no candidate and is never drawn (the released code fails on it)."""
+    A class without a candidate is never drawn (the released code fails on it)."""
     mean = context.published.get("class_mean_confidence")
     if mean is None:
         return None
@@ -101,16 +94,9 @@ class Objective(BaseObjective):
 
     def __init__(self, params: HiastParams, context: Context) -> None:
         super().__init__(params, context)
-        self.teacher = make_teacher(context.model).eval()
+        self.teacher = self.modules["teacher"] = make_teacher(context.model).eval()
+        self.weights = {"source_ce": params.source_weight, **REGULARISERS}
         self.donors = donors(context, round(params.hard_share * context.space.num_classes))
-
-    @property
-    def weights(self) -> dict[str, float]:
-        regularisers = {"target_kl": KL, "target_entropy": ENTROPY, "target_consistency": CONSISTENCY}
-        return {"source_ce": self.params.source_weight, **regularisers}
-
-    def modules(self) -> dict[str, nn.Module]:
-        return {"teacher": self.teacher}
 
     def prepare(self, draw: Draw) -> Sample:
         if draw.domain != "target":

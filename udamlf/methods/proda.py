@@ -1,8 +1,7 @@
 """ProDA's stage 1: labels rectified by class prototypes, and the same structure in weak and strong views.
 
-Zhang et al., "Prototypical Pseudo Label Denoising and Target Structure Learning", CVPR 2021 (arXiv 2101.10979);
-proda.md, section 7. The round's soft labels stay fixed; what changes is how much each class is believed, by the
-distance of the EMA teacher's features to prototypes that move along. Stages 2 and 3 are ``distillation``."""
+Zhang et al., CVPR 2021 (arXiv 2101.10979); proda.md, section 7. The round's soft labels stay fixed; how much each class
+is believed follows the distance of the EMA teacher's features to prototypes that move along."""
 
 import math
 from collections.abc import Callable, Iterator
@@ -55,8 +54,7 @@ def feature_distances(features: Tensor, vectors: Tensor) -> Tensor:
 
 
 def prototype_weights(distances: Tensor, distance_scale: float = 1.0) -> Tensor:
-    """softmax over classes of -distance_scale x distance, [N,C,h,w] (proda.md 7.4). The scale MULTIPLIES, as in the
-    released code; the paper divides by a temperature. Both are 1."""
+    """softmax over classes of -distance_scale x distance, [N,C,h,w] (proda.md 7.4; the paper divides by it)."""
     return torch.softmax(-distance_scale * distances, 1)
 
 
@@ -76,8 +74,7 @@ def reverse_cross_entropy(
     logits: Tensor, labels: Tensor, probability_floor: float = 1e-7, label_floor: float = 1e-4, count_eps: float = 1e-6
 ) -> Tensor:
     """Mean of -sum_c q_c log g_c over the pixels with a label, q the clamped prediction, g the clamped one-hot label
-    (proda.md 7.5; symmetric cross-entropy learning, arXiv 1908.06112), 0..9.21: as log g is 0 for the label, it is
-    -log(label_floor) (sum_c q_c - q_label). ``count_eps`` is added to the number of pixels in the divisor."""
+    (proda.md 7.5), 0..9.21: -log(label_floor) (sum_c q_c - q_label), as log g is 0 for the label."""
     valid = labels != IGNORE
     probabilities = F.softmax(logits, 1).clamp(min=probability_floor)
     of_label = probabilities.gather(1, labels.masked_fill(~valid, 0).unsqueeze(1)).squeeze(1)
@@ -88,9 +85,8 @@ def reverse_cross_entropy(
 def structure_consistency(
     student_distances: Tensor, teacher_distances: Tensor, valid: Tensor, distance_scale: float = 1.0
 ) -> Tensor:
-    """KL(teacher || student) of the softmax of -distance_scale x distances float [N, C, h, w] in the strong view, mean
-    over pixels AND classes, which the published weight 10 belongs to (proda.md 7.6); no gradient for the teacher.
-    ``valid`` bool [N, h, w] is False where the strong view shows nothing of the teacher's map."""
+    """KL(teacher || student) of the softmax of -distance_scale x distances float [N, C, h, w], mean over the pixels
+    ``valid`` AND classes, which the published weight 10 belongs to (proda.md 7.6)."""
     teacher = F.log_softmax(-distance_scale * teacher_distances.detach(), 1)
     student = F.log_softmax(-distance_scale * student_distances, 1)
     return masked_mean(F.kl_div(student, teacher, reduction="none", log_target=True).mean(1), valid)
@@ -130,8 +126,8 @@ class StrongViewObjective(BaseObjective):
         return image_hw[-2] // self.params.stride, image_hw[-1] // self.params.stride
 
     def labels_on_grid(self, labels: Tensor) -> Tensor:
-        """Labels [N, H, W] at the pixels where an upsampled output has its cells: the top left ones of each cell with
-        aligned corners (as released), the central ones without."""
+        """Labels [N, H, W] at the cells of an upsampled output: their top left pixels with aligned corners (as
+        released), the central ones without."""
         stride, (height, width) = self.params.stride, self.grid(labels.shape)
         start = 0 if self.model.align_corners else stride // 2
         return labels[:, start::stride, start::stride][:, :height, :width]
@@ -205,18 +201,12 @@ class Objective(StrongViewObjective):
         vectors = context.published.get("prototypes")
         if vectors is None:
             raise UserError("proda without prototypes and soft labels", "a round with `selector: {name: soft}`")
-        self.prototypes = MovingPrototypes(torch.from_numpy(np.array(vectors))).to(context.device)
         self.teacher = make_teacher(context.model)
+        self.prototypes = MovingPrototypes(torch.from_numpy(np.array(vectors))).to(context.device)
+        self.modules = {"teacher": self.teacher, "prototypes": self.prototypes}
+        self.weights = {"target_ce": params.alpha, "target_rce": params.beta, "target_kl": params.kl}
+        self.weights |= {"target_entropy": params.entropy, "structure": STRUCTURE}
         self.means: list[ClassMeans] = []  # of the micro-batches since the last step
-
-    @property
-    def weights(self) -> dict[str, float]:
-        p: ProdaParams = self.params
-        target = {"target_ce": p.alpha, "target_rce": p.beta, "target_kl": p.kl, "target_entropy": p.entropy}
-        return {**target, "structure": STRUCTURE}
-
-    def modules(self) -> dict[str, nn.Module]:
-        return {"teacher": self.teacher, "prototypes": self.prototypes}
 
     def add_views(self, crop: Sample, frame: Sample, rng: np.random.Generator) -> None:
         super().add_views(crop, frame, rng)
@@ -260,7 +250,7 @@ class Objective(StrongViewObjective):
     def _denoised(self, output: Output, targets: TeacherTargets) -> dict[str, Tensor]:
         """Losses of the student's weak view on the rectified labels."""
         labels = targets.labels
-        logits = self.model.upsample(output.logits.float(), (labels.shape[-2], labels.shape[-1]))
+        logits = self.model.upsample(output.logits.float(), labels.shape[-2:])
         weights = self.tempered_class_weights(self.params.target_class_weights)
         named = {"target_ce": cross_entropy(logits, labels, weights)}
         named["target_rce"] = reverse_cross_entropy(logits, labels)
@@ -274,7 +264,7 @@ class Objective(StrongViewObjective):
         """Consistency of the strong view's distances with the teacher's of the weak one."""
         assert output.features is not None
         index = target.arrays["strong_index"]
-        features = self.model.upsample(output.features.float(), (index.shape[-2], index.shape[-1]))
+        features = self.model.upsample(output.features.float(), index.shape[-2:])
         distances = gather_maps(targets.distances, index, 0.0)
         inside = gather_maps(targets.inside.unsqueeze(1), index, False).squeeze(1)
         return {"structure": structure_consistency(self.prototypes.distances(features), distances, inside)}

@@ -44,13 +44,9 @@ class Objective(BaseObjective):
 
     def __init__(self, params: SelfTrainingParams, context: Context) -> None:
         super().__init__(params, context)
+        self.weights = {"source_ce": params.source_weight, "target_entropy": params.entropy, "target_kl": params.kl}
         sizes = context.published.get("class_sizes")
         self.miner = Miner(params.mining, sizes) if params.mining and sizes is not None else None
-
-    @property
-    def weights(self) -> dict[str, float]:
-        p: SelfTrainingParams = self.params
-        return {"source_ce": p.source_weight, "target_entropy": p.entropy, "target_kl": p.kl}
 
     def prepare(self, draw: Draw) -> Sample:
         frame, miner = draw.read(draw.index), self.miner
@@ -60,9 +56,11 @@ class Objective(BaseObjective):
 
     def losses(self, batch: Batch) -> Losses:
         domains = {n: d for n, d in (("source", batch.source), ("target", batch.target)) if d is not None}
-        # One forward pass: source and target share their BatchNorm statistics.
-        outputs = dict(zip(domains, self.forward_together(*map(self.student_view, domains.values())), strict=True))
-        pairs = {n: self.at_loss_resolution(outputs[n].logits, d.labels) for n, d in domains.items()}
+        outputs = self.forward_together(*map(self.student_view, domains.values()))
+        pairs = {
+            name: self.at_loss_resolution(output.logits, domain.labels)
+            for (name, domain), output in zip(domains.items(), outputs, strict=True)
+        }
         regularisers = self.regularisers(*pairs["target"]) if "target" in pairs else {}
         return {"model": self.supervised(pairs, batch.target) | regularisers}
 

@@ -1,7 +1,7 @@
 """The contract of every segmentation network, how one is found by name, and what is done to its BatchNorm."""
 
 import copy
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, ClassVar, NamedTuple, Self
 
@@ -30,9 +30,8 @@ class Output(NamedTuple):
 def parameter_group(
     name: str, params: Iterable[nn.Parameter], lr_scale: float = 1.0, decay_scale: float = 1.0, visits: int = 1
 ) -> dict[str, Any]:
-    """A group of those ``params`` that are trained; the scales multiply the optimiser's learning rate and weight decay.
-    ``visits``: how often the published optimiser stepped them per iteration: it listed them repeatedly (advent.md 5.1).
-    """
+    """A group of those ``params`` that are trained; the scales multiply the optimiser's learning rate and decay;
+    ``visits``: how often the published optimiser listed them, and stepped them per iteration (advent.md 5.1)."""
     trained = [p for p in params if p.requires_grad]
     return {"name": name, "params": trained, "lr_scale": lr_scale, "decay_scale": decay_scale, "visits": visits}
 
@@ -40,9 +39,8 @@ def parameter_group(
 class SegmentationModel(nn.Module):
     """A network: normalised images float [N, 3, H, W] -> ``Output``; H and W need not be multiples of the stride.
 
-    ``Params`` is the pydantic model of its YAML options. ``mean`` and ``std`` are RGB on the 0-1 scale; ``bgr``
-    reverses the channels afterwards. ``align_corners`` holds for every bilinear interpolation of its output. With
-    ``stored_statistics`` BatchNorm uses its stored statistics in training mode too, and never updates them."""
+    ``mean`` and ``std`` are RGB on the 0-1 scale; ``bgr`` reverses the channels afterwards. With ``stored_statistics``
+    BatchNorm uses its stored statistics in training mode too, and never updates them."""
 
     Params: ClassVar[type[Strict]] = Strict
     mean: tuple[float, float, float] = IMAGENET_MEAN
@@ -69,12 +67,12 @@ class SegmentationModel(nn.Module):
         normalised = ((images.float() - mean) / std).permute(0, 3, 1, 2)
         return normalised.flip(1) if self.bgr else normalised
 
-    def upsample(self, logits: Tensor, size: tuple[int, int]) -> Tensor:
+    def upsample(self, logits: Tensor, size: Sequence[int]) -> Tensor:
         """[N, C, h, w] to [N, C, *size], bilinear."""
-        return F.interpolate(logits, size, mode="bilinear", align_corners=self.align_corners)
+        return F.interpolate(logits, list(size), mode="bilinear", align_corners=self.align_corners)
 
     def parameter_groups(self) -> list[dict[str, Any]]:
-        """Every trained parameter exactly once; parameters that need no gradient are left out."""
+        """Every trained parameter exactly once."""
         return [parameter_group("all", self.parameters())]
 
 
@@ -130,10 +128,8 @@ def freeze_batchnorm(model: SegmentationModel, affine: bool, statistics: bool) -
 
 @torch.no_grad()
 def reestimate_batchnorm(model: SegmentationModel, image: Callable[[int], np.ndarray], count: int) -> None:
-    """Replace the running statistics by the plain average over batches of 8 target images (AdaBN, Li et al. 2016).
-
-    ``image(0..count-1)`` are uint8 RGB [H, W, 3] of one size. As batches weigh the same, a shorter last one is left out
-    unless it is the only one. Dropout stays off."""
+    """Replace the running statistics by the plain average over batches of 8 target images (AdaBN, Li et al. 2016),
+    uint8 RGB [H, W, 3] of one size. As batches weigh the same, a shorter last one is left out unless it is the only."""
     training, norms = model.training, batchnorm_modules(model)
     momenta = [norm.momentum for norm in norms]
     model.eval()
@@ -153,15 +149,13 @@ def reestimate_batchnorm_balanced(
     model: SegmentationModel, image: Callable[[int], np.ndarray], count: int, source_share: Tensor
 ) -> None:
     """``reestimate_batchnorm`` as if the target's classes were as frequent as the source's, ``source_share`` float32
-    [C]: a pixel weighs, by the network's own probabilities, share in the source / share in the target of its class,
-    within 1/10..10. Plain AdaBN takes a shift of the classes (trees: 10 % of CamVid, 44 % of KITTI) for one of the
-    domain. Each batch is normalised by its own weighted statistics, as in training."""
+    [C]: a pixel weighs share in the source / share in the target of its class, within 1/10..10, by the network's own
+    probabilities. (Plain AdaBN takes trees, 10 % of CamVid and 44 % of KITTI, for a shift of the domain.)"""
     training, norms, reference = model.training, batchnorm_modules(model), copy.deepcopy(model).eval()
     model.eval()
 
     def probabilities(images: Tensor) -> Tensor:
-        height, width = images.shape[-2:]
-        return reference.upsample(reference(images).logits, (height, width)).float().softmax(1)
+        return reference.upsample(reference(images).logits, images.shape[-2:]).float().softmax(1)
 
     shares = [probabilities(images).mean((0, 2, 3)) for images in _bn_batches(model, image, count)]
     target_share = torch.stack(shares).mean(0).clamp_min(1e-4)

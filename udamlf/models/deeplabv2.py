@@ -1,6 +1,4 @@
-"""DeepLab-v2 on ResNet-101 at stride 8: the network of IAST, HIAST, ADVENT, IntraDA and CRST.
-
-Four dilated 3x3 convolutions are summed into the logits; corners are aligned in every interpolation."""
+"""DeepLab-v2 on ResNet-101 at stride 8: the network of IAST, HIAST, ADVENT, IntraDA and CRST."""
 
 from typing import Literal
 

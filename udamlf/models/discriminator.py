@@ -15,8 +15,7 @@ VARIANTS = {
 
 
 def discriminator(num_classes: int, variant: str = "advent", width: int = 64, seed: int = 0) -> nn.Sequential:
-    """Class maps (probabilities or self-information) float [N, C, H, W] -> domain logits [N, 1, h, w]: 512x1024 gives
-    16x32, or 32x64 for ``proda``. No norm, no sigmoid; initial weights are a function of ``seed``."""
+    """Class maps float [N, C, H, W] -> domain logits [N, 1, h, w]: 512x1024 gives 16x32, or 32x64 for ``proda``."""
     kernels, slopes = VARIANTS[variant]
     channels = (num_classes, width, 2 * width, 4 * width, 8 * width, 1)
     with seeded(seed, f"discriminator {variant}"):

@@ -21,10 +21,8 @@ def ramped_decay(step: int, cap: float) -> float:
 
 @torch.no_grad()
 def ema_update(teacher: nn.Module, student: nn.Module, decay: float, buffers: Literal["copy", "keep"] = "copy") -> None:
-    """In place: every teacher parameter becomes ``decay * teacher + (1 - decay) * student``; both on one device.
-
-    Buffers (BatchNorm): ``copy`` takes the student's (hiast.md 5, proda.md 7), ``keep`` leaves them alone (DAFormer).
-    """
+    """In place: every teacher parameter becomes ``decay * teacher + (1 - decay) * student``. Buffers (BatchNorm):
+    ``copy`` takes the student's (hiast.md 5, proda.md 7), ``keep`` leaves them alone (DAFormer)."""
     torch._foreach_lerp_(list(teacher.parameters()), list(student.parameters()), 1 - decay)
     if buffers == "copy" and any(True for _ in teacher.buffers()):
         for mine, theirs in zip(teacher.buffers(), student.buffers(), strict=True):

@@ -19,41 +19,28 @@ MOST_DIMENSIONS = 32
 
 
 class _Bytes:
-    """A file's content from its first byte on; nothing is taken that the file does not have."""
+    """A file's content from its first byte on; nothing is allocated that the file does not have."""
 
     def __init__(self, path: Path) -> None:
         self.content, self.position = np.memmap(path, np.uint8, "r"), 0
 
-    @property
-    def left(self) -> int:
-        return len(self.content) - self.position
-
     def take(self, count: int) -> np.ndarray:
-        """The next ``count`` bytes, uint8, not copied. ValueError: there are fewer."""
-        if count > self.left:
-            raise ValueError(f"{count} bytes expected at byte {self.position}, {self.left} are left")
+        """The next ``count`` bytes, uint8, not copied."""
         self.position += count
+        if self.position > len(self.content):
+            raise ValueError(f"the file ends before byte {self.position}")
         return self.content[self.position - count : self.position]
 
     def numbers(self, code: str, count: int = 1) -> tuple[int, ...]:
         """Integers of a code of ``struct``."""
         return struct.unpack(f"<{count}{code}", self.take(count * struct.calcsize(f"<{code}")).tobytes())
 
-    def count(self, smallest: int) -> int:
-        """A number of entries that take ``smallest`` bytes each at the least. ValueError: the file is too short."""
-        (count,) = self.numbers("Q")
-        if count * smallest > self.left:
-            raise ValueError(f"{count} entries announced at byte {self.position}, {self.left} bytes are left")
-        return count
-
     def array(self) -> Tensor:
-        """The next array. ValueError: no dense array of a known version and type, or cut off."""
         start, (version,) = self.position, self.numbers("I")
-        if version == V2 and self.numbers("i") != (0,):
-            raise ValueError(f"the array at byte {start} is sparse")
+        sparse = version == V2 and self.numbers("i") != (0,)
         dimensions, code = (self.numbers("I")[0], "q") if version in (V1, V2) else (version, "I")
-        if not 1 <= dimensions <= MOST_DIMENSIONS:
-            raise ValueError(f"the array at byte {start} has version or dimensions {dimensions:#x}")
+        if sparse or not 1 <= dimensions <= MOST_DIMENSIONS:
+            raise ValueError(f"the array at byte {start} is sparse, or of another version")
         shape = self.numbers(code, dimensions)
         *_, kind = self.numbers("i", 3)
         if min(shape) < 1 or not 0 <= kind < len(TYPES):
@@ -63,15 +50,14 @@ class _Bytes:
 
 
 def read_params(path: Path) -> dict[str, Tensor]:
-    """Name (``arg:conv_weight``) -> array. ValueError, before anything of that size is allocated: no such file content,
-    a size that the file does not have, a name twice, bytes behind the last name."""
+    """Name (``arg:conv_weight``) -> array. ValueError: other content, a name twice, bytes behind the last name."""
     content = _Bytes(path)
     if content.numbers("Q", 2)[0] != MAGIC:
         raise ValueError("it does not begin like a list of MXNet arrays")
-    arrays = [content.array() for _ in range(content.count(smallest=20))]
-    names = [bytes(content.take(content.numbers("Q")[0])).decode() for _ in range(content.count(smallest=8))]
+    arrays = [content.array() for _ in range(*content.numbers("Q"))]
+    names = [bytes(content.take(*content.numbers("Q"))).decode() for _ in range(*content.numbers("Q"))]
     if len(names) != len(arrays) or len(set(names)) != len(names):
         raise ValueError(f"{len(arrays)} arrays and {len(set(names))} different names")
-    if content.left:
-        raise ValueError(f"{content.left} bytes behind the last name")
+    if content.position < len(content.content):
+        raise ValueError(f"{len(content.content) - content.position} bytes behind the last name")
     return dict(zip(names, arrays, strict=True))

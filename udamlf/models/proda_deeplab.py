@@ -1,7 +1,7 @@
-"""ProDA's network: ResNet-101 at stride 8 with a five-branch head (proda.md 2).
+"""ProDA's network: ResNet-101 at stride 8 with a five-branch head (proda.md 2), 65,063,568 parameters at 19 classes.
 
-65,063,568 parameters at 19 classes. Images enter as uint8 / 255, without mean or deviation. The 256 channels before the
-classifier are what prototypes are made of: signed, not normalised, with channel dropout in training mode."""
+Images enter as uint8 / 255. The 256 channels before the classifier are what prototypes are made of: signed, not
+normalised, with channel dropout in training mode."""
 
 import torch
 import torch.nn.functional as F

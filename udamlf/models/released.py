@@ -1,11 +1,9 @@
-"""Checkpoints that other projects published: recognised by the names and shapes of their tensors, renamed to ours,
-checked one by one. No code in a file runs.
-
-Key lists: adversarial-warmup.md 1.5, advent.md 2, proda.md 2, cbst.md 2."""
+"""Checkpoints that other projects published: recognised by their tensors' names and shapes, renamed to ours, checked
+one by one (adversarial-warmup.md 1.5, advent.md 2, proda.md 2, cbst.md 2). No code in a file runs."""
 
 import re
 import statistics
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 
@@ -31,9 +29,8 @@ _RESNET = {f"{part}.": f"backbone.{part}." for part in ("conv1", "bn1", "layer1"
 
 
 class Format(NamedTuple):
-    """What a project's files hold: our network with options, and the prefixes of tensor names, theirs -> ours; None for
-    tensors without part in a forward pass. MXNet's names follow the network's own list, their prefixes only tell them.
-    """
+    """What a project's files hold: our network with options, and the prefixes of tensor names, theirs -> ours (None:
+    no part in a forward pass). MXNet's names follow the network's own list."""
 
     title: str
     network: str
@@ -78,9 +75,9 @@ FORMATS = {
 
 
 class Released(NamedTuple):
-    """A checkpoint of a ``project`` (key of ``FORMATS``): ``backbone`` and ``num_classes`` make the network of
-    ``state``, which has our names (BatchNorm counters may be missing). Names of the file: ``used``, ``ignored`` because
-    a forward pass has no use for them, ``missing`` though the network has them. ``classes``: whose rows were kept."""
+    """A checkpoint of a ``project`` (key of ``FORMATS``): ``state``, with our names, of a ``backbone``. The file's
+    names: ``used``, ``ignored`` as a forward pass has no use for them, ``missing`` though the network has them; its
+    ``outputs``, and the ``classes`` whose rows were kept."""
 
     project: str
     backbone: Part
@@ -90,7 +87,7 @@ class Released(NamedTuple):
     ignored: list[str]
     missing: list[str]
     outputs: int
-    classes: tuple[str, ...] = ()
+    classes: Sequence[str] = ()
 
     def build(self) -> SegmentationModel:
         """The network with these weights, in training mode."""
@@ -101,35 +98,26 @@ class Released(NamedTuple):
     def for_space(self, space: LabelSpace) -> "Released":
         """The same with one output for each class of ``space``: of 19 outputs, those of Cityscapes, its classes' rows
         are kept (the releases trained 19 outputs on SYNTHIA's 16 classes). UserError: other outputs."""
+        kept = self._replace(num_classes=space.num_classes, classes=list(space.classes))
         if self.num_classes == space.num_classes:
-            return self._replace(classes=space.classes)
+            return kept
         if self.num_classes != len(CITYSCAPES_CLASSES) or not set(space.classes) <= set(CITYSCAPES_CLASSES):
             message = f"the {FORMATS[self.project].title} checkpoint has {self.num_classes} outputs"
             expected = f"{space.num_classes}, of label space {space.name}, or Cityscapes' 19 of which these are a part"
             raise UserError(message, expected, "--scenario with the checkpoint's classes")
         rows = [CITYSCAPES_CLASSES.index(name) for name in space.classes]
-        before, after = (
-            _on_meta(self.backbone, number).state_dict() for number in (self.num_classes, space.num_classes)
-        )
-        state = {n: t[rows] if before[n].shape != after[n].shape else t for n, t in self.state.items()}
-        return self._replace(state=state, num_classes=space.num_classes, classes=space.classes)
+        after = _on_meta(self.backbone, space.num_classes).state_dict()
+        return kept._replace(state={n: t if t.shape == after[n].shape else t[rows] for n, t in self.state.items()})
 
     def report(self) -> dict[str, Any]:
         """What came of the file's tensors, as plain values."""
-        return {
-            "project": FORMATS[self.project].title,
-            "network": self.backbone.model_dump(),
-            "outputs": self.outputs,
-            "classes": list(self.classes),
-            "used": self.used,
-            "ignored": self.ignored,
-            "missing": self.missing,
-        }
+        told = {name: getattr(self, name) for name in ("outputs", "classes", "used", "ignored", "missing")}
+        return {"project": FORMATS[self.project].title, "network": self.backbone.model_dump(), **told}
 
 
 def read(path: Path) -> Released:
-    """A published checkpoint. UserError: an unreadable or unsafe file; a tensor or an entry that is missing, unknown,
-    or not as its project has it, by its name; a backbone without a head."""
+    """A published checkpoint. UserError: unreadable or unsafe; a tensor or an entry that is missing, unknown, or not as
+    its project has it, by its name; a backbone without a head."""
     path = Path(path).expanduser().absolute()
     content, beside = read_weights(path), list[str]()
     while inner := next((name for name in CONTAINERS if isinstance(content.get(name), Mapping)), None):
@@ -146,9 +134,8 @@ def read(path: Path) -> Released:
 
 def _is_plain(value: Any) -> bool:
     """Whether it is a dense tensor whose values are all in the file: a few bytes can announce many."""
-    if not isinstance(value, Tensor) or value.layout != torch.strided or value.device.type != "cpu":
-        return False
-    return value.untyped_storage().nbytes() >= value.numel() * value.element_size()
+    dense = isinstance(value, Tensor) and value.layout == torch.strided and value.device.type == "cpu"
+    return dense and value.untyped_storage().nbytes() >= value.nbytes
 
 
 def rename(state: State, where: str | Path = "state") -> Released:
@@ -171,7 +158,8 @@ def rename(state: State, where: str | Path = "state") -> Released:
     backbone = Part(name=form.network, **form.options, **options)
     model = _on_meta(backbone, num_classes)
     tensors, ours = model.state_dict(), {theirs: name for name, theirs in _their_names(project, model).items()}
-    used = {name: value for name, value in state.items() if not _is_ignored(name, form)}
+    parts = {name: next(filter(name.startswith, form.names), "") for name in state}
+    used = {name: value for name, value in state.items() if form.names.get(parts[name], "") is not None}
     expected = {theirs: tensors[name] for theirs, name in ours.items()}
     if problems := misfits(expected, used):
         shown = "; ".join([*problems[:3], *(["..."] if len(problems) > 3 else [])])
@@ -181,10 +169,6 @@ def rename(state: State, where: str | Path = "state") -> Released:
         project, backbone, num_classes, {ours[name]: value for name, value in used.items()}, list(used),
         [name for name in state if name not in used], [name for name in expected if name not in used], num_classes,
     )  # fmt: skip
-
-
-def _is_ignored(name: str, form: Format) -> bool:
-    return form.names.get(next(filter(name.startswith, form.names), ""), "") is None
 
 
 def _their_names(project: str, model: SegmentationModel) -> dict[str, str]:
@@ -212,11 +196,8 @@ def _network(project: str, state: State) -> tuple[dict[str, Any], int]:
     stem = theirs.get("backbone.", "")
     width = _commonest(first(f"{stem}conv1.", f"{stem}bn1.", f"{stem}layer1.0.conv1."))
     options: dict[str, Any] = {"depth": 101 if first(f"{stem}layer3.2.") else 26, "width": width or 64}
-    if project == "proda":
-        options["bn_clr"] = bool(first(theirs["bn_clr."]))
-    else:
-        auxiliary = theirs.get("aux_head.branches.")
-        options["multi_level"] = bool(auxiliary and first(auxiliary))
+    option, part = ("bn_clr", "bn_clr.") if project == "proda" else ("multi_level", "aux_head.branches.")
+    options[option] = part in theirs and bool(first(theirs[part]))
     last = theirs.get("head.classifier.", theirs.get("head.branches.", "no head"))
     outputs = _commonest(first(last)) or len(CITYSCAPES_CLASSES)
     return options, outputs if first(*(prefix for name, prefix in theirs.items() if "head." in name)) else 0

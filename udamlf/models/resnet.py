@@ -22,8 +22,7 @@ IMAGENET = "https://download.pytorch.org/models/resnet101-5d3b4d8f.pth"  # torch
 
 class ResNetParams(Strict):
     """weights: ``imagenet`` (downloaded once), a URL, or a local ``.pth`` file with torchvision's names, the same under
-    one leading component (AdaptSegNet), or inside a ``state_dict`` entry (SimCLR).
-    depth, width: 101 layers and 64 stem channels are the published ones; 26 (two blocks a stage) is for tests."""
+    one leading component (AdaptSegNet), or inside a ``state_dict`` entry (SimCLR). Published: depth 101, width 64."""
 
     weights: str | None = None
     depth: Literal[101, 26] = 101
@@ -56,9 +55,7 @@ class Bottleneck(nn.Module):
 
 class ResNet(nn.Module):
     """Images [N, 3, H, W] -> outputs of layer3 [N, 16 * width, h, w] and layer4 [N, 32 * width, h, w], stride 8.
-
-    ``caffe_input``: images are BGR of 0-255 minus the mean. torchvision's first convolution, made for normalised RGB,
-    is converted to give the same; a file with a leading component was trained so."""
+    ``caffe_input``: BGR of 0-255 minus the mean, for which torchvision's first convolution is converted."""
 
     def __init__(self, params: ResNetParams, geometry: Geometry, caffe_input: bool = False) -> None:
         super().__init__()
@@ -101,10 +98,9 @@ class ResNet(nn.Module):
         return x, self.layer4(x)
 
     def parameter_groups(self) -> list[dict[str, Any]]:
-        """One group; in the ``caffe`` geometry one per number of visits (whether they count, the optimiser decides).
-
-        The optimisers of ADVENT, IntraDA, CRST and ProDA list the stem once, the blocks 3 times and the projections 4
-        times: about 3 times the nominal rate (advent.md 5.1, proda.md 10)."""
+        """One group; in the ``caffe`` geometry one per number of visits (whether they count, the optimiser decides):
+        ADVENT, IntraDA, CRST and ProDA list the stem once, the blocks 3 times, the projections 4 times (advent.md 5.1).
+        """
         if self.geometry == "torchvision":
             return [parameter_group("backbone", self.parameters())]
         listed: dict[int, list[nn.Parameter]] = {1: [], 3: [], 4: []}

@@ -1,7 +1,7 @@
 """ResNet-38, variant A1 at stride 8: the network of ST, CBST and CBST-SP (cbst.md 2.1; Wu et al., arXiv 1611.10080).
 
-Pre-activation, wide, without max-pool and without a norm on the stem; 124.03 M parameters at 19 classes. BatchNorm uses
-its stored statistics, also in training, while scale and shift are trained."""
+124.03 M parameters at 19 classes. BatchNorm uses its stored statistics, also in training; scale and shift are trained.
+"""
 
 from itertools import pairwise
 from typing import Any, NamedTuple
@@ -43,8 +43,7 @@ BLOCKS = {
 
 
 class PreActivation(nn.Module):
-    """[N, inputs, h, w] -> [N, outputs, ceil(h / stride), ceil(w / stride)], not rectified: norms and convolutions in
-    turn, plus the input (or its projection after the first norm)."""
+    """[N, inputs, h, w] -> [N, outputs, ceil(h / stride), ceil(w / stride)], not rectified."""
 
     def __init__(self, inputs: int, block: Block, width: int) -> None:
         super().__init__()
@@ -68,9 +67,8 @@ class PreActivation(nn.Module):
 
 
 class ResNet38Params(Strict):
-    """weights: initial weights of all but the head, under their published names: MXNet's ``.params`` file as it was
-    published, or a ``.npz`` of the same arrays, with or without ``arg:`` and ``aux:``.
-    width: channels of the stem, which every other width is a multiple of; 64 is the published one."""
+    """weights: of all but the head, under their published names: MXNet's ``.params`` file, or a ``.npz`` of the same
+    arrays, with or without ``arg:`` and ``aux:``. width: channels of the stem; 64 is the published one."""
 
     weights: str | None = None
     width: int = 64
@@ -116,8 +114,7 @@ class Network(SegmentationModel):
 
     def parameter_groups(self) -> list[dict[str, Any]]:
         """Biases and BatchNorm shifts at twice the rate and without decay, the rest at the base values (cbst.md 5)."""
-        shifts = [p for name, p in self.named_parameters() if name.endswith("bias")]
-        weights = [p for name, p in self.named_parameters() if not name.endswith("bias")]
+        weights, shifts = ([p for n, p in self.named_parameters() if n.endswith("bias") is b] for b in (False, True))
         return [parameter_group("weights", weights), parameter_group("shifts", shifts, lr_scale=2.0, decay_scale=0.0)]
 
     def upstream_names(self) -> dict[str, str]:

@@ -17,11 +17,8 @@ _NUMPY_SCALARS: list[Any] = [np.float64(0).__reduce__()[0], np.dtype, *(type(np.
 
 
 def read_weights(source: str | Path) -> Mapping[str, Any]:
-    """Content of a ``torch.save``, ``.npz`` or MXNet ``.params`` file on the CPU: tensors, containers and numbers only,
-    no other object.
-
-    A URL is downloaded once into torch.hub's folder, where a file that another tool fetched is found; the hash in a
-    name like ``resnet101-5d3b4d8f.pth`` is checked. UserError: missing, unreachable, damaged or unsafe."""
+    """Content of a ``torch.save``, ``.npz`` or MXNet ``.params`` file on the CPU: tensors, containers and numbers only.
+    A URL is downloaded once into torch.hub's folder, its hash checked. UserError: missing, damaged or unsafe."""
     source, hint = str(source), ""
     try:
         with torch.serialization.safe_globals(_NUMPY_SCALARS):

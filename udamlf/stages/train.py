@@ -164,7 +164,7 @@ def _run(job: Job, objective: BaseObjective, domains: Domains) -> dict[str, dict
     states: dict[str, dict[str, torch.Tensor]] = {}
     if (middle / checkpoint.META).is_file():
         states["middle"] = checkpoint.read_state(middle, config.space, "middle")[1]
-    teacher = objective.modules().get("teacher")
+    teacher = objective.modules.get("teacher")
     if teacher is not None:
         states["teacher"] = teacher.state_dict()
     return states

@@ -28,26 +28,19 @@ LOG_EVERY_STEPS, SAVE_EVERY_S = 20, 120.0
 def to_domain(host: Domain, model: SegmentationModel, device: torch.device, part: slice) -> Domain:
     """Move a slice of a host batch to the device and normalise its images."""
 
-    def moved(tensor: Tensor) -> Tensor:
-        return tensor[part].to(device, non_blocking=True)
+    def moved(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+        return {name: tensor[part].to(device, non_blocking=True) for name, tensor in tensors.items()}
 
-    def images(tensor: Tensor) -> Tensor:
-        return model.normalise(moved(tensor)).contiguous(memory_format=torch.channels_last)
-
-    return Domain(
-        images=images(host.images),
-        labels=moved(host.labels).long(),
-        maps={name: moved(value).long() for name, value in host.maps.items()},
-        views={name: images(value) for name, value in host.views.items()},
-        index=host.index[part],
-        arrays={name: moved(value) for name, value in host.arrays.items()},
-        cuts=host.cuts[part],
-    )
+    views = moved({"": host.images, **host.views})
+    views = {n: model.normalise(v).contiguous(memory_format=torch.channels_last) for n, v in views.items()}
+    maps = {name: value.long() for name, value in moved({"": host.labels, **host.maps}).items()}
+    arrays = moved(host.arrays)
+    return Domain(views.pop(""), maps.pop(""), maps, views, host.index[part], arrays, host.cuts[part])
 
 
 def micro_batches(batch: BatchSize, most: int | None) -> int:
     """Equal pieces that pass through the network one after another: as many as it takes for no domain to have more
-    than ``most`` images in one (None: any number), or as the batch can be cut into; a mixed one cannot be."""
+    than ``most`` images in one, or as the batch can be cut into; a mixed one cannot be."""
     common, largest = math.gcd(batch.source, batch.target), max(batch.source, batch.target)
     if most is None or not common or batch.mixed:
         return 1
@@ -79,12 +72,10 @@ class Trainer:
     """Runs an objective for the steps of its training budget, which has the batch sizes too.
 
     Args:
-        streams: domain -> sample stream.
         key: identifies the training; a state file of another one is refused.
         state_path: where the state is kept; None = nowhere.
         precision: of autocast; with "float16" the loss is scaled, and a step whose gradients overflow is skipped.
         micro_batch: most images of a domain in one pass; None = a batch in one piece.
-        workers: threads that prepare batches.
     """
 
     def __init__(
@@ -106,10 +97,10 @@ class Trainer:
         self.state_path, self.dtype = state_path, autocast_dtype(precision, self.device)
         self.micro_batches = micro_batches(self.training.batch, micro_batch)
         self.optimisers = {"model": build_optimiser(self.model.parameter_groups(), self.training.optimiser)}
-        for name, (groups, config) in objective.optimisers().items():
+        for name, (groups, config) in objective.optimisers.items():
             self.optimisers[name] = build_optimiser(groups, config)
         self.scaler = torch.amp.GradScaler(self.device.type, enabled=self.dtype is torch.float16)
-        self.state = TrainState({"model": self.model, **objective.modules()}, self.optimisers, key, self.scaler)
+        self.state = TrainState({"model": self.model, **objective.modules}, self.optimisers, key, self.scaler)
         self._before: list[tuple[Tensor, Tensor]] = []  # buffers and their values before the step
         self._sums: dict[str, Tensor | float] = defaultdict(float)
         self._summed_steps = 0
@@ -120,22 +111,20 @@ class Trainer:
         on_step: Callable[[int], None] = lambda step: None,
         should_stop: Callable[[], bool] = lambda: False,
     ) -> None:
-        """Train to the end, from the saved state if there is one.
-
-        ``on_metrics`` gets mean losses, learning rate and images per second every 20 steps; ``on_step`` the number of
-        finished steps after each. When ``should_stop`` says so between steps, the state is saved and
-        ``KeyboardInterrupt`` raised. UserError: a loss or a gradient is not finite; the last good state is saved."""
+        """Train to the end, from the saved state if there is one; ``on_metrics`` every 20 steps, ``on_step`` with the
+        number of finished ones. When ``should_stop`` says so, the state is saved and ``KeyboardInterrupt`` raised.
+        UserError: a loss or a gradient is not finite; the last good state is saved."""
         if self.state_path is not None:
             self.state.load(self.state_path, self.device)
         self.model.train()
         saved = logged = time.monotonic()
         for step, host in self.batches(self.state.step, self.steps):
             self._guarded_step(step, host)
-            self.state.step = step + 1
-            on_step(step + 1)
+            self.state.step = done = step + 1
+            on_step(done)
             now = time.monotonic()
-            if (step + 1) % LOG_EVERY_STEPS == 0 or step + 1 == self.steps:
-                on_metrics(self._metrics(now - logged), step + 1)
+            if done % LOG_EVERY_STEPS == 0 or done == self.steps:
+                on_metrics(self._metrics(now - logged), done)
                 logged = now
             stop = should_stop()
             if stop or now - saved > SAVE_EVERY_S:
@@ -194,10 +183,8 @@ class Trainer:
             self.scaler.unscale_(optimiser)
             gradients = [p.grad for p in _parameters(optimiser) if p.grad is not None]
             finite &= bool(torch.isfinite(get_total_norm(gradients)))
-        if not finite and not scaled:
-            raise UserError(f"a gradient is not finite at step {step}", "finite gradients", "a lower learning rate")
-        if not finite and self.scaler.get_scale() < 2:
-            problem = f"gradients overflow at step {step} whatever their scale"
+        if not finite and (not scaled or self.scaler.get_scale() < 2):
+            problem = f"a gradient is not finite at step {step}{', whatever its scale' if scaled else ''}"
             raise UserError(problem, "finite gradients", "a lower learning rate, or profile.precision=float32")
         if not finite:
             self._restore_buffers()

@@ -27,8 +27,7 @@ Label = Callable[[SegmentationModel, Sample], tuple[Arrays, Arrays]]
 
 @dataclass(frozen=True)
 class Measured:
-    """What a step took: the peak of the GPU allocator, or growth of that of the process's resident memory; the part of
-    it that is the network's weights and buffers."""
+    """What a step took: the peak of the GPU allocator, or growth of the process's; the network's part of it."""
 
     peak_bytes: int
     weight_bytes: int
@@ -40,25 +39,22 @@ class Measured:
 
 
 def measure_step(config: Config, round: int, pretraining: bool = False, label: Label | None = None) -> Measured:
-    """Build a training (``round`` 0 is the warm-up; ``pretraining``: the round's self-supervised one) and take two
-    steps, on the GPU if there is one; the optimiser's state exists in the second.
-
-    On a CPU the number is that of a fresh process: one that has used memory before reports less. ``label``: how the
-    round labels its target; None = nothing is published. UserError: a loss or a gradient is not finite."""
+    """Two steps of a training (``round`` 0 is the warm-up; ``pretraining``: the round's self-supervised one), on the
+    GPU if there is one; the optimiser's state exists in the second. On a CPU a process that has used memory before
+    reports less. ``label``: how the round labels its target; None = nothing is published."""
     start, where = _process_peak(), device()
-    trainer = trainer_on_noise(config, round, pretraining, where, label)
-    if where.type == "cuda":
+    trainer, cuda = trainer_on_noise(config, round, pretraining, where, label), where.type == "cuda"
+    if cuda:
         torch.cuda.reset_peak_memory_stats()
     trainer.model.train()
     for step, host in trainer.batches(0, 2):
         began = time.perf_counter()
         trainer.take_step(step, host)
-    if where.type == "cuda":
+    if cuda:
         torch.cuda.synchronize()
     seconds = time.perf_counter() - began
-    peak = torch.cuda.max_memory_allocated() if where.type == "cuda" else _process_peak() - start
-    weights = sum(value.numel() * value.element_size() for value in trainer.model.state_dict().values())
-    return Measured(peak, weights, seconds)
+    peak = torch.cuda.max_memory_allocated() if cuda else _process_peak() - start
+    return Measured(peak, sum(value.nbytes for value in trainer.model.state_dict().values()), seconds)
 
 
 def _process_peak() -> int:
@@ -73,7 +69,7 @@ def trainer_on_noise(
     """A training whose streams hold one frame of noise with random labels each."""
     entry: Any = config.method.round_at(round) if round else config.method.warmup
     training = config.pretraining(round) if pretraining else config.training(round)
-    profile, seed, classes = config.profile, config.seed, config.space.num_classes
+    seed, classes = config.seed, config.space.num_classes
 
     def network(number: int) -> SegmentationModel:
         part = config.backbone(number)
@@ -98,4 +94,5 @@ def trainer_on_noise(
         domain: Stream(domain, [sample].__getitem__, 1, training.augmentation, seed, objective.prepare)
         for domain, sample in frames.items()
     }
-    return Trainer(objective, streams, seed, "noise", None, profile.precision, profile.micro_batch, workers=0)
+    budget = config.profile.precision, config.profile.micro_batch
+    return Trainer(objective, streams, seed, "noise", None, *budget, workers=0)

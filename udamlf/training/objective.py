@@ -23,7 +23,7 @@ Losses = dict[str, dict[str, Tensor]]  # {optimiser: {loss name: unweighted scal
 
 @dataclass
 class Batch:
-    """Everything one micro-batch of step ``step`` reads; ``source`` or ``target`` is None when not asked for."""
+    """One micro-batch of step ``step``; ``source`` or ``target`` is None when not asked for."""
 
     step: int
     micro: int
@@ -54,10 +54,14 @@ class Context:
 
 
 class BaseObjective:
-    """Base of every ``Objective``; ``prepare``, ``losses``, ``after_step`` and ``modules`` are the contract.
+    """Base of every ``Objective``. ``Params`` is the model of the YAML parameters; a batch must hold images of every
+    one of ``domains``, or, with ``mixes``, of any.
 
-    ``Params`` is the pydantic model of the YAML parameters; a batch must hold images of every one of ``domains``, or,
-    with ``mixes``, of any."""
+    Attributes:
+        weights: of each named loss; 1 where a name is missing.
+        modules: further ones whose state belongs to the training; "teacher" is published with the network.
+        optimisers: further ones, (parameter groups, configuration) by name.
+    """
 
     Params: ClassVar[type[Strict]] = Strict
     domains: ClassVar[tuple[str, ...]] = ("source",)
@@ -65,31 +69,21 @@ class BaseObjective:
 
     def __init__(self, params: Any, context: Context) -> None:
         self.params, self.context, self.model = params, context, context.model
+        self.weights: dict[str, float] = {}
+        self.modules: dict[str, nn.Module] = {}
+        self.optimisers: dict[str, tuple[list[dict[str, Any]], OptimiserConfig]] = {}
 
     def prepare(self, draw: Draw) -> Sample:
         """A training sample, in a loader thread: a function of the draw's generator alone."""
         return plain(draw)
 
-    @property
-    def weights(self) -> dict[str, float]:
-        """Weight of each named loss; a loss that is not named has weight 1."""
-        return {}
-
     def losses(self, batch: Batch) -> Losses | Iterator[Losses]:
-        """Unweighted losses of a batch, all evaluated with the same weights, before any optimiser steps. Given in
-        parts, each is back-propagated before the next one is computed: less memory where they share no graph."""
-        raise TypeError(f"{type(self).__name__} defines no losses")
+        """Unweighted losses of a batch, before any optimiser steps. Given in parts, each is back-propagated before the
+        next one is computed: less memory where they share no graph."""
+        raise NotImplementedError
 
     def after_step(self, step: int) -> None:
         """EMA, prototypes: what happens after the optimisers of step ``step`` have stepped."""
-
-    def modules(self) -> dict[str, nn.Module]:
-        """Further modules whose state belongs to the training; one called "teacher" is published with the network."""
-        return {}
-
-    def optimisers(self) -> dict[str, tuple[list[dict[str, Any]], OptimiserConfig]]:
-        """Further optimisers: name -> (parameter groups, configuration)."""
-        return {}
 
     def scalars(self) -> dict[str, float]:
         """Further metrics of the steps since they were last read: full name (``train/...``, ``pl/...``) -> value."""
@@ -97,29 +91,27 @@ class BaseObjective:
 
     def at_loss_resolution(self, logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
         """Logits float [N, C, h, w] and labels int64 [N, H, W] -> float32 [N, C, H', W'] and [N, H', W'], where
-        H' = ceil(H / loss_stride); a label is the centre pixel of its cell."""
-        labels = self.maps_at_loss_resolution(labels)
-        size = (labels.shape[-2], labels.shape[-1])
-        logits = logits.float()
-        return (logits if logits.shape[-2:] == size else self.model.upsample(logits, size)), labels
+        H' = ceil(H / loss_stride)."""
+        labels, logits = self.maps_at_loss_resolution(labels), logits.float()
+        same = logits.shape[-2:] == labels.shape[-2:]
+        return (logits if same else self.model.upsample(logits, labels.shape[-2:])), labels
 
     def tempered_class_weights(self, power: float) -> Tensor | None:
-        """The context's class weights to a power in 0..1, float32 [C]: 1 as they are, 0 none at all (None)."""
+        """The context's class weights to a power in 0..1, float32 [C]; None at 0."""
         weights = self.context.class_weights
         return None if weights is None or power == 0 else weights**power
 
     def maps_at_loss_resolution(self, maps: Tensor) -> Tensor:
         """Any map [N, H, W] at 1/loss_stride: the centre pixel of each cell."""
-        stride = self.context.training.loss_stride
-        return maps[:, stride // 2 :: stride, stride // 2 :: stride]
+        cells = slice(self.context.training.loss_stride // 2, None, self.context.training.loss_stride)
+        return maps[:, cells, cells]
 
     def forward_together(self, *images: Tensor) -> list[Output]:
         """One forward pass of several image batches of one size: they share their BatchNorm statistics."""
-        shapes = [tuple(part.shape[2:]) for part in images]
+        shapes, sizes = [tuple(part.shape[2:]) for part in images], [len(part) for part in images]
         if len(set(shapes)) > 1:
             message = f"source and target images of {shapes[0]} and {shapes[-1]} pixels in one forward pass"
             raise UserError(message, "one size", "--set profile.round.augmentation.crop_hw=[H,W]")
-        sizes = [len(part) for part in images]
         output = self.model(torch.cat(images))
         columns = [[None] * len(sizes) if value is None else value.split(sizes) for value in output]
         return [Output(*values) for values in zip(*columns, strict=True)]
@@ -130,8 +122,7 @@ OBJECTIVES = Parts("udamlf.methods", "Objective", "objective")
 
 def build(part: Part, context: Context) -> BaseObjective:
     """The objective named by ``part`` with its parameters. UserError: unknown, or refused parameters."""
-    objective: BaseObjective = OBJECTIVES.find(part.name)(OBJECTIVES.params(part), context)
-    return objective
+    return OBJECTIVES.find(part.name)(OBJECTIVES.params(part), context)  # type: ignore[no-any-return]
 
 
 def check_batch(part: Part, training: Training) -> None:

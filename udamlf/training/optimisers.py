@@ -1,5 +1,4 @@
-"""Optimisers from a network's parameter groups, SGD that steps a parameter more than once, and the learning rate as a
-pure function of the step: nothing to save, nothing to restore."""
+"""Optimisers from a network's parameter groups, and the learning rate as a pure function of the step."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -15,11 +14,9 @@ WARMUP_FROM = 1e-6  # factor of a linear warm-up at step 0
 
 
 class VisitedSGD(Optimizer):
-    """SGD that visits a group of ``build_optimiser`` ``visits`` times per step with one gradient (advent.md 5.1).
-
-    The released AdvEnt, CRST and IntraDA list a backbone tensor up to four times in one optimiser. Each visit decays
-    the momentum, adds the weight decay and moves the parameter. PyTorch 0.4 added the decay into the gradient itself,
-    so that it grows over the visits: ``accumulate_decay``; without, each visit adds it afresh."""
+    """SGD that visits a group of ``build_optimiser`` ``visits`` times per step with one gradient (advent.md 5.1): each
+    decays the momentum, adds the weight decay and moves the parameter. PyTorch 0.4 added the decay into the gradient
+    itself, so that it grows over the visits: ``accumulate_decay``; without, each visit adds it afresh."""
 
     def __init__(self, groups: list[dict[str, Any]], momentum: float, accumulate_decay: bool) -> None:
         self.accumulate_decay = accumulate_decay
@@ -33,8 +30,7 @@ class VisitedSGD(Optimizer):
             if not parameters:
                 continue
             for p in parameters:
-                if "momentum_buffer" not in self.state[p]:
-                    self.state[p]["momentum_buffer"] = torch.zeros_like(p)
+                self.state[p].setdefault("momentum_buffer", torch.zeros_like(p))
             buffers = [self.state[p]["momentum_buffer"] for p in parameters]
             gradients = decayed = [p.grad for p in parameters]
             for _ in range(group["visits"]):
@@ -46,34 +42,24 @@ class VisitedSGD(Optimizer):
 
 
 def build_optimiser(groups: Sequence[Mapping[str, Any]], config: OptimiserConfig) -> Optimizer:
-    """Optimiser of ``groups``: dicts with ``params`` and optionally ``lr_scale``, ``decay_scale`` and ``visits``.
-
-    ``sgd`` has momentum and no dampening; ``adam`` adds the weight decay to the gradient (coupled L2, as IAST and
-    HIAST); ``adamw`` decouples it. ``config.visits``: "once" ignores the groups' visits; for sgd alone (UserError),
-    "simple" multiplies their learning rate by them, "exact" and "exact_fresh_decay" are ``VisitedSGD``."""
+    """Optimiser of ``groups``: dicts with ``params`` and optionally ``lr_scale``, ``decay_scale`` and ``visits``, which
+    "once" ignores; for sgd alone (UserError), "simple" multiplies the rate by them, "exact" and "exact_fresh_decay" are
+    ``VisitedSGD``. ``adam`` adds the weight decay to the gradient (as IAST and HIAST), ``adamw`` decouples it."""
     assert isinstance(config.lr, (int, float))
     if config.visits != "once" and config.name != "sgd":
         raise UserError(f"visits: {config.visits} with the optimiser {config.name!r}", "name: sgd")
-    prepared = [_group(group, config, config.lr) for group in groups]
-    if config.visits.startswith("exact"):
+    exact, prepared = config.visits.startswith("exact"), []
+    for group in groups:
+        visits = group.get("visits", 1)
+        lr_scale = group.get("lr_scale", 1.0) * (visits if config.visits == "simple" else 1)
+        decay = config.weight_decay * group.get("decay_scale", 1.0)
+        rates = {"base_lr": config.lr, "lr_scale": lr_scale, "lr": config.lr * lr_scale, "floor": config.floor}
+        prepared.append({**group, **rates, "weight_decay": decay, "visits": visits if exact else 1})
+    if exact:
         return VisitedSGD(prepared, config.momentum, accumulate_decay=config.visits == "exact")
     if config.name == "sgd":
         return SGD(prepared, config.lr, config.momentum)
     return (Adam if config.name == "adam" else AdamW)(prepared, config.lr, config.betas)
-
-
-def _group(group: Mapping[str, Any], config: OptimiserConfig, lr: float) -> dict[str, Any]:
-    visits = group.get("visits", 1)
-    lr_scale = group.get("lr_scale", 1.0) * (visits if config.visits == "simple" else 1)
-    return {
-        **group,
-        "base_lr": lr,
-        "lr_scale": lr_scale,
-        "lr": lr * lr_scale,
-        "floor": config.floor,
-        "weight_decay": config.weight_decay * group.get("decay_scale", 1.0),
-        "visits": visits if config.visits.startswith("exact") else 1,
-    }
 
 
 def set_learning_rates(optimiser: Optimizer, schedule: Schedule, step: int, total_steps: int) -> None:
@@ -84,10 +70,8 @@ def set_learning_rates(optimiser: Optimizer, schedule: Schedule, step: int, tota
 
 
 def lr_factor(schedule: Schedule, step: int, total_steps: int, lr_scale: float = 1.0) -> float:
-    """Learning rate of a parameter group in step 0, 1, ... of ``total_steps``, in units of the base learning rate.
-
-    ``lr_scale``, the group's multiple of the base rate, is an argument, and not a factor outside, because the floor of
-    a cosine is one absolute rate for all groups (adversarial-warmup.md 4)."""
+    """Learning rate of a group in step 0, 1, ... of ``total_steps``, in units of the base rate. ``lr_scale``, the
+    group's multiple, is an argument as the floor of a cosine is one absolute rate for all (adversarial-warmup.md 4)."""
     floor, shape, warmup = 0.0, 1.0, 1.0
     length = max(1, round(schedule.period * total_steps))
     if schedule.kind == "poly":

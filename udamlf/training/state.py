@@ -1,8 +1,5 @@
-"""TrainState: everything a killed training needs to go on as if nothing had happened.
-
-Batches, augmentation and dropout are functions of (seed, step), so no generator state is part of it: weights, every
-optimiser, the modules an objective keeps (teacher, discriminator, prototypes), the scale of the loss and the step are
-all there is."""
+"""Everything a killed training needs to go on as if nothing had happened: weights, optimisers, the modules an objective
+keeps, the scale of the loss and the step. Batches and dropout are functions of (seed, step): no generator has state."""
 
 import hashlib
 import io
@@ -20,9 +17,7 @@ DIGEST_BYTES = hashlib.sha256().digest_size
 
 
 class TrainState:
-    """A training in progress: modules by name, the network is called "model", and optimisers by name.
-
-    ``key`` is the digest of what the training is a function of; a state of another training is refused."""
+    """A training in progress, the network is called "model"; a state with another ``key`` is refused."""
 
     def __init__(
         self,
@@ -31,21 +26,18 @@ class TrainState:
         key: str,
         scaler: torch.amp.GradScaler | None = None,
     ) -> None:
-        self.modules, self.optimisers, self.key, self.step = modules, optimisers, key, 0
+        self.key, self.step = key, 0
+        self.modules, self.optimisers = modules, optimisers
         self.scaler = scaler or torch.amp.GradScaler(enabled=False)
+
+    def _parts(self) -> dict[str, Any]:
+        return {**self.modules, **{f"optimiser {n}": o for n, o in self.optimisers.items()}, "scaler": self.scaler}
 
     def save(self, path: Path) -> None:
         """Write the state: a SHA-256 digest, without which a flipped bit would become a weight, and what ``torch.save``
         writes. The previous state stays when the writer is killed or the disk is full (UserError)."""
-        payload = {
-            "key": self.key,
-            "step": self.step,
-            "modules": {name: module.state_dict() for name, module in self.modules.items()},
-            "optimisers": {name: optimiser.state_dict() for name, optimiser in self.optimisers.items()},
-            "scaler": self.scaler.state_dict(),
-        }
-        buffer = io.BytesIO()
-        torch.save(payload, buffer)
+        buffer, states = io.BytesIO(), {name: part.state_dict() for name, part in self._parts().items()}
+        torch.save({"key": self.key, "step": self.step, "states": states}, buffer)
         with atomic_file(path) as temporary, open(temporary, "wb") as handle:
             handle.write(hashlib.sha256(buffer.getbuffer()).digest())
             handle.write(buffer.getbuffer())
@@ -61,11 +53,8 @@ class TrainState:
         payload: dict[str, Any] = torch.load(io.BytesIO(data[DIGEST_BYTES:]), map_location=device, weights_only=True)
         if payload["key"] != self.key:
             raise UserError(f"{path} belongs to another training", f"key {self.key[:12]}", hint)
-        for name, module in self.modules.items():
-            module.load_state_dict(payload["modules"][name])
-        for name, optimiser in self.optimisers.items():
-            optimiser.load_state_dict(payload["optimisers"][name])
-        if payload["scaler"]:  # empty where nothing is scaled
-            self.scaler.load_state_dict(payload["scaler"])
+        for name, part in self._parts().items():
+            if payload["states"][name]:  # the scaler's is empty where nothing is scaled
+                part.load_state_dict(payload["states"][name])
         self.step = int(payload["step"])
         return True
