@@ -13,7 +13,7 @@ Rate = Annotated[float, Field(ge=0)]
 Pixels = Annotated[int, Field(ge=1)]
 OneOrMore = Field(min_length=1)
 Rule = Literal["area", "bilinear", "bicubic", "lanczos"]
-Precision = Literal["float32", "float16", "bfloat16"]
+Precision = Literal["float32", "tf32", "float16", "bfloat16"]
 Size = tuple[int, int]
 """Height and width."""
 
@@ -145,7 +145,7 @@ class Profile(Strict):
         audit: the evaluate stage also scores pseudo-labels where target labels exist.
         validators: it also reads off a sample of target_train, without labels, how good a network seems.
         report: overrides the scenario's reported split.
-        precision: of the trainings' forward passes; float16 with dynamic loss scaling, as apex O1.
+        precision: of the trainings' forward passes; float16 with dynamic loss scaling, as apex O1; tf32 everywhere.
         micro_batch: most images of a domain in one pass; gradients accumulate, the batch stays the same.
         workers: threads that prepare batches; the result does not depend on them.
     """

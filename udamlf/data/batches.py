@@ -157,4 +157,6 @@ def _stack(arrays: Sequence[np.ndarray]) -> Tensor:
     if len(sizes) > 1:
         message = f"images of several sizes in one batch: {sizes[0]} and {sizes[-1]}"
         raise UserError(message, "one size", "--set profile.frames_hw=[H,W], or a crop (augmentation.crop_hw)")
-    return torch.from_numpy(np.stack(arrays))
+    stacked = torch.from_numpy(np.stack(arrays))
+    # Only from pinned memory does a copy to the GPU run beside its work; a loader's thread pays for it.
+    return stacked.pin_memory() if torch.cuda.is_available() else stacked

@@ -2,7 +2,7 @@
 cropping and mirroring are linear in rows and columns, so a chain of them is one matrix per axis, without intermediates
 of full resolution (348 MB a feature map in the released ProDA)."""
 
-from functools import partial
+from functools import lru_cache, partial
 
 import torch
 from torch import Tensor
@@ -15,8 +15,19 @@ def resize_matrix(
 ) -> Tensor:
     """Bilinear resize of one axis, [size_out, size_in] (float32 on the CPU, or as ``like``), each row summing to 1;
     with ``pixels`` (float64 [n], clamped to the ends) the rows at those positions of the output instead."""
+    where, kind = (torch.device("cpu"), torch.float32) if like is None else (like.device, like.dtype)
     if pixels is None:
-        pixels = torch.arange(size_out, dtype=torch.float64)
+        return _whole_matrix(size_in, size_out, align_corners, where, kind)
+    return _rows(size_in, size_out, align_corners, pixels.to(where)).to(kind)
+
+
+@lru_cache(maxsize=64)  # the same in every step, but for the random widths of ProDA's views
+def _whole_matrix(size_in: int, size_out: int, align_corners: bool, where: torch.device, kind: torch.dtype) -> Tensor:
+    pixels = torch.arange(size_out, dtype=torch.float64, device=where)
+    return _rows(size_in, size_out, align_corners, pixels).to(kind)
+
+
+def _rows(size_in: int, size_out: int, align_corners: bool, pixels: Tensor) -> Tensor:
     if align_corners:
         positions = pixels * ((size_in - 1) / max(size_out - 1, 1))
     else:
@@ -24,11 +35,11 @@ def resize_matrix(
     positions = positions.clamp(0, size_in - 1)
     low = positions.long().clamp(max=max(size_in - 2, 0))
     fraction = (positions - low).float()
-    # Built on the CPU, where float64 positions exist for every device; at most 1 MB to copy.
-    matrix, index = torch.zeros(len(positions), size_in), torch.arange(len(positions))
+    matrix = torch.zeros(len(positions), size_in, device=pixels.device)
+    index = torch.arange(len(positions), device=pixels.device)
     matrix[index, low] = 1 - fraction
     matrix[index, (low + 1).clamp(max=size_in - 1)] += fraction
-    return matrix if like is None else matrix.to(like)
+    return matrix
 
 
 def features_in_crops(
@@ -46,7 +57,8 @@ def features_in_crops(
         start, length = (g.left, g.width) if axis else (g.top, g.height)
         mirrored = g.flip and axis == 1
         if g.resized_hw is None:
-            pixels = start + (torch.arange(cells, dtype=torch.float64) + 0.5) * (length / cells) - 0.5
+            pixels = torch.arange(cells, dtype=torch.float64, device=maps.device)
+            pixels = start + (pixels + 0.5) * (length / cells) - 0.5
             return resize_matrix(size, frame, maps, align_corners, pixels.flip(0) if mirrored else pixels)
         up = resize_matrix(size, frame // unit, maps)
         box = resize_matrix(frame // unit, g.resized_hw[axis] // unit, maps)[start // unit :][: length // unit]

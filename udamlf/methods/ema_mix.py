@@ -42,7 +42,7 @@ def downscale_labels(labels: Tensor, scale: int, num_classes: int, min_share: fl
     return winner.masked_fill((share < min_share) | (winner == num_classes), IGNORE)
 
 
-def class_mask(labels: Tensor, classes: Sequence[int]) -> Tensor:
+def class_mask(labels: Tensor, classes: Sequence[int] | Tensor) -> Tensor:
     """bool, shape of ``labels``: pixels of one of ``classes``."""
     return torch.isin(labels, torch.as_tensor(classes, device=labels.device, dtype=labels.dtype))
 
@@ -84,6 +84,8 @@ class Objective(BaseObjective):
         self.quality = Quality(context.space.num_classes, context.device)
         # The frozen pretrained network (DAFormer; online-ema.md 4): never saved, as it is the same in every training.
         self.reference: SegmentationModel | None = None
+        things = [number for number, name in enumerate(context.space.classes) if name in THINGS]
+        self.things = torch.tensor(things, device=context.device)
         if params.feature_distance:
             if context.initial is None:
                 hint = "--set profile.model.weights=imagenet, or --set method.round.objective.feature_distance=0"
@@ -158,9 +160,8 @@ class Objective(BaseObjective):
             expected = self.reference(source.images).features
         if output.features is None or expected is None:
             raise UserError("feature_distance with a network without features", "deeplabv2 or proda_deeplab")
-        classes = self.context.space.classes
-        labels = downscale_labels(source.labels, -(-source.labels.shape[-1] // expected.shape[-1]), len(classes))
-        mask = class_mask(labels, [number for number, name in enumerate(classes) if name in THINGS])
+        scale = -(-source.labels.shape[-1] // expected.shape[-1])
+        mask = class_mask(downscale_labels(source.labels, scale, self.context.space.num_classes), self.things)
         height, width = (min(sides) for sides in zip(mask.shape[1:], expected.shape[2:], strict=True))
         cells = (..., slice(height), slice(width))
         return feature_distance(output.features[cells].float(), expected[cells].float(), mask[cells])

@@ -3,6 +3,7 @@
 import copy
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import lru_cache
 from typing import Any, ClassVar, NamedTuple, Self
 
 import numpy as np
@@ -36,6 +37,11 @@ def parameter_group(
     return {"name": name, "params": trained, "lr_scale": lr_scale, "decay_scale": decay_scale, "visits": visits}
 
 
+@lru_cache(maxsize=8)
+def _constants(channels: tuple[float, ...], where: torch.device) -> Tensor:
+    return torch.tensor([255 * value for value in channels], device=where)
+
+
 class SegmentationModel(nn.Module):
     """A network: normalised images float [N, 3, H, W] -> ``Output``; H and W need not be multiples of the stride.
 
@@ -63,7 +69,7 @@ class SegmentationModel(nn.Module):
 
     def normalise(self, images: Tensor) -> Tensor:
         """Images uint8 (or float, 0-255) RGB [N, H, W, 3] to float32 [N, 3, H, W], channels_last in memory."""
-        mean, std = (torch.tensor([255 * v for v in values], device=images.device) for values in (self.mean, self.std))
+        mean, std = (_constants(values, images.device) for values in (self.mean, self.std))
         normalised = ((images.float() - mean) / std).permute(0, 3, 1, 2)
         return normalised.flip(1) if self.bgr else normalised
 
@@ -127,9 +133,12 @@ def freeze_batchnorm(model: SegmentationModel, affine: bool, statistics: bool) -
 
 
 @torch.no_grad()
-def reestimate_batchnorm(model: SegmentationModel, image: Callable[[int], np.ndarray], count: int) -> None:
-    """Replace the running statistics by the plain average over batches of 8 target images (AdaBN, Li et al. 2016),
-    uint8 RGB [H, W, 3] of one size. As batches weigh the same, a shorter last one is left out unless it is the only."""
+def reestimate_batchnorm(
+    model: SegmentationModel, image: Callable[[int], np.ndarray], count: int, most: int | None = None
+) -> None:
+    """Replace the running statistics by the plain average over batches of 8 target images (AdaBN, Li et al. 2016), or
+    of ``most`` where fewer fit into memory: uint8 RGB [H, W, 3] of one size. As batches weigh the same, a shorter last
+    one is left out unless it is the only."""
     training, norms = model.training, batchnorm_modules(model)
     momenta = [norm.momentum for norm in norms]
     model.eval()
@@ -137,7 +146,7 @@ def reestimate_batchnorm(model: SegmentationModel, image: Callable[[int], np.nda
         norm.reset_running_stats()
         norm.momentum = None  # average over all batches
         norm.train()
-    for images in _bn_batches(model, image, count):
+    for images in _bn_batches(model, image, count, most):
         model(images)
     for norm, momentum in zip(norms, momenta, strict=True):
         norm.momentum = momentum
@@ -146,7 +155,11 @@ def reestimate_batchnorm(model: SegmentationModel, image: Callable[[int], np.nda
 
 @torch.no_grad()
 def reestimate_batchnorm_balanced(
-    model: SegmentationModel, image: Callable[[int], np.ndarray], count: int, source_share: Tensor
+    model: SegmentationModel,
+    image: Callable[[int], np.ndarray],
+    count: int,
+    source_share: Tensor,
+    most: int | None = None,
 ) -> None:
     """``reestimate_batchnorm`` as if the target's classes were as frequent as the source's, ``source_share`` float32
     [C]: a pixel weighs share in the source / share in the target of its class, within 1/10..10, by the network's own
@@ -157,7 +170,7 @@ def reestimate_batchnorm_balanced(
     def probabilities(images: Tensor) -> Tensor:
         return reference.upsample(reference(images).logits, images.shape[-2:]).float().softmax(1)
 
-    shares = [probabilities(images).mean((0, 2, 3)) for images in _bn_batches(model, image, count)]
+    shares = [probabilities(images).mean((0, 2, 3)) for images in _bn_batches(model, image, count, most)]
     target_share = torch.stack(shares).mean(0).clamp_min(1e-4)
     ratio = (source_share.to(target_share) / target_share).clamp(0.1, 10.0)
     weights = target_share  # of the pixels of the batch at hand, set below
@@ -171,7 +184,7 @@ def reestimate_batchnorm_balanced(
         moments[norm].append(torch.stack([mean, variance]))
 
     hooks = [norm.register_forward_pre_hook(normalise_by_batch) for norm in norms]
-    for images in _bn_batches(model, image, count):
+    for images in _bn_batches(model, image, count, most):
         weights = torch.einsum("nchw,c->nhw", probabilities(images), ratio).unsqueeze(1)
         model(images)
     for norm, hook in zip(norms, hooks, strict=True):
@@ -180,8 +193,10 @@ def reestimate_batchnorm_balanced(
     model.train(training)
 
 
-def _bn_batches(model: SegmentationModel, image: Callable[[int], np.ndarray], count: int) -> Iterator[Tensor]:
-    where = next(model.parameters()).device
-    for start in range(0, max(count // BN_BATCH, 1) * BN_BATCH, BN_BATCH):
-        images = [image(index) for index in range(start, min(start + BN_BATCH, count))]
+def _bn_batches(
+    model: SegmentationModel, image: Callable[[int], np.ndarray], count: int, most: int | None
+) -> Iterator[Tensor]:
+    where, size = next(model.parameters()).device, min(BN_BATCH, most or BN_BATCH)
+    for start in range(0, max(count // size, 1) * size, size):
+        images = [image(index) for index in range(start, min(start + size, count))]
         yield model.normalise(torch.from_numpy(np.stack(images)).to(where))

@@ -1,10 +1,11 @@
 """Teachers that are an exponential moving average (EMA) of a student."""
 
 import copy
+from collections.abc import Sequence
 from typing import Literal, TypeVar
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 Module = TypeVar("Module", bound=nn.Module)
 
@@ -24,6 +25,12 @@ def ema_update(teacher: nn.Module, student: nn.Module, decay: float, buffers: Li
     """In place: every teacher parameter becomes ``decay * teacher + (1 - decay) * student``. Buffers (BatchNorm):
     ``copy`` takes the student's (hiast.md 5, proda.md 7), ``keep`` leaves them alone (DAFormer)."""
     torch._foreach_lerp_(list(teacher.parameters()), list(student.parameters()), 1 - decay)
-    if buffers == "copy" and any(True for _ in teacher.buffers()):
-        for mine, theirs in zip(teacher.buffers(), student.buffers(), strict=True):
-            mine.copy_(theirs)
+    if buffers == "copy":
+        copy_tensors(list(teacher.buffers()), list(student.buffers()))
+
+
+def copy_tensors(into: Sequence[Tensor], values: Sequence[Tensor]) -> None:
+    """Copy each of ``values`` into its place, with a launch for all of a kind: BatchNorm's counters are integers."""
+    for kind in {tensor.dtype for tensor in into}:
+        mine, theirs = zip(*(pair for pair in zip(into, values, strict=True) if pair[0].dtype == kind), strict=True)
+        torch._foreach_copy_(mine, theirs)

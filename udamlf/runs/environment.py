@@ -18,6 +18,7 @@ import torch
 from udamlf.common.files import write_json, write_text
 from udamlf.config.schema import Config
 from udamlf.models.base import device
+from udamlf.models.numerics import described
 from udamlf.runs.launch import PROJECT_ROOT, git
 
 CONFIG, ENVIRONMENT, REQUIREMENTS = "config.yaml", "environment.json", "requirements.txt"
@@ -42,6 +43,7 @@ def environment(config: Config) -> dict[str, Any]:
         "threads": {"torch": torch.get_num_threads(), "opencv": cv2.getNumThreads(), "batches": config.profile.workers},
         "precision": config.profile.precision,
         "deterministic": config.profile.deterministic,
+        "numerics": described(),
     }
 
 

@@ -16,6 +16,7 @@ from udamlf.config.parts import validated
 from udamlf.config.schema import OF_SOURCE, SOURCE_VAL, TARGET, Config, Scenario
 from udamlf.data.dataset import split_of
 from udamlf.data.splits import ScenarioData
+from udamlf.models.numerics import numerics
 from udamlf.runs.environment import CONFIG, kept_log, write_record
 from udamlf.runs.launch import StopFlag, identity, only_once
 from udamlf.runs.log import RunLog, ending
@@ -116,7 +117,8 @@ def execute(
 ) -> dict[str, Any]:
     """Run a stage in this process under an existing run; publish its output, or nothing. Its ``evaluation.json``."""
     work, splits = tracker.work / "steps" / key, stage(name).declare(config, round).splits
-    with only_once(work.with_suffix(".lock"), name):
+    profile = config.profile
+    with only_once(work.with_suffix(".lock"), name), numerics(profile.precision, profile.deterministic):
         log = RunLog(tracker, run_id, work, stop, tags.get(MODEL))
         # Whose process this is must be known at once, not with the next batch.
         tracker.client.set_tag(run_id, PROCESS, identity())

@@ -12,14 +12,15 @@ from udamlf.stages.stage import Input, Job
 
 def labelling_reads(config: Config, round: int) -> dict[str, Any]:
     """What of the configuration decides the probabilities of the target images."""
-    settings = config.method.round_at(round)
+    settings, profile = config.method.round_at(round), config.profile
     return {
         "seed": config.seed,
         "round": round,
         "generator": settings.generator,
-        "frames": config.frames(TARGET) if "labelling" in settings.reestimate_bn else None,
+        "frames": [config.frames(TARGET), profile.micro_batch] if "labelling" in settings.reestimate_bn else None,
         "labelling": config.labelling(round).model_dump(),
-        "source_frames": config.profile.source_frames_hw,
+        "source_frames": profile.source_frames_hw,
+        "tf32": profile.precision == "tf32",
     }
 
 
@@ -37,5 +38,5 @@ def labelling_network(job: Job, training: Input) -> SegmentationModel:
     model.to(device(), memory_format=torch.channels_last)  # type: ignore[call-overload]
     if "labelling" in settings.reestimate_bn:
         frames = job.data.frames(TARGET, with_labels=False)
-        reestimate_batchnorm(model, frames.image, len(frames))
+        reestimate_batchnorm(model, frames.image, len(frames), config.profile.micro_batch)
     return model

@@ -25,7 +25,7 @@ from udamlf.models.base import (
 from udamlf.models.base import build as build_network
 from udamlf.stages.images import Domains
 from udamlf.stages.stage import Job
-from udamlf.training.loop import Trainer, reproducible
+from udamlf.training.loop import Trainer
 from udamlf.training.objective import BaseObjective, Context, build
 
 
@@ -108,7 +108,7 @@ def train(
         teacher=teacher,
         initial=partial(initial_network, config, round) if config.backbone(round).params.get("weights") else None,
     )
-    around = {"before", "after"} & set(reestimate_bn)
+    around, most = {"before", "after"} & set(reestimate_bn), config.profile.micro_batch
     frames = job.data.frames(TARGET, with_labels=False) if around else None
 
     def reestimate(when: str) -> None:
@@ -116,9 +116,9 @@ def train(
             return
         if balanced_bn:
             pixels = torch.from_numpy(class_pixels().sum(0)).float()
-            reestimate_batchnorm_balanced(model, frames.image, len(frames), pixels / pixels.sum())
+            reestimate_batchnorm_balanced(model, frames.image, len(frames), pixels / pixels.sum(), most)
         else:
-            reestimate_batchnorm(model, frames.image, len(frames))
+            reestimate_batchnorm(model, frames.image, len(frames), most)
 
     reestimate("before")
     states = _run(job, build(objective, context), domains)
@@ -153,7 +153,7 @@ def _run(job: Job, objective: BaseObjective, domains: Domains) -> dict[str, dict
             checkpoint.save(middle, {"middle": objective.model.state_dict()}, config.backbone(job.round), config.space)
 
     if trainer.steps:
-        with reproducible(profile.deterministic), progress(job.title, trainer.steps) as show:
+        with progress(job.title, trainer.steps) as show:
 
             def report(metrics: dict[str, float], step: int) -> None:
                 numbers = [f"{k.removeprefix('train/')} {v:.3g}" for k, v in metrics.items() if "train/" in k]

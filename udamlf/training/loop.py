@@ -4,7 +4,6 @@ import math
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import torch
@@ -18,6 +17,7 @@ from udamlf.config.budget import BatchSize, Precision
 from udamlf.data.batches import Batches, Stream
 from udamlf.data.sample import Domain
 from udamlf.models.base import SegmentationModel
+from udamlf.models.ema import copy_tensors
 from udamlf.training.objective import BaseObjective, Batch, Losses
 from udamlf.training.optimisers import build_optimiser, set_learning_rates
 from udamlf.training.state import TrainState
@@ -54,18 +54,7 @@ def autocast_dtype(precision: Precision, device: torch.device) -> torch.dtype:
     if precision == "bfloat16" and cuda and not torch.cuda.is_bf16_supported(including_emulation=False):
         message = f"profile.precision=bfloat16 on {torch.cuda.get_device_name(device)}, which has no bfloat16"
         raise UserError(message, "float16, with loss scaling, or float32", "--set profile.precision=float16")
-    return {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}[precision]
-
-
-@contextmanager
-def reproducible(enabled: bool) -> Iterator[None]:
-    """Deterministic kernels, where asked for."""
-    before = torch.are_deterministic_algorithms_enabled()
-    torch.use_deterministic_algorithms(enabled or before, warn_only=True)
-    try:
-        yield
-    finally:
-        torch.use_deterministic_algorithms(before, warn_only=True)
+    return {"float16": torch.float16, "bfloat16": torch.bfloat16}.get(precision, torch.float32)
 
 
 class Trainer:
@@ -101,7 +90,9 @@ class Trainer:
             self.optimisers[name] = build_optimiser(groups, config)
         self.scaler = torch.amp.GradScaler(self.device.type, enabled=self.dtype is torch.float16)
         self.state = TrainState({"model": self.model, **objective.modules}, self.optimisers, key, self.scaler)
-        self._before: list[tuple[Tensor, Tensor]] = []  # buffers and their values before the step
+        self._buffers = [buffer for module in self.state.modules.values() for buffer in module.buffers()]
+        self._before: list[Tensor] = []  # their values before the step
+        self._losses_of_step: list[tuple[Batch, dict[str, Tensor]]] = []
         self._sums: dict[str, Tensor | float] = defaultdict(float)
         self._summed_steps = 0
 
@@ -144,18 +135,15 @@ class Trainer:
     def _guarded_step(self, step: int, host: dict[str, Domain]) -> None:
         """One step; when it fails, everything is as it was before it, and saved."""
         # A forward pass moves BatchNorm statistics before it fails, or overflows.
-        buffers = [buffer for module in self.state.modules.values() for buffer in module.buffers()]
-        self._before = [(buffer, buffer.clone()) for buffer in buffers]
+        if not self._before:
+            self._before = [buffer.clone() for buffer in self._buffers]
+        copy_tensors(self._before, self._buffers)
         try:
             self.take_step(step, host)
         except UserError:
-            self._restore_buffers()
+            copy_tensors(self._buffers, self._before)
             self._save()
             raise
-
-    def _restore_buffers(self) -> None:
-        for buffer, value in self._before:
-            buffer.copy_(value)
 
     def take_step(self, step: int, host: dict[str, Domain]) -> None:
         """Step ``step`` on a host batch: gradients of every micro-batch, then all optimisers, then ``after_step``."""
@@ -176,20 +164,22 @@ class Trainer:
         self._summed_steps += 1
 
     def _step_optimisers(self, step: int) -> None:
+        """Step all optimisers, or, where a loss or a gradient is not finite, none: the only wait for the device."""
         # A discriminator has no gradient in a step without target images.
         moving = [o for o in self.optimisers.values() if any(p.grad is not None for p in _parameters(o))]
-        scaled, finite = self.scaler.is_enabled(), True
-        for optimiser in moving:  # all of them before any network moves
-            self.scaler.unscale_(optimiser)
-            gradients = [p.grad for p in _parameters(optimiser) if p.grad is not None]
-            finite &= bool(torch.isfinite(get_total_norm(gradients)))
-        if not finite and (not scaled or self.scaler.get_scale() < 2):
-            problem = f"a gradient is not finite at step {step}{', whatever its scale' if scaled else ''}"
-            raise UserError(problem, "finite gradients", "a lower learning rate, or profile.precision=float32")
-        if not finite:
-            self._restore_buffers()
+        losses, self._losses_of_step = self._losses_of_step, []
+        scaled, values = self.scaler.is_enabled(), [value for _, named in losses for value in named.values()]
         for optimiser in moving:
-            self.scaler.step(optimiser)  # skips it where a gradient overflowed
+            self.scaler.unscale_(optimiser)
+            values.append(get_total_norm([p.grad for p in _parameters(optimiser) if p.grad is not None]))
+        finite = not values or bool(torch.isfinite(torch.stack([value.float() for value in values])).all())
+        if not finite and (not scaled or self.scaler.get_scale() < 2):
+            raise _not_finite(step, losses, scaled)
+        if not finite and self._before:
+            copy_tensors(self._buffers, self._before)
+        for optimiser in moving:
+            if finite:
+                optimiser.step()
             optimiser.zero_grad(set_to_none=True)
         if moving:
             self.scaler.update()
@@ -208,12 +198,7 @@ class Trainer:
             for loss_name, value in named.items():
                 self._sums[f"train/{loss_name}"] += value.detach() / count
             totals[name] = sum((weights.get(n, 1.0) * value for n, value in named.items()), torch.zeros(())) / count
-        if not self.scaler.is_enabled() and not all(bool(torch.isfinite(total)) for total in totals.values()):
-            values = {n: float(v.detach()) for named in losses.values() for n, v in named.items()}
-            places = {d: getattr(batch, d).index for d in ("source", "target") if getattr(batch, d) is not None}
-            problem = f"a loss is not finite at step {batch.step}: {values}, split positions {places}"
-            hint = "a lower --set profile.round.optimiser.lr, or profile.precision=float32"
-            raise UserError(problem, "finite losses", hint)
+            self._losses_of_step.append((batch, {n: value.detach() for n, value in named.items()}))
         for position, (name, total) in enumerate(totals.items()):
             scaled, inputs = self.scaler.scale(total), _parameters(self.optimisers[name])
             scaled.backward(inputs=inputs, retain_graph=position + 1 < len(totals))
@@ -230,3 +215,16 @@ class Trainer:
 
 def _parameters(optimiser: Optimizer) -> list[nn.Parameter]:
     return [p for group in optimiser.param_groups for p in group["params"]]
+
+
+def _not_finite(step: int, losses: list[tuple[Batch, dict[str, Tensor]]], scaled: bool) -> UserError:
+    """Which loss of which images is not finite; of a gradient that is not, its step."""
+    what = f"a gradient is not finite at step {step}{', whatever its scale' if scaled else ''}"
+    for batch, named in losses:
+        values = {name: float(value) for name, value in named.items()}
+        if not scaled and not all(map(math.isfinite, values.values())):
+            places = {d: getattr(batch, d).index for d in ("source", "target") if getattr(batch, d) is not None}
+            what = f"a loss is not finite at step {step}: {values}, split positions {places}"
+            break
+    hint = "a lower --set profile.round.optimiser.lr, or profile.precision=float32"
+    return UserError(what, "finite losses and gradients", hint)
