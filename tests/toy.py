@@ -38,6 +38,7 @@ PARAMS: dict[str, dict[str, Any]] = {
     "crst": {"mrkld": 0.01, "mrent": 0.01, "lrent": 0.25, "lrent_jitter": 0.4},
     "ema_mix": {"threshold": 0.25, "rare_class_temperature": 0.1, "rare_class_min_pixels": 20},
 }
+PARAMS["mic"] = {**PARAMS["ema_mix"], "mask_block": 8, "colour_of_mixed": True, "joint_batch": False}
 """Objective -> parameters that switch every term on, at a small size; the defaults where a name is missing."""
 
 

@@ -34,10 +34,10 @@ class Arrays(dict[str, np.ndarray]):
 
 
 @contextmanager
-def every_array(golden: Golden, stem: str) -> Iterator[tuple[Arrays, dict[str, Any]]]:
+def every_array(golden: Golden, stem: str, method: str = "proda") -> Iterator[tuple[Arrays, dict[str, Any]]]:
     """(arrays, hyper-parameters) of a file; fails at the end if a test left an array out."""
-    arrays = Arrays(golden.arrays("proda", stem))
-    yield arrays, golden.hparams("proda", stem)
+    arrays = Arrays(golden.arrays(method, stem))
+    yield arrays, golden.hparams(method, stem)
     assert arrays.read == set(arrays), f"arrays never checked: {sorted(set(arrays) - arrays.read)}"
 
 

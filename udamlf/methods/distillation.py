@@ -66,4 +66,4 @@ class Objective(StrongViewObjective):
                 named["target_entropy"] = entropy(logits, labels == IGNORE)
             return named
 
-        yield from self.in_parts(batch.source, (strong, on_strong))
+        yield from self.with_source(batch.source, (strong, on_strong))

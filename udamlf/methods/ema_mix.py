@@ -2,11 +2,12 @@
 
 After any warm-up or round, without stored pseudo-labels (online-ema.md): the teacher labels the clean target crop, half
 of a source image's classes are pasted onto the augmented crop, the student learns the source and the mixed image.
-A method on top overrides ``prepare`` (what a sample holds) and ``terms`` (the losses)."""
+A method on top overrides ``prepare`` (what a sample holds) and ``terms`` (images and their losses)."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, ClassVar, Literal
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from pydantic import Field
@@ -20,10 +21,11 @@ from udamlf.data.colour import jitter
 from udamlf.data.mixing import OnlineLabels, RareClassSampler, mix, mix_mask, online_labels, shows_class
 from udamlf.data.sample import Domain, Sample
 from udamlf.losses import cross_entropy, masked_mean
+from udamlf.methods.device_colour import coloured
 from udamlf.models.base import Output, SegmentationModel
 from udamlf.models.ema import ema_update, make_teacher, ramped_decay
 from udamlf.selection.quality import Quality
-from udamlf.training.objective import BaseObjective, Batch, Context, Losses
+from udamlf.training.objective import BaseObjective, Batch, Context, Losses, Term
 
 THINGS = ("traffic_light", "traffic_sign", "person", "rider", "car", "truck", "bus", "train", "motorcycle", "bicycle")
 MIN_SHARE = 0.75  # of a feature's cell that a class must fill to count (online-ema.md 4)
@@ -61,7 +63,10 @@ class EmaMixParams(Strict):
     threshold: float = Field(0.968, ge=0, le=1)  # the share of pixels this confident weighs the mixed loss
     ignore_top: int = Field(0, ge=0)  # rows of the crop without weight
     ignore_bottom: int = Field(0, ge=0)
-    jitter: float = Field(0.2, ge=0)  # photometric strength on the target part of the student's view
+    jitter: float = Field(0.2, ge=0)  # photometric strength on the target part of the student's view, or, with
+    colour_of_mixed: bool = False  # on the whole mixed image, with a blur, as released
+    joint_batch: bool = True  # one forward pass and BatchNorm batch for all images; released: one after the other
+    all_pixels: bool = False  # the source's loss is a mean over all pixels, as released, not over those with a label
     rare_class_temperature: float | None = Field(None, gt=0)  # of rare-class sampling of source images; None: uniform
     rare_class_min_pixels: int = Field(3000, ge=0)  # of the class in the image, half of it in the crop
     feature_distance: float = Field(0.0, ge=0)  # weight of DAFormer's distance to the pretrained features: 0.005
@@ -103,7 +108,8 @@ class Objective(BaseObjective):
     def prepare(self, draw: Draw) -> Sample:
         if draw.domain == "target":
             crop = plain(draw)
-            crop.images["augmented"] = jitter(crop.image, draw.rng, self.params.jitter)
+            if not self.params.colour_of_mixed:
+                crop.images["augmented"] = jitter(crop.image, draw.rng, self.params.jitter)
             return crop
         if self.sampler is None:
             crop = plain(draw)
@@ -114,9 +120,9 @@ class Objective(BaseObjective):
         crop.maps["pasted"] = mix_mask(crop.label, draw.rng)
         return crop
 
-    def losses(self, batch: Batch) -> Losses:
+    def losses(self, batch: Batch) -> Iterator[Losses]:
         assert batch.target is not None
-        return {"model": self.terms(batch, self.teach(batch.target))}
+        yield from self.in_parts(self.params.joint_batch, *self.terms(batch, self.teach(batch.target)))
 
     @torch.no_grad()
     def teach(self, target: Domain) -> OnlineLabels:
@@ -131,24 +137,37 @@ class Objective(BaseObjective):
         self.quality.add(online.confidence, online.labels, torch.where(online.confident, online.labels, IGNORE))
         return online
 
-    def terms(self, batch: Batch, online: OnlineLabels) -> dict[str, Tensor]:
-        """Losses of the source and of the mixed images."""
+    def terms(self, batch: Batch, online: OnlineLabels) -> list[Term]:
+        """The source and the mixed images, and the losses of each."""
         assert batch.source is not None and batch.target is not None
-        source, masks = batch.source, batch.source.maps["pasted"].bool()
-        images = mix(masks, source.images, batch.target.views["augmented"])
+        p, source, target, masks = self.params, batch.source, batch.target, batch.source.maps["pasted"].bool()
+        if p.colour_of_mixed:
+            images = mix(masks, source.images, target.images)
+            images = coloured(images, self.model, batch.rng("mixed"), p.jitter)
+        else:
+            images = mix(masks, source.images, target.views["augmented"])
         labels = mix(masks, source.labels, online.labels)
         weights = mix(masks, torch.ones_like(online.weights), online.weights)
-        on_source, on_mixed = self.forward_together(source.images, images)
-        logits, source_labels = self.at_loss_resolution(on_source.logits, source.labels)
-        named = {
-            "source_ce": cross_entropy(logits, source_labels, self.context.class_weights),
-            "mixed_ce": self.weighted_cross_entropy(on_mixed, labels, weights),
-        }
-        if self.reference is not None:
-            named["source_feature_distance"] = self._feature_distance(on_source, source)
-        return named
 
-    def weighted_cross_entropy(self, output: Output, labels: Tensor, weights: Tensor) -> Tensor:
+        def on_source(output: Output) -> dict[str, Tensor]:
+            if p.all_pixels:
+                named = {"source_ce": self.weighted_loss(output, source.labels, torch.ones_like(online.weights))}
+            else:
+                pair = self.at_loss_resolution(output.logits, source.labels)
+                named = {"source_ce": cross_entropy(*pair, self.context.class_weights)}
+            if self.reference is not None:
+                named["source_feature_distance"] = self._feature_distance(output, source)
+            return named
+
+        return [(source.images, on_source), (images, lambda o: {"mixed_ce": self.weighted_loss(o, labels, weights)})]
+
+    def coloured_target(self, target: Domain, rng: np.random.Generator, one_sigma: bool = False) -> Tensor:
+        """The target crops in other colours."""
+        if not self.params.colour_of_mixed:
+            return target.views["augmented"]
+        return coloured(target.images, self.model, rng, self.params.jitter, one_sigma)
+
+    def weighted_loss(self, output: Output, labels: Tensor, weights: Tensor) -> Tensor:
         """``mixed_cross_entropy`` of labels and weights [N, H, W] at the loss's resolution."""
         logits, labels = self.at_loss_resolution(output.logits, labels)
         return mixed_cross_entropy(logits, labels, self.maps_at_loss_resolution(weights))

@@ -24,12 +24,10 @@ from udamlf.losses import cross_entropy, entropy, kl_to_uniform, masked_mean
 from udamlf.models.base import Output
 from udamlf.models.ema import ema_update, make_teacher
 from udamlf.selection.soft import MIN_PIXELS, ClassMeans, class_means, fold
-from udamlf.training.objective import BaseObjective, Batch, Context, Losses
+from udamlf.training.objective import BaseObjective, Batch, Context, Losses, Term
 
 STRUCTURE = 10.0  # weight of the structure consistency (proda.md 7.6)
 UNSEEN_DISTANCE = 1e4  # to the prototype of a class never predicted: no weight, and finite (released: to the origin)
-
-Term = tuple[Tensor, Callable[[Output], dict[str, Tensor]]]  # images, and the losses of what the network makes of them
 
 
 def move_prototypes(vectors: Tensor, batch: ClassMeans, rate: float = 1e-4, min_pixels: int = MIN_PIXELS) -> Tensor:
@@ -132,8 +130,8 @@ class StrongViewObjective(BaseObjective):
         start = 0 if self.model.align_corners else stride // 2
         return labels[:, start::stride, start::stride][:, :height, :width]
 
-    def in_parts(self, source: Domain | None, *terms: Term) -> Iterator[Losses]:
-        """The source's cross-entropy and each term's losses, one after the other or all at once."""
+    def with_source(self, source: Domain | None, *terms: Term) -> Iterator[Losses]:
+        """The source's cross-entropy and each term's losses."""
 
         def on_source(output: Output) -> dict[str, Tensor]:
             assert source is not None
@@ -142,12 +140,7 @@ class StrongViewObjective(BaseObjective):
 
         if source is not None:
             terms = ((source.images, on_source), *terms)
-        if self.params.joint_batch:
-            outputs = self.forward_together(*(images for images, _ in terms))
-            parts = [losses(output) for (_, losses), output in zip(terms, outputs, strict=True)]
-            yield {"model": {name: value for part in parts for name, value in part.items()}}
-        else:
-            yield from ({"model": losses(self.model(images))} for images, losses in terms)
+        return self.in_parts(self.params.joint_batch, *terms)
 
 
 class MovingPrototypes(nn.Module):
@@ -217,7 +210,7 @@ class Objective(StrongViewObjective):
         target, targets = batch.target, self.teach(batch.target)
         weak = (target.images, lambda output: self._denoised(output, targets))
         strong = (target.views["strong"], lambda output: self._structure(output, targets, target))
-        yield from self.in_parts(batch.source, weak, strong)
+        yield from self.with_source(batch.source, weak, strong)
 
     @torch.no_grad()
     def teach(self, target: Domain) -> TeacherTargets:

@@ -73,6 +73,11 @@ class SegmentationModel(nn.Module):
         normalised = ((images.float() - mean) / std).permute(0, 3, 1, 2)
         return normalised.flip(1) if self.bgr else normalised
 
+    def denormalise(self, images: Tensor) -> Tensor:
+        """The inverse, float RGB [N, H, W, 3] of 0-255."""
+        mean, std = (_constants(values, images.device) for values in (self.mean, self.std))
+        return (images.flip(1) if self.bgr else images).permute(0, 2, 3, 1) * std + mean
+
     def upsample(self, logits: Tensor, size: Sequence[int]) -> Tensor:
         """[N, C, h, w] to [N, C, *size], bilinear."""
         return F.interpolate(logits, list(size), mode="bilinear", align_corners=self.align_corners)

@@ -19,6 +19,7 @@ from udamlf.data.sample import Domain, Sample
 from udamlf.models.base import Output, SegmentationModel
 
 Losses = dict[str, dict[str, Tensor]]  # {optimiser: {loss name: unweighted scalar}}; the network's is called "model"
+Term = tuple[Tensor, Callable[[Output], dict[str, Tensor]]]  # images, and the losses of what the network makes of them
 
 
 @dataclass
@@ -105,6 +106,15 @@ class BaseObjective:
         """Any map [N, H, W] at 1/loss_stride: the centre pixel of each cell."""
         cells = slice(self.context.training.loss_stride // 2, None, self.context.training.loss_stride)
         return maps[:, cells, cells]
+
+    def in_parts(self, joint: bool, *terms: Term) -> Iterator[Losses]:
+        """Losses of the terms: of one forward pass and BatchNorm batch, or of a pass each, which takes less memory."""
+        if joint:
+            outputs = self.forward_together(*(images for images, _ in terms))
+            parts = [losses(output) for (_, losses), output in zip(terms, outputs, strict=True)]
+            yield {"model": {name: value for part in parts for name, value in part.items()}}
+        else:
+            yield from ({"model": losses(self.model(images))} for images, losses in terms)
 
     def forward_together(self, *images: Tensor) -> list[Output]:
         """One forward pass of several image batches of one size: they share their BatchNorm statistics."""
