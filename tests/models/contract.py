@@ -23,6 +23,7 @@ class ModelContract:
     name: ClassVar[str]
     stride: ClassVar[int]
     options: ClassVar[dict[str, Any]] = {}
+    features_stride: ClassVar[int | None] = None  # where it is not that of the logits
 
     @pytest.fixture()
     def model(self) -> SegmentationModel:
@@ -36,7 +37,8 @@ class ModelContract:
     def test_any_size_gives_logits_at_stride_that_upsample_to_the_image(
         self, model: SegmentationModel, height: int, width: int
     ) -> None:
-        """Logits, auxiliary logits and features share batch and classes; sizes need not be multiples of the stride."""
+        """Logits, auxiliary logits and features share batch and classes; sizes need not be multiples of the stride.
+        Features are as large as the logits, or of a stage of their own."""
         with torch.no_grad():
             output = model.eval()(self.images(height, width))
         count, classes, rows, columns = output.logits.shape
@@ -47,7 +49,10 @@ class ModelContract:
         assert model.upsample(output.logits, (height, width)).shape == (2, CLASSES, height, width)
         if output.aux is not None:
             assert output.aux.shape[:2] == (2, CLASSES)
-        assert output.features is not None and output.features.shape[2:] == (rows, columns)
+        assert output.features is not None and output.features.ndim == 4
+        sides = [-(-pixels // (self.features_stride or self.stride)) for pixels in (height, width)]
+        assert self.features_stride is None or list(output.features.shape[2:]) == sides
+        assert self.features_stride is not None or output.features.shape[2:] == (rows, columns)
 
     def test_an_image_is_judged_alone_and_always_the_same(self, model: SegmentationModel) -> None:
         """In evaluation mode the result is a function of the image: not of its neighbours, nor of the call."""

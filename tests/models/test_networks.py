@@ -151,3 +151,10 @@ def test_unknown_network_names_the_nearest() -> None:
     for helper in ("base", "released", "resnet"):
         with pytest.raises(UserError):
             build(helper, CLASSES)
+
+
+class TestMit(ModelContract):
+    """SegFormer's encoder in the miniature's size with DAFormer's head; features are its last stage."""
+
+    name, stride, features_stride = "mit", 4, 32
+    options = {"variant": "tiny", "channels": 16}  # noqa: RUF012

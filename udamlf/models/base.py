@@ -21,7 +21,8 @@ IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
 class Output(NamedTuple):
-    """Float maps at network stride: logits and an auxiliary head's [N, C, h, w], prototypes' features [N, D, h, w]."""
+    """Float maps: logits and an auxiliary head's [N, C, h, w] at network stride, features [N, D, h', w'] of prototypes
+    and of distances, as large or, of a transformer's last stage, smaller."""
 
     logits: Tensor
     aux: Tensor | None = None
