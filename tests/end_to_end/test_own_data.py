@@ -11,7 +11,7 @@ import yaml
 
 from tests.data.own import CLASSES, SCENARIO, write_fields
 from tests.end_to_end.conftest import BIN, STEPS, Place
-from udamlf.config.custom import CustomSpace, find_space
+from udamlf.config.labels import CustomSpace, find_space
 
 README = Path(__file__).parents[2] / "README.md"
 SMALL = ("profile.frames_hw=[32,64]", "profile.labelling.size_hw=[32,64]", "profile.evaluation.size_hw=[32,64]")

@@ -18,7 +18,7 @@ from pydantic import BaseModel
 
 from udamlf.common.errors import UserError, nearest
 from udamlf.config.budget import Profile
-from udamlf.config.custom import find_space
+from udamlf.config.labels import find_space
 from udamlf.config.origins import CONFIGS, Layer, outvoted, overridden
 from udamlf.config.parts import assign, flatten, validated
 from udamlf.config.schema import Config, Method, Recipe, Scenario

@@ -1,20 +1,13 @@
-"""What a scenario file may describe itself, with no Python: data sets that are folders of images, and a label space."""
+"""Data sets that a scenario file describes itself, with no Python: folders of images."""
 
-import json
 import re
-from collections import Counter
 from typing import Annotated, Any, Self
 
-from pydantic import Discriminator, Field, Tag, ValidationError, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
-from udamlf.common.errors import UserError, nearest
-from udamlf.config.labels import IGNORE, LABEL_SPACES, LabelSpace, distinct_colours
+from udamlf.config.labels import IGNORE, Colour, Grey, Name
 from udamlf.config.parts import Strict
 
-Grey = Annotated[int, Field(ge=0, lt=256)]
-Colour = tuple[Grey, Grey, Grey]
-"""Red, green, blue."""
-Name = Annotated[str, Field(pattern=r"^[\w.-][\w .-]*$")]  # what MLflow takes as a part of a parameter's name
 Paths = Annotated[str, Field(pattern=r"^[^/?{}\[\]][^?{}\[\]]*$")]
 _WILDCARDS = re.compile(r"\*(.*\*)?")
 
@@ -81,63 +74,3 @@ class FolderData(Strict):
 def template(paths: str) -> str:
     """A glob of files as a path with a place for {name}."""
     return _WILDCARDS.sub("{name}", paths, count=1)
-
-
-class CustomSpace(Strict):
-    """A label space; see ``LabelSpace``. Colours are made where there are none."""
-
-    classes: tuple[Name, ...] = Field(min_length=2, max_length=IGNORE)
-    colours: tuple[Colour, ...] = ()
-    subsets: dict[Name, Annotated[tuple[str, ...], Field(min_length=1)]] = Field({})
-    not_in_source: tuple[Name, ...] = ()
-    rare: tuple[str, ...] = ()
-    coarser: dict[Name, str] = Field({})
-
-    @model_validator(mode="after")
-    def _fits(self) -> Self:
-        twice = [name for name, count in Counter((*self.classes, *self.not_in_source)).items() if count > 1]
-        if twice:
-            raise ValueError(f"class {twice[0]!r} stands there twice")
-        if self.colours and len(self.colours) != len(self.classes):
-            raise ValueError(f"{len(self.colours)} colours for {len(self.classes)} classes")
-        named = {*self.rare, *self.coarser.values(), *(name for names in self.subsets.values() for name in names)}
-        unknown = sorted(named - set(self.classes))
-        if unknown:
-            raise ValueError(f"{unknown[0]!r} is none of the classes")
-        return self
-
-    def space(self) -> LabelSpace:
-        """The label space, with its classes as its name: two scenarios with the same classes share their networks."""
-        return LabelSpace(
-            name=",".join(self.classes),
-            classes=self.classes,
-            palette=self.colours or distinct_colours(len(self.classes)),
-            subsets=self.subsets,
-            not_in_source=self.not_in_source,
-            rare=self.rare,
-            coarser=self.coarser,
-        )
-
-
-SpaceRef = Annotated[
-    Annotated[str, Tag("Name")] | Annotated[CustomSpace, Tag("CustomSpace")],
-    Discriminator(lambda described: "Name" if isinstance(described, str) else "CustomSpace"),
-]
-"""A label space's name, or its description."""
-
-
-def find_space(described: str | CustomSpace) -> LabelSpace:
-    """The label space of a scenario (its name, or its description), or of a run's tag. UserError: unknown name."""
-    if isinstance(described, CustomSpace):
-        return described.space()
-    if described in LABEL_SPACES:
-        return LABEL_SPACES[described]
-    try:
-        return CustomSpace(**json.loads(described)).space()
-    except (ValueError, TypeError, ValidationError) as error:
-        raise UserError(f"unknown label space {described!r}", "", nearest(described, list(LABEL_SPACES))) from error
-
-
-def space_tag(described: str | CustomSpace) -> str:
-    """A scenario's label space as the text of a tag, from which ``find_space`` finds it."""
-    return described if isinstance(described, str) else described.model_dump_json()

@@ -1,16 +1,29 @@
 """Classes, ids, palettes and the ignore value: the only module that knows them.
 
-A ``LabelSpace`` is the set of classes a scenario trains and reports. A label file holds *raw ids* of its data set;
-``lookup_table`` turns the data set's ``{raw id: class name}`` into train ids (positions in the LabelSpace)."""
+A ``LabelSpace`` is the set of classes a scenario trains and reports: one of ``configs/label_spaces.yaml``, or described
+in the scenario's file. A label file holds *raw ids* of its data set; ``lookup_table`` turns the data set's ``{raw id:
+class name}`` into train ids (positions in the LabelSpace)."""
 
+import json
+from collections import Counter
 from collections.abc import Mapping
 from colorsys import hsv_to_rgb
 from dataclasses import dataclass, field
+from typing import Annotated, Self
 
 import numpy as np
+import yaml
+from pydantic import Discriminator, Field, Tag, ValidationError, model_validator
+
+from udamlf.common.errors import UserError, nearest
+from udamlf.config.parts import CONFIGS, Strict
 
 IGNORE = 255
 """Train id of a pixel that is left out of every loss and every score."""
+Grey = Annotated[int, Field(ge=0, lt=256)]
+Colour = tuple[Grey, Grey, Grey]
+"""Red, green, blue."""
+Name = Annotated[str, Field(pattern=r"^[\w.-][\w .-]*$")]  # what MLflow takes as a part of a parameter's name
 
 
 @dataclass(frozen=True)
@@ -29,7 +42,7 @@ class LabelSpace:
 
     name: str
     classes: tuple[str, ...]
-    palette: tuple[tuple[int, int, int], ...]
+    palette: tuple[Colour, ...]
     subsets: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     not_in_source: tuple[str, ...] = ()
     rare: tuple[str, ...] = ()
@@ -53,76 +66,64 @@ class LabelSpace:
         return [self.classes.index(name) for name in self.subsets[subset]]
 
 
-CITYSCAPES_CLASSES = (
-    "road", "sidewalk", "building", "wall", "fence", "pole", "traffic_light", "traffic_sign", "vegetation", "terrain",
-    "sky", "person", "rider", "car", "truck", "bus", "train", "motorcycle", "bicycle",
-)  # fmt: skip
-_CITYSCAPES_COLOURS = (
-    (128, 64, 128), (244, 35, 232), (70, 70, 70), (102, 102, 156), (190, 153, 153), (153, 153, 153), (250, 170, 30),
-    (220, 220, 0), (107, 142, 35), (152, 251, 152), (70, 130, 180), (220, 20, 60), (255, 0, 0), (0, 0, 142),
-    (0, 0, 70), (0, 60, 100), (0, 80, 100), (0, 0, 230), (119, 11, 32),
-)  # fmt: skip
-_NOT_IN_SYNTHIA = ("terrain", "truck", "train")
-_SIXTEEN = tuple(c for c in CITYSCAPES_CLASSES if c not in _NOT_IN_SYNTHIA)
-_THIRTEEN = tuple(c for c in _SIXTEEN if c not in ("wall", "fence", "pole"))
-# IntraDA's list holds every rare class but the bicycle; for 16 classes the same names that exist (intrada.md, 3).
-_RARE = ("wall", "fence", "pole", "traffic_light", "traffic_sign", "terrain", "rider", "truck", "bus", "train",
-         "motorcycle")  # fmt: skip
+class CustomSpace(Strict):
+    """A label space as a file describes it; see ``LabelSpace``. Colours are made where there are none."""
 
-CITYSCAPES_19 = LabelSpace(
-    "cityscapes19", CITYSCAPES_CLASSES, _CITYSCAPES_COLOURS,
-    {"19": CITYSCAPES_CLASSES, "16": _SIXTEEN, "13": _THIRTEEN}, rare=_RARE,
-)  # fmt: skip
+    classes: tuple[Name, ...] = Field(min_length=2, max_length=IGNORE)
+    colours: tuple[Colour, ...] = ()
+    subsets: dict[Name, Annotated[tuple[str, ...], Field(min_length=1)]] = Field({})
+    not_in_source: tuple[Name, ...] = ()
+    rare: tuple[str, ...] = ()
+    coarser: dict[Name, str] = Field({})
 
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        twice = [name for name, count in Counter((*self.classes, *self.not_in_source)).items() if count > 1]
+        if twice:
+            raise ValueError(f"class {twice[0]!r} stands there twice")
+        if self.colours and len(self.colours) != len(self.classes):
+            raise ValueError(f"{len(self.colours)} colours for {len(self.classes)} classes")
+        named = {*self.rare, *self.coarser.values(), *(name for names in self.subsets.values() for name in names)}
+        if unknown := sorted(named - set(self.classes)):
+            raise ValueError(f"{unknown[0]!r} is none of the classes")
+        return self
 
-def _of_cityscapes(name: str, classes: tuple[str, ...], subsets: Mapping[str, tuple[str, ...]]) -> LabelSpace:
-    """Some of Cityscapes' classes, for SYNTHIA as the source."""
-    colours = tuple(c for n, c in zip(CITYSCAPES_CLASSES, _CITYSCAPES_COLOURS, strict=True) if n in classes)
-    missing = tuple(name for name in _NOT_IN_SYNTHIA if name not in classes)
-    return LabelSpace(name, classes, colours, subsets, missing, tuple(c for c in _RARE if c in classes))
-
-
-CITYSCAPES_16 = _of_cityscapes("cityscapes16", _SIXTEEN, {"16": _SIXTEEN, "13": _THIRTEEN})
-CITYSCAPES_13 = _of_cityscapes("cityscapes13", _THIRTEEN, {"13": _THIRTEEN})
-# IAST and HIAST train 19 outputs on SYNTHIA too, where three classes practically never occur (iast.md 2.3).
-SYNTHIA_19 = _of_cityscapes("synthia19", CITYSCAPES_CLASSES, {"16": _SIXTEEN, "13": _THIRTEEN})
-ROBOTCAR_9 = LabelSpace(
-    "robotcar9",
-    ("sky", "person", "two_wheeler", "automobile", "traffic_sign", "traffic_light", "building", "sidewalk", "road"),
-    ((70, 130, 180), (220, 20, 60), (119, 11, 32), (0, 0, 142), (220, 220, 0), (250, 170, 30), (70, 70, 70),
-     (244, 35, 232), (128, 64, 128)),
-    rare=("person", "two_wheeler", "traffic_sign", "traffic_light"),
-    coarser={"rider": "person", "motorcycle": "two_wheeler", "bicycle": "two_wheeler", "car": "automobile",
-             "truck": "automobile", "bus": "automobile"},
-)  # fmt: skip
-_CAMVID = (
-    "sky", "building", "pole", "road", "pavement", "tree", "sign_symbol", "fence", "car", "pedestrian", "bicyclist",
-)  # fmt: skip
-# Also without the two that are too rare in small sets (KITTI's dev: 0.2 % of the pixels) for an IoU to mean much.
-CAMVID_11 = LabelSpace(
-    "camvid11", _CAMVID,
-    ((128, 128, 128), (128, 0, 0), (192, 192, 128), (128, 64, 128), (60, 40, 222), (128, 128, 0), (192, 128, 128),
-     (64, 64, 128), (64, 0, 128), (64, 64, 0), (0, 128, 192)),
-    {"11": _CAMVID, "9": tuple(c for c in _CAMVID if c not in ("pedestrian", "bicyclist"))},
-    rare=("pole", "sign_symbol", "fence", "pedestrian", "bicyclist"),
-    coarser={"sidewalk": "pavement", "parking": "pavement", "wall": "building", "bridge": "building",
-             "tunnel": "building", "polegroup": "pole", "vegetation": "tree", "terrain": "tree",
-             "traffic_light": "sign_symbol", "traffic_sign": "sign_symbol", "guard_rail": "fence", "truck": "car",
-             "bus": "car", "caravan": "car", "trailer": "car", "train": "car", "person": "pedestrian",
-             "rider": "bicyclist", "motorcycle": "bicyclist", "bicycle": "bicyclist"},
-)  # fmt: skip
-_SPACES = (CITYSCAPES_19, CITYSCAPES_16, CITYSCAPES_13, SYNTHIA_19, ROBOTCAR_9, CAMVID_11)
-LABEL_SPACES = {space.name: space for space in _SPACES}
+    def space(self, name: str = "") -> LabelSpace:
+        """The label space; without a name its classes are it: two scenarios with the same ones share their networks."""
+        colours = self.colours or distinct_colours(len(self.classes))
+        fields = {key: value for key, value in self if key != "colours"}
+        return LabelSpace(name or ",".join(self.classes), palette=colours, **fields)
 
 
-def distinct_colours(count: int) -> tuple[tuple[int, int, int], ...]:
+SpaceRef = Annotated[
+    Annotated[str, Tag("Name")] | Annotated[CustomSpace, Tag("CustomSpace")],
+    Discriminator(lambda described: "Name" if isinstance(described, str) else "CustomSpace"),
+]
+"""A label space's name, or its description."""
+
+
+def find_space(described: str | CustomSpace) -> LabelSpace:
+    """The label space of a scenario (its name, or its description), or of a run's tag. UserError: unknown name."""
+    if isinstance(described, CustomSpace):
+        return described.space()
+    if described in LABEL_SPACES:
+        return LABEL_SPACES[described]
+    try:
+        return CustomSpace(**json.loads(described)).space()
+    except (ValueError, TypeError, ValidationError) as error:
+        raise UserError(f"unknown label space {described!r}", "", nearest(described, list(LABEL_SPACES))) from error
+
+
+def space_tag(described: str | CustomSpace) -> str:
+    """A scenario's label space as the text of a tag, from which ``find_space`` finds it."""
+    return described if isinstance(described, str) else described.model_dump_json()
+
+
+def distinct_colours(count: int) -> tuple[Colour, ...]:
     """``count`` different RGB colours, none of them black, which stands for an ignored pixel: hues a golden section of
     the circle apart, in three brightnesses."""
-    hues = [(number * 0.618034) % 1.0 for number in range(count)]
-    return tuple(
-        tuple(round(255 * part) for part in hsv_to_rgb(hue, 0.75, (1.0, 0.75, 0.5)[number % 3]))  # type: ignore[misc]
-        for number, hue in enumerate(hues)
-    )
+    colours = (hsv_to_rgb(number * 0.618034 % 1.0, 0.75, (1.0, 0.75, 0.5)[number % 3]) for number in range(count))
+    return tuple((round(255 * red), round(255 * green), round(255 * blue)) for red, green, blue in colours)
 
 
 def lookup_table(raw_classes: Mapping[int, str], space: LabelSpace) -> np.ndarray:
@@ -134,3 +135,9 @@ def lookup_table(raw_classes: Mapping[int, str], space: LabelSpace) -> np.ndarra
         if name in space.classes:
             table[raw] = space.classes.index(name)
     return table
+
+
+_DESCRIBED = yaml.safe_load((CONFIGS / "label_spaces.yaml").read_text(encoding="utf-8"))
+LABEL_SPACES = {name: CustomSpace(**described).space(name) for name, described in _DESCRIBED.items()}
+CITYSCAPES_19, CITYSCAPES_16, CITYSCAPES_13, SYNTHIA_19, ROBOTCAR_9, CAMVID_11 = LABEL_SPACES.values()
+CITYSCAPES_CLASSES = CITYSCAPES_19.classes

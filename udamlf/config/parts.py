@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from udamlf.common.errors import UserError, nearest
 
+CONFIGS = Path(__file__).resolve().parents[2] / "configs"
 _UNION_TAG = re.compile(r"[A-Z]|constrained-|int$|float$|.*\[")  # what pydantic puts into a location for `A | B`
 
 

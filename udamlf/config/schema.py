@@ -12,8 +12,8 @@ from pydantic import Field, model_validator
 from udamlf.common.errors import UserError
 from udamlf.common.rounds import per_round
 from udamlf.config.budget import EvalProtocol, OneOrMore, Profile, Share, Size, Training
-from udamlf.config.custom import FolderData, Name, SpaceRef, find_space
-from udamlf.config.labels import LabelSpace
+from udamlf.config.custom import FolderData
+from udamlf.config.labels import LabelSpace, Name, SpaceRef, find_space
 from udamlf.config.parts import Part, Strict, assign, flatten, validated
 
 Recipe = Literal["published", "adapted"]

@@ -13,8 +13,7 @@ from typing import Any
 
 import pandas as pd
 
-from udamlf.config.custom import find_space
-from udamlf.config.labels import LabelSpace
+from udamlf.config.labels import LabelSpace, find_space
 from udamlf.report import KINDS
 from udamlf.report.statistics import Estimate, Estimates, difference, estimate
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 
-from udamlf.config.custom import find_space
+from udamlf.config.labels import find_space
 from udamlf.report import KINDS
 
 BETTER = {"entropy": -1, "snd": 1, "agreement": 1, "balance": 1}

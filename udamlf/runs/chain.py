@@ -17,7 +17,7 @@ from typing import Any
 
 from udamlf.common.errors import UserError
 from udamlf.common.files import digest_file, digest_json, write_text
-from udamlf.config.custom import space_tag
+from udamlf.config.labels import space_tag
 from udamlf.config.references import control, network
 from udamlf.config.schema import SOURCE, TARGET, Config
 from udamlf.data.check import check_headers

@@ -22,8 +22,7 @@ from mlflow.types.schema import AnyType, Array, ColSpec, DataType, ParamSchema, 
 
 from udamlf.common.errors import UserError
 from udamlf.config.budget import EvalProtocol
-from udamlf.config.custom import find_space, space_tag
-from udamlf.config.labels import LabelSpace
+from udamlf.config.labels import LabelSpace, find_space, space_tag
 from udamlf.config.schema import Config
 from udamlf.data.raster import read_rgb
 from udamlf.evaluation.predict import scores

@@ -29,7 +29,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from udamlf.common.errors import UserError, masked
 from udamlf.common.files import atomic_folder, cache_folder, digest_file, file_lock, write_json
-from udamlf.config.custom import find_space
+from udamlf.config.labels import find_space
 from udamlf.runs.launch import git, identity
 from udamlf.runs.store import sqlite_file, store_uri, work_root
 from udamlf.stages.stage import Input
