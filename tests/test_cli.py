@@ -22,7 +22,7 @@ from udamlf.cli import cli, guarded
 from udamlf.common import progress
 from udamlf.common.errors import UserError
 from udamlf.config.compose import resolve
-from udamlf.config.origins import CONFIGS
+from udamlf.config.parts import CONFIGS
 from udamlf.runs.runner import recorded_config
 from udamlf.runs.tracker import Tracker
 

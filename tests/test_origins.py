@@ -9,7 +9,7 @@ import yaml
 
 from udamlf.config import compose
 from udamlf.config.compose import resolve
-from udamlf.config.origins import CONFIGS
+from udamlf.config.parts import CONFIGS
 
 
 @pytest.fixture

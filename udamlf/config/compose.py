@@ -8,10 +8,10 @@ are dotted paths into the result, e.g. ``profile.warmup.steps`` or ``method.roun
 is changed in the block of that profile."""
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import yaml
 from pydantic import BaseModel
@@ -19,14 +19,33 @@ from pydantic import BaseModel
 from udamlf.common.errors import UserError, nearest
 from udamlf.config.budget import Profile
 from udamlf.config.labels import find_space
-from udamlf.config.origins import CONFIGS, Layer, outvoted, overridden
-from udamlf.config.parts import assign, flatten, validated
+from udamlf.config.parts import CONFIGS, assign, flatten, validated
 from udamlf.config.schema import Config, Method, Recipe, Scenario
 
 _OWN_VALUES = ("scenarios", "profiles", "adapted")
+# What a round may set for itself, and the block of the profile over which that wins.
+_OF_ROUND = {"training": "profile.round", "labelling": "profile.labelling", "model": "profile.model"}
 logger = logging.getLogger("udamlf")
 _warn = lru_cache(maxsize=None)(logger.warning)  # once: the references of a chain are resolved too
 _File = tuple[str, dict[str, Any]]  # path, content
+
+
+class Layer(NamedTuple):
+    """One value that is set, and where it comes from: a file and its block, or an option."""
+
+    origin: str
+    key: str
+    value: Any
+
+    def covers(self, leaf: str) -> bool:
+        """Whether it sets a dotted key; a key without an entry's number is that of every entry of a list."""
+        wanted, steps = self.key.split("."), leaf.split(".")
+        return wanted in (steps[: len(wanted)], [step for step in steps if not step.isdigit()][: len(wanted)])
+
+    @property
+    def is_shipped(self) -> bool:
+        """Whether it is of a file that comes with the package."""
+        return self.origin.startswith(f"{CONFIGS}/")
 
 
 def json_schema(kind: str) -> dict[str, Any]:
@@ -104,24 +123,10 @@ def _file_values(kind: str, files: Sequence[_File]) -> list[Layer]:
     return [Layer(path, f"{kind}.{key}", value) for path, key, value in named if key not in (*_OWN_VALUES, "extends")]
 
 
-def _method_values(
-    method: Sequence[_File], scenario: str, profiles: Sequence[str], recipe: Recipe
-) -> Iterator[tuple[str, Layer]]:
-    """What a method's files set for this scenario and profile, with the block's name; the later ones win."""
-    places = [name for profile in profiles for name in (profile, f"{profile}/{scenario}")]
-    blocks = [("scenarios", scenario), *(("profiles", name) for name in places)]
-    blocks += [("adapted", name) for name in places] if recipe == "adapted" else []
-    for block, name in blocks:
-        for path, tree in method:
-            for key, value in ((tree.get(block) or {}).get(name) or {}).items():
-                yield block, Layer(f"{path}, {block}.{name}", str(key), value)
-
-
-def _profile_values(profile: Sequence[_File], scenario: str) -> Iterator[Layer]:
-    """What a profile's files set for this scenario; the later ones win, and every value of a method."""
-    for path, tree in profile:
-        for key, value in ((tree.get("scenarios") or {}).get(scenario) or {}).items():
-            yield Layer(f"{path}, scenarios.{scenario}", f"profile.{key}", value)
+def _block_values(files: Sequence[_File], block: str, names: Sequence[str], prefix: str = "") -> list[Layer]:
+    """What a lineage's files set in their block for these names, of a scenario or of profiles; the later ones win."""
+    blocks = [(f"{path}, {block}.{n}", (tree.get(block) or {}).get(n) or {}) for n in names for path, tree in files]
+    return [Layer(origin, f"{prefix}{key}", value) for origin, values in blocks for key, value in values.items()]
 
 
 def _parse_override(text: str) -> Layer:
@@ -159,18 +164,23 @@ def resolve(
     """
     if seed < 0:
         raise UserError(f"--seed {seed}", "a seed of 0 or more")
-    scenario_tree = _merged(_lineage("scenarios", scenario), Scenario)
+    own = _merged(_lineage("scenarios", scenario), Scenario)
     methods = _lineage("methods", method)
-    profiles = _lineage("profiles", profile or scenario_tree.get("profile", Scenario.model_fields["profile"].default))
-    tree: dict[str, Any] = {"scenario": scenario_tree}
-    tree |= {"method": _merged(methods, Method), "profile": _merged(profiles, Profile)}
+    profiles = _lineage("profiles", profile or own.get("profile", Scenario.model_fields["profile"].default))
+    tree: dict[str, Any] = {"scenario": own, "method": _merged(methods, Method), "profile": _merged(profiles, Profile)}
     tree |= {"seed": seed, "data_root": data_root or None}
     tree |= {"overrides": [*overrides, *([f"rounds={rounds}"] if rounds is not None else [])]}
-    place = (scenario_tree["name"], [fields["name"] for _, fields in profiles], recipe)
-    values = list(_method_values(methods, *place))
-    layers = [*_profile_values(profiles, scenario_tree["name"]), *(layer for _, layer in values)]
+    places = [name for _, each in profiles for name in (each["name"], f"{each['name']}/{own['name']}")]
+
+    def values(files: Sequence[_File]) -> list[Layer]:
+        adapted = _block_values(files, "adapted", places) if recipe == "adapted" else []
+        budget = [*_block_values(files, "scenarios", [own["name"]]), *_block_values(files, "profiles", places)]
+        return [*budget, *adapted]
+
+    layers = [*_block_values(profiles, "scenarios", [own["name"]], "profile."), *values(methods)]
     if tree["method"].get("publication") and tree["method"].get("role", "method") == "method":
-        tree["recipe"] = "adapted" if any(block == "adapted" for block, _ in values) else "published"
+        is_adapted = recipe == "adapted" and bool(_block_values(methods, "adapted", places))
+        tree["recipe"] = "adapted" if is_adapted else "published"
     if rounds is not None:
         if rounds < 1:
             raise UserError(f"--rounds {rounds}", "at least 1 round", "--method source_only for no adaptation at all")
@@ -178,36 +188,64 @@ def resolve(
             raise UserError(f"--rounds {rounds}", f"a method with rounds; {method} has none")
         layers.append(Layer("--rounds", "method.rounds", rounds))
     layers += map(_parse_override, overrides)
-    for layer in layers:
-        assign(tree, layer.key, layer.value, layer.origin)
-    config: Config = validated(Config, tree, "the resolved configuration")
-    _check(config)
-    main = [*_file_values("method", methods), *_file_values("profile", profiles)]
+    config = _assembled(tree, layers)
+    every = [*_file_values("method", methods), *_file_values("profile", profiles), *layers]
     copied = [_read("methods", fields["name"]) for _, fields in methods if fields["name"] in available("methods")]
-    theirs = [*_file_values("method", copied), *(v for _, v in _method_values(copied, *place))]
+    theirs = [*_file_values("method", copied), *values(copied)]
     shipped = {f"{key}={value}" for layer in theirs for key, value in flatten(layer.value, layer.key)}
-    for text in (*overridden([*main, *layers], dict(flatten(tree)), shipped), *outvoted([*main, *layers], config)):
+    for text in (*_overridden(every, dict(flatten(tree)), shipped), *_outvoted(every, config)):
         _warn(text)
     return config
 
 
 def with_overrides(config: Config, overrides: Sequence[str]) -> Config:
     """A resolved configuration with further ``key=value`` overrides. UserError: as ``resolve``."""
-    tree = config.model_dump(mode="json")
-    for layer in map(_parse_override, overrides):
+    tree = config.model_dump(mode="json") | {"overrides": [*config.overrides, *overrides]}
+    return _assembled(tree, list(map(_parse_override, overrides)))
+
+
+def _assembled(tree: dict[str, Any], layers: Sequence[Layer]) -> Config:
+    """The configuration of a tree in which the layers are set. UserError: an unknown key, a value out of range, a name
+    that is none of the scenario's, or a value that no stage would look at."""
+    for layer in layers:
         assign(tree, layer.key, layer.value, layer.origin)
-    changed: Config = validated(Config, tree | {"overrides": [*config.overrides, *overrides]}, "the configuration")
-    _check(changed)
-    return changed
-
-
-def _check(config: Config) -> None:
-    """UserError: a name that is none of the scenario's, or a value that no stage would look at."""
-    scenario = config.scenario
-    find_space(scenario.label_space)
-    if config.report_split not in scenario.splits:
-        message = f"reported split {config.report_split!r} is not in scenario {scenario.name}"
-        raise UserError(message, "", nearest(config.report_split, list(scenario.splits)))
+    config: Config = validated(Config, tree, "the resolved configuration")
+    find_space(config.scenario.label_space)
+    if config.report_split not in config.scenario.splits:
+        message = f"reported split {config.report_split!r} is not in scenario {config.scenario.name}"
+        raise UserError(message, "", nearest(config.report_split, list(config.scenario.splits)))
     if config.profile.evaluation.output_hw is not None:
         message = "a score is taken at the size of the truth"
         raise UserError("profile.evaluation.output_hw", message, "profile.labelling.output_hw")
+    return config
+
+
+# --- a value that does not count is named ----------------------------------------------------------------------------
+
+
+def _last(layers: Sequence[Layer], leaf: str) -> Layer | None:
+    return next((layer for layer in reversed(layers) if layer.covers(leaf)), None)
+
+
+def _overridden(layers: Sequence[Layer], final: Mapping[str, Any], shipped: Set[str]) -> Iterator[str]:
+    """A line for every value of a user's file that a later file overrides, from the layers in the order in which they
+    are set and the result by dotted key. What a copy of a shipped file has as that one, KEY=VALUE, is not named."""
+    for position, layer in enumerate(layers):
+        for leaf, value in [] if layer.is_shipped else flatten(layer.value, layer.key):
+            winner, text = _last(layers[position + 1 :], leaf), f"{leaf}={value}"
+            counts = final.get(leaf, layer) == value or text in shipped
+            if winner and not winner.origin.startswith("--") and not counts:
+                wins = winner.key if isinstance(winner.value, dict) else f"{winner.key}={winner.value}"
+                yield f"not used: {text} of {layer.origin}; what counts is {wins} of {winner.origin}, or --set"
+
+
+def _outvoted(layers: Sequence[Layer], config: Config) -> Iterator[str]:
+    """A line for every value of the profile that a user sets in vain, as a shipped method's round has its own."""
+    every = [(n, *item) for n in range(1, config.method.rounds + 1) for item in _OF_ROUND.items()]
+    for number, block, target in every:
+        own = getattr(config.method.round_at(number), block)
+        for key, value in flatten(own) if own else ():
+            asked, wins = _last(layers, f"{target}.{key}"), f"method.round.{number}.{block}.{key}"
+            winner = _last(layers, wins)
+            if asked and not asked.is_shipped and (winner is None or winner.is_shipped):
+                yield f"not used in round {number}: {target}.{key} of {asked.origin}; what counts is {wins}={value}"

@@ -37,9 +37,9 @@ class Part(BaseModel):
 class Parts:
     """The building blocks of one kind: files of a package that define the same ``word``, found by their names.
 
-    There is no list of them, and only the one asked for is imported: a file that is broken, or half written, stops
-    nobody else's run. A name that is a Python keyword has a trailing underscore in its file's name. What a file defines
-    is usually a class with its parameters' model as ``Params``; ``kind`` is what it is called in messages."""
+    Only the one asked for is imported: a file that is broken, or half written, stops nobody else's run. A name that is
+    a Python keyword has a trailing underscore in its file's name. What a file defines is usually a class with its
+    parameters' model as ``Params``; ``kind`` is what it is called in messages."""
 
     def __init__(self, package: str, word: str, kind: str) -> None:
         self.package, self.word, self.kind = package, word, kind
@@ -115,46 +115,31 @@ def _fields_at(model: type[BaseModel], path: Sequence[Any]) -> list[str]:
 # --- settings as plain trees ------------------------------------------------------------------------------------------
 
 
-def assign(tree: dict[str, Any], key: str, value: Any, where: str) -> None:
-    """Set a dotted key; the entries of a list are numbered from 1, and a key of a list is that of every entry. Missing
-    blocks between are made; the models check the rest. UserError that starts with ``where``: no such block or entry."""
-    *path, last = key.split(".")
-    nodes: list[Any] = [tree]
-    for depth, step in enumerate(path):
-        so_far = f"{where}: {'.'.join(path[: depth + 1])!r}"
-        if depth == 0 and step not in tree:
-            raise UserError(f"{where}: unknown key {key!r}", "a known key", nearest(step, list(tree)))
-        nodes = [_block(node, step, so_far) for node in nodes]
-        if not step.isdigit():
-            nodes = _entries(nodes, (*path, last)[depth + 1])
-    for node in nodes:
-        if isinstance(node, list):
-            node[_position(node, last, f"{where}: {key!r}")] = value
-        else:
-            node[last] = value
-
-
-def _entries(nodes: list[Any], step: str) -> list[Any]:
-    """The blocks a step goes into: those of a list, unless it is one's number."""
-    lists = [node if isinstance(node, list) and not step.isdigit() else [node] for node in nodes]
-    return [entry for entries in lists for entry in entries]
-
-
-def _block(node: Any, step: str, so_far: str) -> Any:
-    """What lies under ``step``, made where it is missing."""
+def assign(node: Any, key: str, value: Any, where: str, above: str = "") -> None:
+    """Set a dotted key of a tree; the entries of a list are numbered from 1, and a key of a list is that of every
+    entry. Missing blocks between are made; the models check the rest. UserError that starts with ``where``: no such
+    block or entry. ``above``: the key of ``node`` in the tree."""
+    step, _, rest = key.partition(".")
+    at = f"{above}.{step}" if above else step
+    if isinstance(node, list) and not step.isdigit():
+        for entry in node:
+            assign(entry, key, value, where, above)
+        return
+    place: Any = step
     if isinstance(node, list):
-        return node[_position(node, step, so_far)]
-    if node.get(step) is None:
+        place = int(step) - 1
+        if not 0 <= place < len(node):
+            raise UserError(f"{where}: {at!r} is not an entry", f"1..{len(node)}")
+    elif not isinstance(node, dict):
+        raise UserError(f"{where}: {above!r} is a value, not a block", "a known key")
+    elif rest and not above and step not in node:
+        raise UserError(f"{where}: unknown key {key!r}", "a known key", nearest(step, list(node)))
+    if not rest:
+        node[place] = value
+        return
+    if isinstance(node, dict) and node.get(step) is None:
         node[step] = {}
-    if not isinstance(node[step], (dict, list)):
-        raise UserError(f"{so_far} is a value, not a block", "a known key")
-    return node[step]
-
-
-def _position(entries: list[Any], number: str, what: str) -> int:
-    if not number.isdigit() or not 1 <= int(number) <= len(entries):
-        raise UserError(f"{what} is not an entry", f"1..{len(entries)}")
-    return int(number) - 1
+    assign(node[place], rest, value, where, at)
 
 
 def flatten(tree: Any, prefix: str = "") -> list[tuple[str, Any]]:

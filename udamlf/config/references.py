@@ -3,7 +3,6 @@
 from typing import Any
 
 from udamlf.common.errors import UserError
-from udamlf.config.budget import Training
 from udamlf.config.parts import Part, flatten
 from udamlf.config.schema import Config, Method, Round, Warmup
 
@@ -19,18 +18,14 @@ def network(config: Config) -> str:
 
 
 def control(config: Config) -> Config:
-    """The control of a method: its network, warm-up, protocol and, round by round, its steps, rates and schedule, a
-    pre-training counted with its round; but every image is of the source, as many as the method takes of both domains,
-    with the source's photometric augmentation; then BatchNorm statistics are those of the target.
+    """The control of a method: its network, warm-up (without rounds: on the labelled source alone), protocol and, round
+    by round, its steps, rates and schedule, a pre-training counted with its round; but every image is of the source, as
+    many as the method takes of both domains, with the source's photometric augmentation; then BatchNorm statistics are
+    those of the target. UserError: the configuration is a baseline's or an oracle's.
 
-    The control of a method without rounds trains its warm-up on the labelled source alone. What is not matched: strong
-    views, class mixing, copy-paste, mining and a teacher, which exist on the target only; that it always goes on from
-    the training before, where a round may begin anew; and its BatchNorm, re-estimated on the target whether the
-    method's is or not (balanced where the method's is).
-
-    Raises:
-        UserError: the configuration is a baseline's or an oracle's.
-    """
+    Not matched: strong views, class mixing, copy-paste, mining and a teacher, which exist on the target only; that it
+    always goes on from the training before, where a round may begin anew; and its BatchNorm, re-estimated on the target
+    whether the method's is or not (balanced where the method's is)."""
     method, profile = config.method, config.profile
     if method.role != "method":
         raise UserError(f"a control of {method.name}, which is a reference itself", "a method that adapts")
@@ -38,7 +33,9 @@ def control(config: Config) -> Config:
     warmup = method.warmup
     if not rounds:
         warmup = Warmup(objective=_SUPERVISED)
-        profile = profile.model_copy(update={"warmup": _on_source(profile.warmup)})
+        batch = profile.warmup.batch
+        images = batch.model_copy(update={"source": batch.source + batch.target, "target": 0})
+        profile = profile.model_copy(update={"warmup": profile.warmup.model_copy(update={"batch": images})})
         rounds = (Round(objective=_SUPERVISED, reestimate_bn=("after",), training={"steps": 0, "batch.target": 0}),)
     matched = Method(name="control", title="control", role="baseline", warmup=warmup, rounds=len(rounds), round=rounds)
     return config.model_copy(update={"method": matched, "profile": profile, "recipe": None})
@@ -46,33 +43,18 @@ def control(config: Config) -> Config:
 
 def _control_round(config: Config, number: int) -> Round:
     settings, training = config.method.round_at(number), config.training(number)
-    steps = training.steps
-    assert isinstance(steps, int)
-    if settings.pretraining:
-        pretraining = config.pretraining(number).steps
-        assert isinstance(pretraining, int)
-        steps += pretraining
+    steps: list[Any] = [training.steps, *([config.pretraining(number).steps] if settings.pretraining else [])]
     batch: dict[str, Any] = {"batch.source": training.batch.source + training.batch.target, "batch.target": 0}
     # Flat, so that no nested block of an override comes after the batch.
-    changes = {**dict(flatten(settings.training) if settings.training else ()), "steps": steps, **batch}
+    changes = {**dict(flatten(settings.training) if settings.training else ()), "steps": sum(steps), **batch}
     bn: dict[str, Any] = {"reestimate_bn": ("after",), "balanced_bn": settings.balanced_bn}
     return Round(objective=_SUPERVISED, **bn, training=changes)
-
-
-def _on_source(training: Training) -> Training:
-    batch = training.batch
-    images = batch.model_copy(update={"source": batch.source + batch.target, "target": 0})
-    return training.model_copy(update={"batch": images})
 
 
 def reference(base: Config, config: Config) -> Config:
     """A reference method ``base`` (source_only, adabn) for a run of ``config``: as it is, or, where the method's
     network, classes or protocol are others than the profile's, with these and the budget of the method's warm-up (of
-    its rounds, where that takes no step).
-
-    Raises:
-        UserError: ``base`` is no reference.
-    """
+    its rounds, where that takes no step). UserError: ``base`` is no reference."""
     if base.method.role == "method":
         raise UserError(f"--of with method {base.method.name}", "with control, or a baseline")
     same_protocol = all(base.protocol(s) == config.protocol(s) for s in base.scenario.splits)

@@ -50,9 +50,11 @@ class Stage(BaseStage):
         super().check(config, round)
         settings = config.method.round_at(round)
         check_batch(settings.objective, config.training(round))
+        where = f"method {config.method.name}, round {round}: balanced_bn"
         if settings.balanced_bn and (settings.source != SOURCE or not config.training(round).batch.source):
-            where = f"method {config.method.name}, round {round}: balanced_bn"
             raise UserError(f"{where} without source images", "batch.source above 0, whose labels are counted")
+        if settings.balanced_bn and not {"before", "after"} & {*settings.reestimate_bn}:
+            raise UserError(f"{where} without a re-estimation", "reestimate_bn before or after, or balanced_bn=false")
         if settings.start == "initial" and not settings.pretrain:
             check_weights(config, round)
 
