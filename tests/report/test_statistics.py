@@ -13,9 +13,8 @@ import pytest
 from scipy import stats
 
 from tests.report.test_comparison import parent
-from udamlf.report.comparison import MATCHED, Row, baselines, rows
-from udamlf.report.statistics import difference, estimate
-from udamlf.report.tables import frame, render, render_summary
+from udamlf.report.comparison import MATCHED, Row, baselines, difference, estimate, frame, rows
+from udamlf.report.tables import render, render_summary
 
 ST, SOURCE = {0: 44.0, 1: 42.5, 2: 43.1, 3: 45.2}, {0: 40.0, 1: 40.5, 2: 38.9, 4: 10.0}
 

@@ -1,11 +1,13 @@
-"""Finished chains as rows, one method on one scenario with its runs over seeds, and what a row is compared to.
+"""Finished chains as rows, one method on one scenario with its runs over seeds, what a row is compared to, and how sure
+its numbers are.
 
 Runs come as MLflow returns them, newest first: of each only ``info.run_id``, ``data.tags`` and ``data.metrics`` (the
 values of the last step) are read. No store is asked anything."""
 
 import shlex
+import statistics
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from operator import attrgetter
@@ -15,7 +17,6 @@ import pandas as pd
 
 from udamlf.config.labels import LabelSpace, find_space
 from udamlf.report import KINDS
-from udamlf.report.statistics import Estimate, Estimates, difference, estimate
 
 # Tags of a chain: digests of its configuration, of its matched control's, of its protocol; the last round scored.
 CONFIG, MATCHED, PROTOCOL, SCORED = "udamlf.config", "udamlf.control", "udamlf.protocol", "udamlf.scored"
@@ -29,13 +30,44 @@ METRICS = {"miou": "miou", "iou": "iou", "source": "source/miou"}
 """What a row has, by subset, class and, on the source's held-out frames, subset -> how its metrics begin."""
 
 IDENTITY = ("scenario", "method", "recipe", "profile", "data", "split", "network", "overrides")
-_GROUP = [*IDENTITY, "role", "label_space", "files", PROTOCOL, "of"]
+_DIGESTS = {"protocol": PROTOCOL, "config": CONFIG, "matched": MATCHED, "reference": REFERENCE, "world": DATA}
+_GROUP = [*IDENTITY, "role", "label_space", "files", "protocol", "of"]
 _TABLE = attrgetter("scenario", "data", "profile", "split", "space.name", "files")  # what the rows of one table share
 _ROLES = {"baseline": 0, "method": 1, "oracle": 2}
+_NOTHING = dict.fromkeys(("mean", "std", "low", "high", "n", "p"))
 _FIRST = {"source_only": 0, "adabn": 1, "control": 2}
 
 Run = tuple[str, int]
 """Digest of the data's listing, which tells worlds apart, and seed: what runs of two methods are paired by."""
+Estimate = dict[str, Any]
+"""``mean``, ``std`` (of the sample), ``low`` and ``high`` (ends of the 95 % interval of the mean) and ``n``; of a
+difference also ``p`` of the paired t-test. What n does not allow is None."""
+Estimates = dict[str, dict[str, Estimate | None]]
+
+
+def estimate(values: Iterable[float]) -> Estimate | None:
+    """Mean with Student's interval; None without a value. One value has neither deviation nor interval."""
+    numbers = list(values)
+    if len(numbers) < 2:
+        return {"mean": numbers[0], "std": None, "low": None, "high": None, "n": 1} if numbers else None
+    from scipy.special import stdtrit  # scipy takes a second, and a chain of one seed needs none
+
+    n, mean, std = len(numbers), statistics.fmean(numbers), statistics.stdev(numbers)
+    half = float(stdtrit(n - 1, 0.975)) * std / n**0.5
+    return {"mean": mean, "std": std, "low": mean - half, "high": mean + half, "n": n}
+
+
+def difference(scores: Mapping[Any, float], reference: Mapping[Any, float]) -> Estimate | None:
+    """Mean of ``scores`` - ``reference`` over the keys that both have, with its interval and the test of whether it is
+    0, which differences without any spread do not have; None without a common key."""
+    keys = [key for key in scores if key in reference]
+    paired = estimate(scores[key] - reference[key] for key in keys)
+    if paired is None or not paired["std"]:
+        return paired and {**paired, "p": None}
+    from scipy.stats import ttest_rel
+
+    test = ttest_rel([scores[key] for key in keys], [reference[key] for key in keys])
+    return {**paired, "p": float(test.pvalue)}
 
 
 @dataclass(frozen=True)
@@ -46,8 +78,7 @@ class Row:
     differs from the shipped configuration; ``files``, ``config``, ``matched`` and ``reference`` are digests of the
     data's listing ("" where worlds are pooled), of the configuration, of its matched control's and of its
     ``source_only``'s; ``run_ids``, ``seeds`` and ``worlds`` have an entry for each parent run, ``scores`` the metrics
-    of each, in percent, without the undefined ones. ``headline``, ``home``: the headline mIoU on the reported split and
-    on the source's held-out frames."""
+    of each, in percent, without the undefined ones."""
 
     scenario: str
     method: str
@@ -59,8 +90,8 @@ class Row:
     overrides: str
     role: str
     space: LabelSpace
-    protocol: str
     files: str
+    protocol: str
     config: str
     matched: str
     reference: str
@@ -68,19 +99,22 @@ class Row:
     seeds: list[int]
     run_ids: list[str]
     scores: dict[str, dict[Run, float]]
-    headline: dict[Run, float]
-    home: dict[Run, float]
+
+    def headline(self, kind: str = "miou") -> dict[Run, float]:
+        """The headline mIoU on the reported split, or ("source") at home, on the source's held-out frames."""
+        return self.scores.get(f"{METRICS[kind]}/{self.space.headline}", {})
 
     def estimates(self, over: "Row | None" = None) -> Estimates:
         """``miou``, ``iou`` and ``source``, each by subset or class: mean over the runs, or mean difference from the
         runs ``over`` of the same seed and world; None where it is undefined (class absent, or not in the source)."""
+
+        def one(metric: str) -> Estimate | None:
+            scores = self.scores.get(metric, {})
+            return estimate(scores.values()) if over is None else difference(scores, over.scores.get(metric, {}))
+
         classes = (*self.space.classes, *self.space.not_in_source)
         names = {kind: classes if kind == "iou" else (*self.space.subsets,) for kind in METRICS}
-        return {k: {name: self._estimate(f"{METRICS[k]}/{name}", over) for name in names[k]} for k in METRICS}
-
-    def _estimate(self, metric: str, over: "Row | None") -> Estimate | None:
-        scores = self.scores.get(metric, {})
-        return estimate(scores.values()) if over is None else difference(scores, over.scores.get(metric, {}))
+        return {k: {name: one(f"{METRICS[k]}/{name}") for name in names[k]} for k in METRICS}
 
     @property
     def title(self) -> str:
@@ -89,13 +123,11 @@ class Row:
 
     def label(self, rows: Sequence["Row"]) -> str:
         """Method, recipe, and what sets the row apart among ``rows``, those of its table."""
-        shared = shared_overrides(rows)
+        shared, title = shared_overrides(rows), self.title
         apart = [text for text in shlex.split(self.overrides) if text not in shared]
         apart += [self.network] if len({row.network for row in rows}) > 1 else []
-        title = self.title
-        if self.method == CONTROL:
-            matched = dict.fromkeys(row.title for row in rows if row.matched == self.config)
-            title = f"control of {', '.join(matched)}" if matched else CONTROL
+        if self.method == CONTROL and (matched := [row.title for row in rows if row.matched == self.config]):
+            title = f"control of {', '.join(dict.fromkeys(matched))}"
         return f"{title} ({shlex.join(apart)})" if apart else title
 
 
@@ -118,38 +150,30 @@ def rows(runs: Iterable[Any], over: str = "seeds") -> list[Row]:
     is a row."""
     lines = []
     for run in runs:
-        tags = {name: run.data.tags.get(name, "") for name in (*_GROUP, DATA, CONFIG, MATCHED, REFERENCE)}
-        tags["of"] = tags[CONFIG] if tags["method"] == CONTROL else ""
-        tags["files"] = "" if over == "worlds" and tags["data"] == "miniature" else tags[DATA]
+        tags = {name: run.data.tags.get(_DIGESTS.get(name, name), "") for name in (*_GROUP, *_DIGESTS)}
+        tags["of"] = tags["config"] if tags["method"] == CONTROL else ""
+        tags["files"] = "" if over == "worlds" and tags["data"] == "miniature" else tags["world"]
         lines.append({**tags, "seed": int(run.data.tags["seed"]), "run_id": run.info.run_id, **run.data.metrics})
     if not lines:
         return []
     table = pd.DataFrame(lines)
     # Overrides that make no other configuration make no other row; it has the shortest of them.
-    same = table.groupby([name for name in (*_GROUP, CONFIG) if name != "overrides"])["overrides"]
+    same = table.groupby([name for name in (*_GROUP, "config") if name != "overrides"])["overrides"]
     table["overrides"] = same.transform(lambda texts: min(texts, key=len))
-    table = table[table[CONFIG] == table.groupby(_GROUP)[CONFIG].transform("first")]
-    table = table.drop_duplicates([*_GROUP, DATA, "seed"]).set_index([DATA, "seed"]).sort_index()
-    return sorted((_row(names, scores) for names, scores in table.groupby(_GROUP, sort=False)), key=_order)
+    table = table[table["config"] == table.groupby(_GROUP)["config"].transform("first")]
+    table = table.drop_duplicates([*_GROUP, "world", "seed"]).set_index(["world", "seed"]).sort_index()
+    return sorted((_row(runs) for _, runs in table.groupby(_GROUP, sort=False)), key=_order)
 
 
-def _row(names: Sequence[str], table: pd.DataFrame) -> Row:
-    tags = dict(zip(_GROUP, names, strict=True))
-    space = find_space(tags["label_space"])
-    scores = {name: column.dropna().to_dict() for name, column in table.select_dtypes("number").items()}
+def _row(runs: pd.DataFrame) -> Row:
+    shared = runs[[*IDENTITY, "role", "files", "protocol", "config", "matched", "reference"]].iloc[0].to_dict()
     return Row(
-        **{name: tags[name] for name in (*IDENTITY, "role", "files")},
-        space=space,
-        protocol=tags[PROTOCOL],
-        config=table[CONFIG].iloc[0],
-        matched=table[MATCHED].iloc[0],
-        reference=table[REFERENCE].iloc[0],
-        worlds=[world for world, _ in table.index],
-        seeds=[seed for _, seed in table.index],
-        run_ids=table["run_id"].tolist(),
-        scores=scores,
-        headline=scores.get(f"miou/{space.headline}", {}),
-        home=scores.get(f"source/miou/{space.headline}", {}),
+        **shared,
+        space=find_space(runs["label_space"].iloc[0]),
+        worlds=runs.index.get_level_values("world").tolist(),
+        seeds=runs.index.get_level_values("seed").tolist(),
+        run_ids=runs["run_id"].tolist(),
+        scores={str(name): column.dropna().to_dict() for name, column in runs.select_dtypes("number").items()},
     )
 
 
@@ -207,7 +231,7 @@ def source_only_of(row: Row, group: Sequence[Row]) -> Row | str:
     shared = [text for text in shlex.split(row.overrides) if not text.startswith(("method.", "rounds="))]
     others = [other for other in others if shlex.split(other.overrides) == shared]
     alike = [other for other in others if other.network == row.network]
-    if not others or not alike:
+    if not alike:
         return f"other network ({others[0].network})" if others else NO_RUN
     return next((other for other in alike if other.protocol == row.protocol), "other protocol")
 
@@ -215,3 +239,37 @@ def source_only_of(row: Row, group: Sequence[Row]) -> Row | str:
 def control_of(row: Row, group: Sequence[Row]) -> Row | str:
     """The run of the control that is matched to a row's method, or why there is none."""
     return next((other for other in group if other.config == row.matched), NO_RUN) if row.matched else ABSENT
+
+
+# --- what is published -----------------------------------------------------------------------------------------------
+
+
+def plain(rows: Sequence[Row], baseline: str = "") -> list[dict[str, Any]]:
+    """What is published of every row: what identifies it, its runs, its estimates, and as ``delta`` those of the
+    difference from each baseline, or why that is missing."""
+
+    def delta(row: Row, other: Row | str) -> dict[str, Any]:
+        return {"missing": other} if isinstance(other, str) else {"run_ids": other.run_ids, **row.estimates(other)}
+
+    lines = []
+    for row, group in ((row, group) for _, group in titled(rows) for row in group):  # noqa: B020
+        identity = {name: getattr(row, name) for name in (*IDENTITY, "seeds", "worlds", "run_ids")}
+        deltas = {name: delta(row, other) for name, other in baselines(row, group, baseline).items()}
+        lines.append({**identity, **row.estimates(), "delta": deltas})
+    return lines
+
+
+def frame(rows: Sequence[Row], baseline: str = "") -> pd.DataFrame:
+    """A line per row, metric and subset or class, whatever classes the scenarios have: what identifies the row; mean,
+    std, low, high (the 95 % interval) and n; and the same of the difference from each baseline B as over_B_mean ...,
+    with over_B_p of the paired t-test. A number that is undefined is NaN."""
+    lines = []
+    for row, found in zip(rows, plain(rows, baseline), strict=True):
+        identity = {name: found[name] for name in IDENTITY} | {"seeds": " ".join(map(str, row.seeds))}
+        for kind, name, value in ((k, *item) for k in METRICS for item in found[k].items()):
+            known = {"metric": METRICS[kind], "name": name, "in_source": name not in row.space.not_in_source}
+            gains = {f"over_{b}": _NOTHING | (d.get(kind, {}).get(name) or {}) for b, d in found["delta"].items()}
+            lines.append({**identity, **known, **(value or {}), **gains})
+    table = pd.json_normalize(lines, sep="_")
+    numbers = {column: kind for column in table if (kind := column.rpartition("_")[2]) in _NOTHING}
+    return table.astype({column: "Int64" if kind == "n" else float for column, kind in numbers.items()})

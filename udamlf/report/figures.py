@@ -1,18 +1,23 @@
-"""Figures as PNG: masks beside image and truth, confusion matrix.
+"""Pictures that a stage publishes: figures as PNG (masks beside image and truth, confusion matrix, calibration), and
+the images, truths and predictions themselves, to be laid over each other.
 
 Every figure says which data its numbers are of (``kind``, a key of ``KINDS``). No pyplot: its state is global."""
 
-from collections.abc import Sequence
+from base64 import b64encode
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 from matplotlib import colormaps
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
+from PIL import Image
 
 from udamlf.common.files import atomic_file
 from udamlf.config.labels import IGNORE, LabelSpace
 from udamlf.report import KINDS
+
+LONGEST_SIDE = 1024  # pixels: what a page shows
 
 
 def colour(labels: np.ndarray, space: LabelSpace) -> np.ndarray:
@@ -103,3 +108,24 @@ def reliability_figure(table: np.ndarray, error: float, kind: str, path: Path) -
     axis.set(title=title, xlabel="confidence, %", ylabel="%", xlim=(0, 100), ylim=(0, 100))
     axis.legend(fontsize=8, loc="upper left")
     _save(figure, path)
+
+
+def write_examples(folder: Path, frames: Iterable[Mapping[str, np.ndarray]], space: LabelSpace) -> None:
+    """Write ``<frame>-<name>`` of every picture of every frame: uint8 RGB [H, W, 3] as JPEG; uint8 train ids [h, w] in
+    their colours as PNG."""
+    folder.mkdir(parents=True)
+    for number, (name, pixels) in ((n, entry) for n, frame in enumerate(frames, 1) for entry in frame.items()):
+        is_map = pixels.ndim == 2
+        picture = Image.fromarray(colour(pixels, space) if is_map else pixels)
+        picture.thumbnail((LONGEST_SIDE,) * 2, Image.Resampling.NEAREST if is_map else Image.Resampling.LANCZOS)
+        picture.save(folder / f"{number}-{name}.{'png' if is_map else 'jpeg'}")
+
+
+def read_examples(folder: Path) -> dict[str, dict[str, str]]:
+    """Frame -> name of a picture -> its file as a data URI; empty where nothing was published."""
+    frames: dict[str, dict[str, str]] = {}
+    for path in sorted(folder.glob("*-*")):
+        number, _, name = path.stem.partition("-")
+        data = b64encode(path.read_bytes()).decode()
+        frames.setdefault(number, {})[name] = f"data:image/{path.suffix[1:]};base64,{data}"
+    return frames

@@ -9,7 +9,7 @@ import pandas as pd
 from udamlf.common.errors import UserError
 from udamlf.config.schema import TARGET
 from udamlf.report.comparison import SOURCE_ONLY, Row, titled
-from udamlf.report.examples import read_examples
+from udamlf.report.figures import read_examples
 from udamlf.report.plots import classes, curves, quality
 from udamlf.report.tables import class_cells, summary_cells
 

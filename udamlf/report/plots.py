@@ -12,8 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from udamlf.common.files import atomic_file
-from udamlf.report.comparison import Row, titled
-from udamlf.report.statistics import estimate
+from udamlf.report.comparison import Row, estimate, titled
 
 QUALITY = ["method", "round", "class", "coverage", "precision"]
 

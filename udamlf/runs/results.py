@@ -12,7 +12,7 @@ import pandas as pd
 from udamlf.common.errors import UserError, nearest
 from udamlf.common.files import write_text
 from udamlf.config.compose import available
-from udamlf.report import comparison, tables
+from udamlf.report import comparison
 from udamlf.report.comparison import Row
 from udamlf.runs.launch import StopFlag
 from udamlf.runs.log import ending
@@ -21,14 +21,14 @@ from udamlf.runs.tracker import COMMAND, Tracker, step_runs
 
 def compare(scenario: str | None = None, baseline: str = "", over: str = "seeds") -> pd.DataFrame:
     """The finished chains of the store (``MLFLOW_TRACKING_URI``, else ``mlflow.db`` here) as ``udamlf compare`` shows
-    them; columns: ``report.tables.frame``. UserError: no such scenario or baseline.
+    them; columns: ``report.comparison.frame``. UserError: no such scenario or baseline.
 
     Args:
         scenario: only this one.
         baseline: method that differences are from; default: ``source_only`` and the matched control.
         over: "seeds"; "worlds" pools runs on different generated worlds too.
     """
-    return tables.frame(finished_rows(Tracker.connect(), scenario, baseline, over), baseline)
+    return comparison.frame(finished_rows(Tracker.connect(), scenario, baseline, over), baseline)
 
 
 def run(

@@ -23,8 +23,7 @@ from udamlf.evaluation.score import Score, audit, evaluate
 from udamlf.evaluation.validators import validators
 from udamlf.models import checkpoint
 from udamlf.models.base import NETWORKS, SegmentationModel, device
-from udamlf.report.examples import write_examples
-from udamlf.report.figures import confusion_figure, predictions_figure, reliability_figure
+from udamlf.report.figures import confusion_figure, predictions_figure, reliability_figure, write_examples
 from udamlf.stages.stage import BaseStage, Declaration, Job, Need, previous_training
 
 EXAMPLES = 4
