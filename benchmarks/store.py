@@ -3,10 +3,10 @@
     python benchmarks/store.py [--chains 10 100 1000] [--metrics 10000]
 
 A tiny chain of ST is trained into a new SQLite store. Copies of it, parent and stages, have other names and seeds; the
-training of each has ``--metrics`` metric points of ten names, as a long one logs. Best of three for each size: opening
-the store, which every stage does when it starts; looking a step's key up (present and absent); the search behind the
-first page of ``udamlf ui`` (filter and order of its view); the rows of a comparison; and ``udamlf compare`` as a
-process of its own, its CPU seconds too.
+training of each has ``--metrics`` metric points of ten names, as a long one logs. CPU seconds, on which other work on
+the machine has little influence, the best of three: opening the store, which every stage does when it starts; looking a
+step's key up (present and absent); the search behind the first page of ``udamlf ui`` (filter and order of its view);
+the rows of a comparison; and, once, ``udamlf compare`` as a process of its own, imports included.
 """
 
 from __future__ import annotations
@@ -18,7 +18,6 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -78,39 +77,36 @@ def copy_chains(database: sqlite3.Connection, numbers: range, metrics: int) -> N
     database.commit()
 
 
-def seconds(action: Callable[[], Any], clock: Callable[[], float] = time.perf_counter) -> float:
-    """Best of three."""
-    times = []
-    for _ in range(3):
-        start = clock()
+def seconds(action: Callable[[], Any], who: int = resource.RUSAGE_SELF, times: int = 3) -> float:
+    """CPU seconds of this process, or of those that it waited for; the best of some times."""
+
+    def used() -> float:
+        usage = resource.getrusage(who)
+        return usage.ru_utime + usage.ru_stime
+
+    def once() -> float:
+        start = used()
         action()
-        times.append(clock() - start)
-    return min(times)
+        return used() - start
 
-
-def of_children() -> float:
-    """CPU seconds of the processes that have ended."""
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return used.ru_utime + used.ru_stime
+    return min(once() for _ in range(times))
 
 
 def measure(key: str) -> dict[str, float]:
-    """Seconds of each operation on the store as it is."""
+    """CPU seconds of each operation on the store as it is."""
     from udamlf.report import comparison
     from udamlf.runs.tracker import Tracker
 
     tracker = Tracker.connect()
     page: dict[str, Any] = {"filter_string": "tags.`stage` = 'chain' AND tags.`udamlf.complete` = 'true'"}
     page |= {"max_results": 100, "order_by": ["metrics.`miou` DESC"]}
-    compare = ("compare", "--format", "json")
     return {
         "open": seconds(Tracker.connect),
         "key present": seconds(lambda: tracker.finished(key)),
         "key absent": seconds(lambda: tracker.finished("0" * 64)),
         "first page": seconds(lambda: tracker.client.search_runs([tracker.experiment_id], **page)),
         "rows": seconds(lambda: comparison.rows(tracker.search(comparison.finished()))),
-        "compare": seconds(lambda: udamlf(*compare)),
-        "compare, CPU": seconds(lambda: udamlf(*compare), of_children),
+        "udamlf compare": seconds(lambda: udamlf("compare", "--format", "json"), resource.RUSAGE_CHILDREN, 1),
     }
 
 

@@ -57,6 +57,20 @@ def test_a_chain_runs_and_its_runs_are_finished(host: Place, chain: list[str]) -
     assert {run.info.artifact_uri.split(":")[0] for run in host.runs()} == {"mlflow-artifacts"}
 
 
+def test_weights_are_stored_once_with_the_model(host: Place, chain: list[str]) -> None:
+    """The server's folder holds a training's weights once; its run has them from there, its model is whole."""
+    weights = [path for path in (host.folder.parent / "server").rglob("*.safetensors")]
+    assert len(weights) == len({run.data.tags["udamlf.model"] for run in host.runs(stage="self_train")}) + 1
+    assert {path.parts[-3] for path in weights} == {"networks"}
+    (trained,) = host.runs(stage="self_train")
+    model = host.udamlf("register", "--run-id", trained.info.run_id, "--name", "once").split()[0]
+    image = next(host.world.rglob("*leftImg8bit.png"))
+    for source in (("--model", model), ("--run-id", trained.info.run_id)):
+        host.udamlf("predict", *source, "--out", source[0].strip("-"), str(image))
+    masks = [(host.folder / name / "labels" / f"{image.stem}.png").read_bytes() for name in ("model", "run-id")]
+    assert masks[0] == masks[1]
+
+
 def test_a_warm_cache_reuses_every_stage(host: Place, chain: list[str]) -> None:
     done = host.call(*chain)
     assert done.returncode == 0, done.stderr

@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from udamlf.cli.options import DATA_ROOT, EXIT_USER_ERROR
+from udamlf.common.errors import UserError
 from udamlf.runs.server import serving
 
 
@@ -124,4 +125,25 @@ def sync() -> None:
     click.echo("\n".join([f"{len(sent)} runs sent", *sent]))
 
 
-COMMANDS = (ui, doctor, data, runs, sync)
+@click.command()
+@click.option("--keep", default="best,last", show_default=True, help="Which checkpoints of a chain: best, last, both.")
+@click.option("--cache-gib", type=click.FloatRange(0), default=50.0, show_default=True, help="What caches may take.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def prune(keep: str, cache_gib: float, yes: bool) -> None:
+    """Delete checkpoints that nothing needs, caches beyond a size, and the work of stages interrupted long ago."""
+    from udamlf.runs.maintenance import KEEP, waste
+    from udamlf.runs.tracker import Tracker
+
+    kept = set(filter(None, keep.split(",")))
+    if not kept or not kept <= {*KEEP}:
+        raise UserError(f"--keep {keep}", "best, last, or best,last")
+    found = list(waste(Tracker.connect(), kept, cache_gib * 2**30))
+    for each in found:
+        click.echo(f"{each.size / 2**20:10.1f} MiB  {each.what}")
+    click.echo(f"{sum(each.size for each in found) / 2**30:.2f} GiB in {len(found)} places")
+    if found and (yes or click.confirm("Delete them?", abort=True)):
+        for each in found:
+            each.delete()
+
+
+COMMANDS = (ui, doctor, data, runs, sync, prune)

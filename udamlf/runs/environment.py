@@ -1,16 +1,20 @@
 """What a stage's run records of where it was computed, and what it said. No key depends on it, so it is published
 beside the result and not in its manifest."""
 
-import logging
 import os
 import platform
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+import termios
+import threading
+import time
+import traceback
+import tty
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from difflib import unified_diff
 from importlib.metadata import distributions, version
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import cv2
 import torch
@@ -67,19 +71,54 @@ def write_record(folder: Path, config: Config) -> None:
 
 @contextmanager
 def kept_log(folder: Path, title: str) -> Iterator[None]:
-    """Append what is said inside, warnings and a final error included, to log.txt."""
-    handler, root = logging.FileHandler(folder / "log.txt", encoding="utf-8"), logging.getLogger()
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
-    handler.handle(logging.makeLogRecord({"levelname": "INFO", "msg": title}))
-    root.addHandler(handler)
-    logging.captureWarnings(True)
+    """Append what is printed inside, by native code too, and a final error to log.txt, each line with its time."""
+    with open(folder / "log.txt", "a", encoding="utf-8") as log:
+
+        def note(text: str) -> None:
+            log.writelines(f"{time.strftime('%F %T')} {line}\n" for line in text.splitlines())
+            log.flush()
+
+        note(title)
+        try:
+            with _copied(sys.stdout, 1, note), _copied(sys.stderr, 2, note):
+                yield
+        except BaseException:
+            note(traceback.format_exc())
+            raise
+
+
+@contextmanager
+def _copied(stream: TextIO, descriptor: int, note: Callable[[str], None]) -> Iterator[None]:
+    """Pass lines that are written to a descriptor meanwhile to ``note`` too, but those that move a terminal's cursor
+    (progress bars), which stays a terminal for who writes."""
+    original = os.dup(descriptor)
+    reader, writer = os.openpty() if os.isatty(original) else os.pipe()
+    if os.isatty(original):
+        tty.setraw(writer)
+        termios.tcsetwinsize(writer, termios.tcgetwinsize(original))
+
+    def say(lines: list[bytes]) -> None:
+        note("\n".join(line.decode(errors="replace") for line in lines if b"\x1b" not in line))
+
+    def copy() -> None:
+        rest = b""
+        with suppress(OSError):  # how the end of a terminal is told
+            while chunk := os.read(reader, 1 << 16):
+                os.write(original, chunk)
+                *lines, rest = (rest + chunk).split(b"\n")
+                say(lines)
+        say([rest])
+        os.close(reader)
+        os.close(original)
+
+    thread = threading.Thread(target=copy, daemon=True, name="log")
+    stream.flush()
+    os.dup2(writer, descriptor)
+    os.close(writer)
+    thread.start()
     try:
         yield
-    except BaseException as error:
-        what = {"levelname": "ERROR", "msg": type(error).__name__, "exc_info": sys.exc_info()}
-        handler.handle(logging.makeLogRecord(what))
-        raise
     finally:
-        logging.captureWarnings(False)
-        root.removeHandler(handler)
-        handler.close()
+        stream.flush()
+        os.dup2(original, descriptor)
+        thread.join(1)  # it ends later where a process that was started meanwhile still has the descriptor

@@ -16,8 +16,6 @@ from udamlf.runs.tracker import KEY, Tracker
 from udamlf.stages.stage import Input
 
 STAGE = "import_checkpoint"
-PLAIN = "source_only"
-"""The method of an import: it has no rounds."""
 
 
 def import_file(
@@ -25,7 +23,7 @@ def import_file(
 ) -> tuple[Input, Config, dict[str, Any]]:
     """The run of a released file in a scenario's label space, made if there is none yet; the configuration; the report
     of what was imported. UserError: the file is refused; no run is then made."""
-    config = Request(scenario, PLAIN, profile, data_root=folder, start=file).resolve()
+    config = Request(scenario, "source_only", profile, data_root=folder, start=file).resolve()  # no rounds
     tracker, data = Tracker.connect(), ScenarioData(config, data_root(config, ()))
     key = step_key(config, STAGE, 0, {}, data.digest)
     with only_once(tracker.work / "locks" / key, STAGE):
@@ -57,24 +55,21 @@ def start_file(start: str) -> str:
 
 def summary(report: dict[str, Any], run_id: str) -> str:
     """The report as text: numbers of tensors, and the names of those that were not used by their first words."""
-    options = ", ".join(f"{name} {value}" for name, value in report["network"].items() if name != "name")
-    kept = f"{report['outputs']} outputs"
-    if len(report["classes"]) < report["outputs"]:
-        kept += f", of which {len(report['classes'])} are kept: {', '.join(report['classes'])}"
 
-    def grouped(names: list[str]) -> str:
+    def counted(names: list[str]) -> str:
         groups = Counter(name.rpartition(".")[2] if "num_batches" in name else name.partition(".")[0] for name in names)
         shown = ", ".join(f"{group} ({count})" if count > 1 else group for group, count in groups.items())
-        return (
-            f"{len(names)} {'tensor or entry' if len(names) == 1 else 'tensors or entries'}: {shown}" if names else "0"
-        )
+        return f"{len(names)} tensors or entries: {shown}" if names else "0"
 
+    network, classes = report["network"], report["classes"]
+    options = ", ".join(f"{name} {value}" for name, value in network.items() if name != "name")
+    kept = f", of which {len(classes)} are kept: {', '.join(classes)}" if len(classes) < report["outputs"] else ""
     lines = {
         "project": report["project"],
-        "network": f"{report['network']['name']} ({options}), {kept}",
+        "network": f"{network['name']} ({options}), {report['outputs']} outputs{kept}",
         "used": f"{len(report['used'])} tensors",
-        "ignored": grouped(report["ignored"]),
-        "missing": grouped(report["missing"]),
+        "ignored": counted(report["ignored"]),
+        "missing": counted(report["missing"]),
         "sha256": report["sha256"],
         "run": run_id,
     }

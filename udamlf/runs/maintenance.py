@@ -1,21 +1,29 @@
-"""Putting a store right after what no process can do for itself: a SIGKILL, a server that was away."""
+"""Putting a store right after what no process can do for itself (a SIGKILL, a server that was away), and what of it is
+not needed any more."""
 
 import fcntl
 import json
 import logging
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Set
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from udamlf.common.errors import UserError
+from udamlf.common.files import cache_folder
+from udamlf.report.comparison import COMPLETE
 from udamlf.runs.launch import is_alive
 from udamlf.runs.log import Journal
 from udamlf.runs.runner import DONE, OUT, publish
-from udamlf.runs.tracker import ERROR, HEARTBEAT, INTERRUPTED, PROCESS, UNAVAILABLE, Tracker
+from udamlf.runs.serving import checkpoint_size, drop_checkpoint
+from udamlf.runs.tracker import CHAIN, ERROR, HEARTBEAT, INTERRUPTED, PROCESS, UNAVAILABLE, Tracker, step_runs
+from udamlf.stages.stage import TRAININGS
 
+KEEP = ("best", "last")
+IDLE_S = 24 * 3600.0  # an interrupted stage is resumed within a day, or not at all
 logger = logging.getLogger("udamlf")
 
 
@@ -92,3 +100,61 @@ def _idle(folder: Path) -> Iterator[bool]:
             yield False
         else:
             yield True
+
+
+# --- what is not needed any more --------------------------------------------------------------------------------------
+
+
+class Waste(NamedTuple):
+    """Something that can be deleted: what it is, its bytes, and how."""
+
+    what: str
+    size: int
+    delete: Callable[[], Any]
+
+
+def waste(tracker: Tracker, keep: Set[str], cache_bytes: float) -> Iterator[Waste]:
+    """Checkpoints of whole chains but the ones to ``keep`` (of ``KEEP``) and those that an unfinished chain, or a model
+    in the registry, has; the least recently used caches beyond so many bytes; the work of stages that were interrupted
+    more than a day ago."""
+    for run_id in sorted(_superfluous(tracker, keep)):
+        run = tracker.get(run_id)
+        what = " ".join(run.data.tags.get(name, "") for name in ("scenario", "method", "stage", "round"))
+        if size := checkpoint_size(tracker, run):
+            yield Waste(f"checkpoint of {what}, run {run_id}", size, partial(drop_checkpoint, tracker, run))
+    caches = [path for pattern in ("frames/*.npy", "artifacts/*/") for path in cache_folder().glob(pattern)]
+    left = cache_bytes
+    for path in sorted(caches, key=lambda path: max(path.stat().st_atime, path.stat().st_mtime), reverse=True):
+        left -= (size := _size(path))
+        if left < 0:
+            yield Waste(f"cache {path}", size, path.unlink if path.is_file() else partial(shutil.rmtree, path))
+    for folder in tracker.work.glob("steps/*/"):
+        newest = max(path.stat().st_mtime for path in (folder, *folder.rglob("*")))
+        with _idle(folder) as idle:
+            if idle and time.time() - newest > IDLE_S and not (folder / DONE).is_file() and not Journal.pending(folder):
+                yield Waste(f"interrupted work {folder}", _size(folder), partial(shutil.rmtree, folder))
+
+
+def _superfluous(tracker: Tracker, keep: Set[str]) -> set[str]:
+    """Runs of chains whose checkpoint nothing needs."""
+    listed, needed = set[str](), {version.run_id for version in tracker.client.search_model_versions()}
+    for chain in tracker.search({"stage": CHAIN}, None):
+        steps, whole = step_runs(chain.data.tags), chain.data.tags.get(COMPLETE)
+        trainings = {number: run_id for (stage, number), run_id in steps.items() if stage in TRAININGS}
+        with_weights = {run_id for (stage, _), run_id in steps.items() if stage in (*TRAININGS, "pretrain")}
+        listed |= with_weights
+        if not whole:
+            needed |= with_weights
+        if whole != "true" or not trainings:
+            continue
+        scores = {point.step: point.value for point in tracker.client.get_metric_history(chain.info.run_id, "miou")}
+        chosen = {"last": max(trainings), "best": max(trainings, key=lambda number: scores.get(number, -1.0))}
+        for number in {chosen[name] for name in keep}:
+            scored = steps.get(("evaluate", number))  # of an ensemble, two trainings
+            tags = tracker.get(scored).data.tags if scored else {}
+            needed |= {trainings[number], tags.get("udamlf.input.other", "")}
+    return listed - needed
+
+
+def _size(path: Path) -> int:
+    return sum(file.stat().st_size for file in (path, *path.rglob("*")) if file.is_file())

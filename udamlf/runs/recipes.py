@@ -6,19 +6,18 @@ from typing import Any
 import yaml
 
 from udamlf.config.compose import available, titles
-from udamlf.config.parts import Part, flatten
+from udamlf.config.parts import Part
 from udamlf.config.schema import Config
 from udamlf.selection.base import SELECTORS
 from udamlf.training.objective import OBJECTIVES
 
-KINDS = ("scenarios", "methods", "profiles")
 _BLOCKS = ("scenarios", "profiles", "adapted")  # of a method's file: their values are in the resolved ones
 
 
 def listing() -> str:
     """A line for every shipped scenario, method and profile: its name, its title, its publication."""
     blocks = []
-    for kind in KINDS:
+    for kind in ("scenarios", "methods", "profiles"):
         width = max(map(len, available(kind)))
         blocks.append("\n".join([f"{kind}:", *(f"  {name:{width}}  {title}" for name, title in titles(kind))]))
     return "\n\n".join(blocks)
@@ -31,15 +30,14 @@ def recipe_text(config: Config, published: Config) -> str:
     of_files = {*_BLOCKS, "extends", "publication", "name", "title"}
     blocks = {"method": method, "profile": profile}
     tree = {k: v.model_dump(mode="json", exclude=of_files, exclude_defaults=True) for k, v in blocks.items()}
-    head = f"# {method.title} on {config.scenario.name} with profile {profile.name}"
     kind = f"{config.recipe} recipe" if config.recipe else method.role
-    head += f": {kind} ({method.publication or 'no publication'})"
-    text = f"{head}\n{yaml.safe_dump(tree, sort_keys=False, default_flow_style=None, width=110)}"
-    changed = differences(published, config)
-    if changed:
-        lines = [f"  {key}: {theirs} -> {ours}" for key, theirs, ours in changed]
-        text += "\n".join(["", "# published -> adapted, beyond the budget of the profile:", *lines])
-    return text.rstrip("\n")
+    head = f"# {method.title} on {config.scenario.name} with profile {profile.name}: {kind}"
+    lines = [f"{head} ({method.publication or 'no publication'})"]
+    lines += [yaml.safe_dump(tree, sort_keys=False, default_flow_style=None, width=110).rstrip("\n")]
+    if changed := differences(published, config):
+        lines += ["", "# published -> adapted, beyond the budget of the profile:"]
+        lines += [f"  {key}: {theirs} -> {ours}" for key, theirs, ours in changed]
+    return "\n".join(lines)
 
 
 def differences(published: Config, config: Config) -> list[tuple[str, str, str]]:
@@ -63,11 +61,6 @@ def _short(value: Any) -> str:
     if isinstance(value, dict):
         value = value.get("name", value.get("objective", {}).get("name", "-"))
     return "-" if value is None or value == {} else str(value)
-
-
-def settings(config: Config) -> dict[str, str]:
-    """Dotted key -> value of a method, round by round, and of its profile; what blocks take by default is there too."""
-    return {key: str(value) for key, value in flatten(_tree(config, by_round=True))}
 
 
 def _tree(config: Config, by_round: bool) -> dict[str, Any]:

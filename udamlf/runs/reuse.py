@@ -129,7 +129,7 @@ def survey(config: Config, tracker: Tracker | None, digest: Callable[[str, bool]
         inputs = {name: need.run.tags[DIGEST] if need.run else need.key for name, need in needs.items()}
         parts = key_parts(config, step.stage, step.round, inputs, digest)
         key, made = key_of(parts), all(need.run for need in needs.values())
-        planned[step] = Planned(step, parts, key, tracker.finished(key) if tracker and made else None)
+        planned[step] = Planned(step, parts, key, tracker.finished(key, pruned=True) if tracker and made else None)
     return list(planned.values())
 
 

@@ -22,7 +22,7 @@ from udamlf.runs.launch import StopFlag, identity, only_once
 from udamlf.runs.log import RunLog, ending
 from udamlf.runs.plan import data_root, plan, step_key, until
 from udamlf.runs.serving import log_model, use
-from udamlf.runs.tracker import CHAIN, DIGEST, KEY, MODEL, PROCESS, Tracker, git_tags, step_runs
+from udamlf.runs.tracker import CHAIN, DIGEST, KEY, MODEL, PROCESS, WEIGHTS, Tracker, git_tags, local_folder, step_runs
 from udamlf.stages.stage import TRAININGS, Input, Job, stage
 
 DONE, OUT, RECORD = "done.json", "out", "record"
@@ -168,11 +168,19 @@ def publish(
     tracker: Tracker, out: Path, run_id: str, round: int, model: str, tags: dict[str, str], use: Any, others: list[str]
 ) -> None:
     """Upload a stage's output with its manifest, and its record; a checkpoint becomes a LoggedModel, of its mean with
-    the checkpoint folders ``others``."""
+    the checkpoint folders ``others``. The weights are stored once: the model's files are links to the run's, or,
+    behind a server, the model's alone."""
     tracker.client.log_artifacts(run_id, str(out.parent / RECORD))
-    published = tracker.publish(run_id, out)
-    if (out / "checkpoint").is_dir():
-        log_model(tracker, run_id, model, [published / "checkpoint", *map(Path, others)], round, tags, use)
+
+    def log(folder: Path) -> None:
+        if (out / "checkpoint").is_dir():
+            log_model(tracker, run_id, model, [folder / "checkpoint", *map(Path, others)], round, tags, use)
+
+    if local_folder(tracker.get(run_id).info.artifact_uri):
+        log(tracker.publish(run_id, out))
+    else:
+        log(out)
+        tracker.publish(run_id, out, WEIGHTS)
 
 
 # --- one run, scored again -------------------------------------------------------------------------------------------

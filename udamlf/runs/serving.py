@@ -18,6 +18,7 @@ import numpy as np
 from mlflow.entities import LoggedModelOutput
 from mlflow.exceptions import MlflowException
 from mlflow.models import Model, ModelSignature
+from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 from mlflow.types.schema import AnyType, Array, ColSpec, DataType, ParamSchema, ParamSpec, Schema
 
 from udamlf.common.errors import UserError
@@ -29,12 +30,10 @@ from udamlf.evaluation.predict import scores
 from udamlf.models import checkpoint
 from udamlf.models.base import device
 from udamlf.report.figures import colour
-from udamlf.runs.tracker import MODEL, Tracker, local_folder
+from udamlf.runs.tracker import MODEL, NETWORKS, PRUNED, Tracker, local_folder
 
 Image = np.ndarray | bytes | str | os.PathLike[str]
 """Pixels uint8 RGB [H, W, 3], the content of an image file, or its path."""
-NETWORKS = "networks"
-"""Folder of a model in which each network has a checkpoint folder; their mean is predicted."""
 _INPUTS: dict[str, Any] = {"image": DataType.binary, "path": DataType.string, "pixels": AnyType()}
 _MAPS: dict[str, Any] = {"class_map": DataType.long, "confidence": DataType.float, "colour_mask": Array(DataType.long)}
 SIGNATURE = ModelSignature(
@@ -162,3 +161,31 @@ def _write_model(folder: Path, networks: Sequence[Path], use: Any, model: Model)
             except OSError:  # another file system, or one without links
                 shutil.copy(network / name, place / name)
     model.save(str(folder / "MLmodel"))
+
+
+def _checkpoint(tracker: Tracker, run: Any) -> list[str]:
+    """Addresses of a run's checkpoint: of its folder, and of its LoggedModel."""
+    named = [run.data.tags[MODEL]] if MODEL in run.data.tags else []
+    models = [tracker.client.get_logged_model(model_id).artifact_location for model_id in named]
+    return [f"{run.info.artifact_uri}/checkpoint", *models]
+
+
+def checkpoint_size(tracker: Tracker, run: Any) -> int:
+    """Bytes of a run's checkpoint; 0 where it was dropped."""
+
+    def below(repository: Any, path: str | None) -> int:
+        entries = repository.list_artifacts(path)
+        return sum(below(repository, entry.path) if entry.is_dir else entry.file_size for entry in entries)
+
+    if PRUNED in run.data.tags:
+        return 0
+    places = _checkpoint(tracker, run)
+    places = places[:1] if local_folder(places[0]) else places  # the model of a local one is links to it
+    return sum(below(get_artifact_repository(uri), None) for uri in places)
+
+
+def drop_checkpoint(tracker: Tracker, run: Any) -> None:
+    """Delete a run's weights, and the content of its LoggedModel; the run tells it."""
+    tracker.client.set_tag(run.info.run_id, PRUNED, "true")
+    for uri in _checkpoint(tracker, run):
+        get_artifact_repository(uri).delete_artifacts()

@@ -41,11 +41,15 @@ CHAIN = "chain"
 """Tag ``stage`` of a chain's parent run."""
 COMMAND, _STEP = "udamlf.command", "udamlf.run."
 """Tags of a chain's parent run: the command that repeats it; before STAGE.ROUND, the runs of its steps."""
-MODEL = "udamlf.model"
-"""Tag of a training's run and of its evaluation: the id of the LoggedModel."""
+MODEL, NETWORKS = "udamlf.model", "networks"
+"""Tag of a training's run and of its evaluation: the id of the LoggedModel; the model's folder in which each network
+has a checkpoint folder."""
+PRUNED = "udamlf.pruned"
+"""Tag of a training whose checkpoint was deleted."""
 INTERRUPTED = "interrupted by a signal"
 """The error tag of a run that a signal ended."""
-MANIFEST = "manifest.json"
+MANIFEST, WEIGHTS = "manifest.json", "checkpoint/model.safetensors"
+"""Files of a run; its weights, where artifacts lie behind a server, are stored once, with the LoggedModel."""
 UNAVAILABLE = (MlflowException, OSError)
 Entry = dict[str, Any]
 """What is recorded: ``metrics`` + ``step`` + ``time_ms`` (+ ``model``: the LoggedModel they are of), or ``tags``,
@@ -162,12 +166,39 @@ class Tracker:
             stage = tags.get("stage", "?")
             message = f"run {run_id} ({stage}) is {run.info.status} and has published nothing"
             raise UserError(message, "a finished stage run")
+        if PRUNED in tags:
+            message = f"the checkpoint of run {run_id} was deleted by `udamlf prune`"
+            raise UserError(
+                message, "a run that has its own", "run its chain with other steps after it: it trains again"
+            )
         path = local_folder(uri)
         if path is None:
-            path = _downloaded(tags[DIGEST], run_id)
+            path = self._downloaded(tags[DIGEST], run_id, tags.get(MODEL, ""))
         else:
             _check_manifest(path, tags[DIGEST], run_id, hashes=False)
         return Input(run_id, path, dict(tags))
+
+    def _downloaded(self, digest: str, run_id: str, model_id: str) -> Path:
+        """Local copy of a run's artifacts in the cache folder, downloaded once; one that does not fit its manifest is
+        downloaded again. UserError: what the store holds does not fit it either; nothing is kept."""
+        path = cache_folder() / "artifacts" / run_id
+        with file_lock(path.with_name(f"{run_id}.lock")):
+            if path.is_dir():
+                try:
+                    _check_manifest(path, digest, run_id, hashes=True)
+                    return path
+                except UserError:
+                    shutil.rmtree(path)
+            with atomic_folder(path) as folder:
+                # By run id: named by its address, MLflow would put the files into a folder "artifacts" of their own.
+                mlflow.artifacts.download_artifacts(run_id=run_id, dst_path=str(folder))
+                if (folder / WEIGHTS).parent.is_dir() and not (folder / WEIGHTS).exists():
+                    uri = (
+                        f"{self.client.get_logged_model(model_id).artifact_location}/{NETWORKS}/0/{Path(WEIGHTS).name}"
+                    )
+                    mlflow.artifacts.download_artifacts(artifact_uri=uri, dst_path=str((folder / WEIGHTS).parent))
+                _check_manifest(folder, digest, run_id, hashes=True)
+        return path
 
     def text(self, run_id: str, name: str) -> str:
         """An artifact of a run; empty where it has none."""
@@ -175,22 +206,27 @@ class Tracker:
             return Path(self.client.download_artifacts(run_id, name, temporary)).read_text(encoding="utf-8")
         return ""
 
-    def finished(self, key: str) -> Input | None:
-        """The newest finished run with a step's key whose artifacts are in place."""
+    def finished(self, key: str, pruned: bool = False) -> Input | None:
+        """The newest finished run with a step's key whose artifacts are in place, or, to look at (``pruned``), were."""
         for run in self.search({KEY: key}):
+            if pruned and PRUNED in run.data.tags:
+                return Input(run.info.run_id, Path(), dict(run.data.tags))
             try:
                 return self.fetch(run.info.run_id)
             except UserError as error:
                 logger.warning("not reused: %s", error.message)
         return None
 
-    def publish(self, run_id: str, out: Path) -> Path:
-        """Upload the files of ``out``, then a manifest of their hashes, then tag its digest; what raises on the way is
-        not tagged, so that nothing counts as published. Returns a folder on this machine with the files."""
-        files = sorted(p for p in out.rglob("*") if p.is_file())
+    def publish(self, run_id: str, out: Path, elsewhere: str = "") -> Path:
+        """Upload the files of ``out``, but for one that lies with the run's LoggedModel, then a manifest of their
+        hashes, then tag its digest; what raises on the way is not tagged, so that nothing counts as published. Returns
+        a folder on this machine with the files."""
+        files = {p.relative_to(out).as_posix(): p for p in sorted(out.rglob("*")) if p.is_file()}
         manifest = out.parent / MANIFEST
-        write_json(manifest, {"version": 1, "files": {p.relative_to(out).as_posix(): digest_file(p) for p in files}})
-        self.client.log_artifacts(run_id, str(out))
+        write_json(manifest, {"version": 1, "files": {name: digest_file(file) for name, file in files.items()}})
+        for name, file in files.items():
+            if name != elsewhere:
+                self.client.log_artifact(run_id, str(file), name.rpartition("/")[0] or None)
         self.client.log_artifact(run_id, str(manifest))
         self.client.set_tag(run_id, DIGEST, digest_file(manifest))
         return local_folder(self.get(run_id).info.artifact_uri) or out
@@ -281,24 +317,6 @@ def _experiment(client: MlflowClient, database: Path | None) -> str:
 def local_folder(uri: str) -> Path | None:
     """The folder of an artifact address on this machine; None where it is elsewhere."""
     return Path(local_file_uri_to_path(uri)) if is_local_uri(uri) else None
-
-
-def _downloaded(digest: str, run_id: str) -> Path:
-    """Local copy of a run's artifacts in the cache folder, downloaded once; one that does not fit its manifest is
-    downloaded again. UserError: what the store holds does not fit it either; nothing is kept."""
-    path = cache_folder() / "artifacts" / run_id
-    with file_lock(path.with_name(f"{run_id}.lock")):
-        if path.is_dir():
-            try:
-                _check_manifest(path, digest, run_id, hashes=True)
-                return path
-            except UserError:
-                shutil.rmtree(path)
-        with atomic_folder(path) as folder:
-            # By run id: named by its address, MLflow would put the files into a folder "artifacts" of their own.
-            mlflow.artifacts.download_artifacts(run_id=run_id, dst_path=str(folder))
-            _check_manifest(folder, digest, run_id, hashes=True)
-    return path
 
 
 def _check_manifest(path: Path, digest: str, run_id: str, hashes: bool) -> None:
