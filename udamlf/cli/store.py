@@ -34,19 +34,20 @@ def ui(host: str, port: int, scenario: str | None) -> None:
 @click.option("--data", "with_data", is_flag=True, help="Also the data sets of every scenario, with their classes.")
 @click.option("--scenario", "scenarios", multiple=True, help="Also the data sets of this scenario.")
 @click.option("--data-root", "folder", help=DATA_ROOT)
-@click.option("--dry-step", is_flag=True, help="Instead: what a step of each training of --method needs.")
-@click.option("--method", default="proda", show_default=True, help="With --dry-step.")
-@click.option("--profile", default="paper", show_default=True, help="With --dry-step.")
-@click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="With --dry-step.")
-def doctor(with_data: bool, scenarios: tuple[str, ...], folder: str | None, dry_step: bool, **request: Any) -> None:
+@click.option("--step", is_flag=True, help="Instead: memory and time of a step of each training, hours of the chain.")
+@click.option("--method", default="proda", show_default=True, help="With --step.")
+@click.option("--profile", default="paper", show_default=True, help="With --step.")
+@click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="With --step.")
+def doctor(with_data: bool, scenarios: tuple[str, ...], folder: str | None, step: bool, **request: Any) -> None:
     """Versions, devices, environment managers, disk; the data sets when asked."""
     from udamlf.config.compose import available
 
-    if dry_step:
+    if step:
         from udamlf.runs.dry_step import measured_steps
         from udamlf.runs.plan import Request
 
-        for line in measured_steps(Request(scenarios[0] if scenarios else "gta2city", **request).resolve()):
+        asked = Request(scenarios[0] if scenarios else "gta2city", data_root=folder, **request)
+        for line in measured_steps(asked.resolve()):
             click.echo(line)
         return
     from udamlf.runs.doctor import report, report_data

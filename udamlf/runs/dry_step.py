@@ -1,27 +1,47 @@
 """What a training's step needs: one is done, on noise, in a process of its own."""
 
+import time
 from collections.abc import Iterator
+from typing import NamedTuple
 
 import torch
 
-from udamlf.config.schema import Config
+from udamlf.config.schema import TARGET, Config
 from udamlf.data.pseudo_labels import decode_soft_label
 from udamlf.data.sample import Sample
+from udamlf.data.splits import ScenarioData
 from udamlf.evaluation.predict import evaluating, label_scores
 from udamlf.models.base import SegmentationModel
 from udamlf.runs.launch import apart
-from udamlf.runs.plan import plan
+from udamlf.runs.plan import data_root, plan
 from udamlf.selection.base import build, label_images
 from udamlf.stages.pseudo_label import selector_part
 from udamlf.training.measure import Arrays, Label, measure_step
 
 
+class Cost(NamedTuple):
+    """What a training takes: its step in words, its hours, and the seconds in which its labels are made for a frame."""
+
+    step: str
+    hours: float
+    label_s: float
+
+
 def measured_steps(config: Config) -> Iterator[str]:
-    """A line for every training of a method: what one of its steps took, each in a fresh process."""
-    yield f"{config.method.name} with profile {config.profile.name}, {config.profile.precision}, on noise"
+    """A line for every training of a method: what one of its steps took, each in a fresh process, and how long the
+    whole training takes here; at the end the hours of the chain, with labelling where the data are at hand."""
+    where = torch.cuda.get_device_name() if torch.cuda.is_available() else f"CPU, {torch.get_num_threads()} threads"
+    yield f"{config.method.name} with profile {config.profile.name}, {config.profile.precision}, on noise, on {where}"
+    images = len(ScenarioData(config, data_root(config)).samples(TARGET)) if config.data_root else 0
+    hours, labelling = 0.0, 0.0
     for step in plan(config):
         if step.stage in ("warmup", "pretrain", "self_train"):
-            yield f"{step}: {apart(_measured, config, step.round, step.stage == 'pretrain')}"
+            cost = apart(_measured, config, step.round, step.stage == "pretrain")
+            labels = f"; a frame is labelled in {cost.label_s:.2f} s" if cost.label_s else ""
+            yield f"{step}: {cost.step}: {cost.hours:.2f} h{labels}"
+            hours, labelling = hours + cost.hours, labelling + cost.label_s * images / 3600
+    more = f"labelling of {images} images {labelling:.2f} h" if images else "labelling not counted (give --data-root)"
+    yield f"the chain: trainings {hours:.2f} h, {more}; evaluation comes on top"
 
 
 def labels_of(config: Config, round: int) -> Label | None:
@@ -44,7 +64,19 @@ def labels_of(config: Config, round: int) -> Label | None:
     return label
 
 
-def _measured(config: Config, round: int, pretraining: bool) -> str:
-    batch = (config.pretraining(round) if pretraining else config.training(round)).batch
-    measured = measure_step(config, round, pretraining, labels_of(config, round))
-    return f"{measured} ({batch.source} + {batch.target} images)"
+def _measured(config: Config, round: int, pretraining: bool) -> Cost:
+    training = config.pretraining(round) if pretraining else config.training(round)
+    label, label_s = labels_of(config, round), 0.0
+
+    def timed(model: SegmentationModel, frame: Sample) -> tuple[Arrays, Arrays]:
+        nonlocal label_s
+        assert label is not None
+        began = time.perf_counter()
+        arrays = label(model, frame)
+        label_s = time.perf_counter() - began
+        return arrays
+
+    measured = measure_step(config, round, pretraining, timed if label else None)
+    batch, steps = training.batch, int(str(training.steps))
+    text = f"{measured} ({batch.source} + {batch.target} images), {steps} steps"
+    return Cost(text, measured.seconds * steps / 3600, label_s)
