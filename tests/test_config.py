@@ -125,6 +125,13 @@ def refused(*, overrides: tuple[str, ...] = (), method: str = "st", **changes: A
     return str(caught.value)
 
 
+def test_balanced_statistics_that_nothing_re_estimates_are_refused() -> None:
+    """They would be silently idle; a re-estimation before the labelling alone does not take them."""
+    for value in ("[]", "[labelling]"):
+        text = refused(method="ema_mix_balanced", overrides=(f"method.round.reestimate_bn={value}",))
+        assert "balanced_bn without a re-estimation" in text and "balanced_bn=false" in text
+
+
 @pytest.mark.parametrize(
     ("override", "key", "nearest"),
     [

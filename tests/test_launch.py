@@ -147,3 +147,27 @@ def test_an_environment_manager_that_is_not_there_is_named(monkeypatch: pytest.M
         launch.check_manager("uv")
     with pytest.raises(UserError, match="unknown environment manager"):
         launch.check_manager("poetry")
+
+
+SAYS = """
+import os, sys, warnings
+from pathlib import Path
+from udamlf.runs.environment import kept_log
+with kept_log(Path(sys.argv[1]), "a stage"):
+    print("printed")
+    os.write(2, b"native\\n")
+    os.system("echo child")
+    warnings.warn("careful")
+    os.write(1, b"\\x1b[2Kbar\\nunended")
+    raise ValueError("wrong")
+"""
+
+
+def test_a_log_holds_all_that_is_printed_and_takes_nothing_away(tmp_path: Path) -> None:
+    """Of Python, of native code, of a child, a warning, the error; but no progress bar."""
+    done = subprocess.run([sys.executable, "-c", SAYS, str(tmp_path)], capture_output=True, text=True)
+    log = (tmp_path / "log.txt").read_text()
+    for text in ("printed", "child", "unended", "native", "UserWarning: careful"):
+        assert text in log and text in done.stdout + done.stderr
+    assert log.count("native") == 1 and log.count("ValueError: wrong") == 1 and "a stage" in log.splitlines()[0]
+    assert "bar" not in log and "bar" in done.stdout and done.returncode == 1

@@ -109,3 +109,20 @@ def test_a_checkpoint_of_the_server_can_be_evaluated(host: Place, chain: list[st
     (trained,) = host.runs(stage="self_train")
     shown = host.udamlf("evaluate", "--run-id", trained.info.run_id, "--split", "target_dev")
     assert "mIoU 16" in shown
+
+
+def test_what_nothing_needs_is_deleted_and_made_again_when_it_is_needed(host: Place, chain: list[str]) -> None:
+    """The warm-up's weights go, those of the last training stay; the chain is done all the same, the warm-up cannot be
+    scored, and a chain that scores it in another way trains it again and reuses the rest."""
+    (warmup,), server = host.runs(stage="warmup"), host.folder.parent / "server"
+    before = set(server.rglob("*.safetensors"))
+    shown = host.udamlf("prune", "--keep", "last", "--yes")
+    assert warmup.info.run_id in shown and "in 1 places" in shown
+    assert len(before) - len(set(server.rglob("*.safetensors"))) == 1
+    assert "in 0 places" in host.udamlf("prune", "--keep", "last")
+    assert host.call(*chain).stderr.count("reused") == 5
+    refused = host.call(str(BIN / "udamlf"), "evaluate", "--run-id", warmup.info.run_id)
+    assert refused.returncode == 2 and "deleted by `udamlf prune`" in refused.stderr
+    again = host.call(*chain, "--set", "profile.evaluation.flip=true")
+    assert again.returncode == 0, again.stderr
+    assert "warmup done" in again.stderr and "self_train 1 reused" in again.stderr
