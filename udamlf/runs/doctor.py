@@ -40,11 +40,9 @@ def report() -> Iterator[str]:
 def report_data(scenarios: list[str], folder: str | None) -> Iterator[str]:
     """Lines on the data sets in ``folder`` (none: the embedded miniature, generated if need be)."""
     for name in scenarios:
-        yield ""
-        config = Request(name, "source_only", data_root=folder).configuration()
-        data = ScenarioData(config, data_root(config))
-        yield f"{name} ({data.kind}, {data.root})"
-        for split in config.scenario.splits:
+        data = _data(name, folder)
+        yield from ("", f"{name} ({data.kind}, {data.root})")
+        for split in data.config.scenario.splits:
             lines, bad = _split(data, split, SAMPLED_LABELS)
             more = [f"  bad files: {len(bad)}, e.g. {bad[0]}", f"  udamlf data check {name}"] if bad else []
             yield from (f"  {line}" for line in [*lines, *more])
@@ -52,12 +50,16 @@ def report_data(scenarios: list[str], folder: str | None) -> Iterator[str]:
 
 def check_data(scenario: str, folder: str | None) -> Iterator[tuple[list[str], list[str]]]:
     """For every split of a scenario the lines on it, and a line for each of its bad files."""
-    config = Request(scenario, "source_only", data_root=folder).configuration()
-    data = ScenarioData(config, data_root(config))
-    yield [f"{config.scenario.name} ({data.kind}, {data.root})"], []
-    for split in config.scenario.splits:
+    data = _data(scenario, folder)
+    yield [f"{data.config.scenario.name} ({data.kind}, {data.root})"], []
+    for split in data.config.scenario.splits:
         with progress(split) as watch:
             yield _split(data, split, None, watch)
+
+
+def _data(scenario: str, folder: str | None) -> ScenarioData:
+    config = Request(scenario, "source_only", data_root=folder).configuration()
+    return ScenarioData(config, data_root(config))
 
 
 def _split(

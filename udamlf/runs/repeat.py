@@ -26,19 +26,18 @@ def differences(first: str, second: str) -> str:
     left, right = _facts(tracker, first), _facts(tracker, second)
     lines = []
     for kind in left:
-        pairs = {name: (left[kind].get(name), right[kind].get(name)) for name in {**left[kind], **right[kind]}}
-        changed = [f"  {name}: {_change(*pair)}" for name, pair in pairs.items() if _text(pair[0]) != _text(pair[1])]
-        lines += [kind, *changed] if changed else []
+        changed = [kind]
+        for name in {**left[kind], **right[kind]}:
+            old, new = left[kind].get(name), right[kind].get(name)
+            if _text(old) != _text(new):
+                delta = f" ({new - old:+.3g})" if isinstance(old, float) and isinstance(new, float) else ""
+                changed.append(f"  {name}: {_text(old)} -> {_text(new)}{delta}")
+        lines += changed if len(changed) > 1 else []
     return "\n".join(lines) or "nothing"
 
 
 def _text(value: Any) -> str:
     return "none" if value is None else f"{value:.4g}" if isinstance(value, float) else str(value)
-
-
-def _change(left: Any, right: Any) -> str:
-    delta = f" ({right - left:+.3g})" if isinstance(left, float) and isinstance(right, float) else ""
-    return f"{_text(left)} -> {_text(right)}{delta}"
 
 
 def _facts(tracker: Tracker, run_id: str) -> dict[str, dict[str, Any]]:

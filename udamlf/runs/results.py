@@ -53,10 +53,10 @@ def run(
     tracker = Tracker.connect()
     tags = Chain(request, tracker).parent_tags()
     same = {name: tags[name] for name in ("seed", comparison.CONFIG, comparison.DATA)}
-    (row,) = comparison.rows(tracker.search(comparison.finished() | same)[:1])
-    scores = {k: {name: v and v["mean"] for name, v in values.items()} for k, values in row.estimates().items()}
-    named = {name: getattr(row, name) for name in ("scenario", "method", "split")}
-    return {"run_id": row.run_ids[0], **named, "seed": row.seeds[0], **scores}
+    (found,) = comparison.plain(comparison.rows(tracker.search(comparison.finished() | same)[:1]))
+    scores = {k: {name: v and v["mean"] for name, v in found[k].items()} for k in comparison.METRICS}
+    named = {name: found[name] for name in ("scenario", "method", "split")}
+    return {"run_id": found["run_ids"][0], **named, "seed": found["seeds"][0], **scores}
 
 
 def evaluate(run_id: str, **options: Any) -> dict[str, Any]:
