@@ -153,7 +153,8 @@ def rows(runs: Iterable[Any], over: str = "seeds") -> list[Row]:
         tags = {name: run.data.tags.get(_DIGESTS.get(name, name), "") for name in (*_GROUP, *_DIGESTS)}
         tags["of"] = tags["config"] if tags["method"] == CONTROL else ""
         tags["files"] = "" if over == "worlds" and tags["data"] == "miniature" else tags["world"]
-        lines.append({**tags, "seed": int(run.data.tags["seed"]), "run_id": run.info.run_id, **run.data.metrics})
+        scores = {n: value for n, value in run.data.metrics.items() if n.rpartition("/")[0] in METRICS.values()}
+        lines.append({**tags, "seed": int(run.data.tags["seed"]), "run_id": run.info.run_id, **scores})
     if not lines:
         return []
     table = pd.DataFrame(lines)
