@@ -12,8 +12,8 @@ import pytest
 from tests.data.own import CLASSES, frame, write_fields, write_scenario
 from udamlf.common.errors import UserError
 from udamlf.config.compose import resolve
-from udamlf.config.custom import FolderData
 from udamlf.config.labels import IGNORE, LABEL_SPACES, CustomSpace, distinct_colours, find_space, space_tag
+from udamlf.config.schema import FolderData
 from udamlf.data.dataset import DATASETS, DataSet, folder_data_set
 from udamlf.data.splits import ScenarioData
 from udamlf.runs.plan import Request

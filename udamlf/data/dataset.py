@@ -17,10 +17,9 @@ import numpy as np
 
 from udamlf.common.errors import UserError
 from udamlf.common.files import digest_json, write_text
-from udamlf.config.custom import FolderData, template
 from udamlf.config.labels import IGNORE, LabelSpace, lookup_table
 from udamlf.config.parts import Parts
-from udamlf.config.schema import Scenario, SplitRef
+from udamlf.config.schema import FolderData, Scenario, SplitRef, template
 from udamlf.data.geometry import resize_label
 from udamlf.data.raster import (
     LabelFormat,
