@@ -18,9 +18,8 @@ class Code:
         self.offset = ((127 + low_exponent) << mantissa_bits) - 1  # the smallest value that is not in bin 0 is in bin 1
 
     def encode(self, values: Tensor) -> Tensor:
-        """Bin int64 of each float32 value; values outside the covered range go to the first or the last bin."""
-        codes = (values.float().view(torch.int32) >> self.shift).to(torch.int64).sub_(self.offset)
-        return codes.clamp_(0, self.bins - 1)
+        """Bin int32 of each float32 value; values outside the covered range go to the first or the last bin."""
+        return (values.float().view(torch.int32) >> self.shift).sub_(self.offset).clamp_(0, self.bins - 1)
 
     def decode(self, bins: np.ndarray, lower_bits: np.ndarray | int = 0) -> np.ndarray:
         """Float64 value of int64 bins with those lower bits, by default each bin's smallest; nan for bin -1."""
@@ -51,10 +50,12 @@ class Histogram:
     def add(self, values: Tensor, rows: Tensor) -> None:
         """Count float32 ``values`` [n] in ``rows`` [n] (any integer type)."""
         self.counts = self.counts.to(values.device)
-        index = rows.to(torch.int64) * self.code.bins
-        index += self.code.encode(values)
-        one = torch.ones((), dtype=torch.int64, device=index.device)
-        self.counts.view(-1).scatter_add_(0, index, one.expand_as(index))
+        index = self.code.encode(values).add_(rows, alpha=self.code.bins)
+        if index.is_cuda:
+            one = torch.ones((), dtype=torch.int64, device=index.device)
+            self.counts.view(-1).scatter_add_(0, index.long(), one.expand_as(index))
+        else:  # sorted first: 45 MB of counts are then walked once, not jumped about in
+            np.add.at(self.counts.view(-1).numpy(), np.sort(index.numpy()), 1)
 
     def totals(self) -> np.ndarray:
         """Values counted in each row, int64 [rows]."""
@@ -77,11 +78,11 @@ class Refinement:
 
     def add(self, values: Tensor, rows: Tensor) -> None:
         """Count float32 ``values`` [n] in ``rows`` [n]."""
-        shift, rows = self.code.shift, rows.to(torch.int64)
-        self.counts = self.counts.to(values.device)
-        inside = self.code.encode(values) == torch.from_numpy(self.bins).to(values.device)[rows]
-        lower_bits = values[inside].float().view(torch.int32) & ((1 << shift) - 1)
-        self.counts.view(-1).add_(torch.bincount((rows[inside] << shift) + lower_bits, minlength=self.counts.numel()))
+        self.counts, bins = self.counts.to(values.device), torch.from_numpy(self.bins).to(values.device, torch.int32)
+        inside = (self.code.encode(values) == bins.index_select(0, rows.int())).nonzero()[:, 0]
+        lower_bits = values[inside].float().view(torch.int32) & ((1 << self.code.shift) - 1)
+        index = (rows[inside].long() << self.code.shift) + lower_bits
+        self.counts.view(-1).add_(torch.bincount(index, minlength=self.counts.numel()))
 
     def kth_largest(self) -> np.ndarray:
         """Each row's exact k-th largest value, float64 [rows]; nan where there is none, 0 below the range."""

@@ -83,8 +83,10 @@ class ClassStatistics:
         classes = len(self.mean)
         sums, pixels = np.zeros(classes), np.zeros(classes, np.int64)
         for index, confidence, label in zip(indices, confidences, labels, strict=True):
-            self._pixels[index] = np.bincount(label.ravel(), minlength=IGNORE + 1)[:classes]
-            sums += np.bincount(label.ravel(), confidence.ravel(), minlength=IGNORE + 1)[:classes]
+            kept = np.flatnonzero(label != IGNORE)  # a fifth of the pixels, more or less
+            label, weights = label.ravel()[kept], confidence.ravel()[kept]
+            self._pixels[index] = np.bincount(label, minlength=classes)
+            sums += np.bincount(label, weights, minlength=classes)
             pixels += self._pixels[index]
         present = pixels > 0
         step_mean = sums[present] / pixels[present]
