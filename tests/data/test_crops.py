@@ -14,6 +14,7 @@ from udamlf.config.budget import Augmentation
 from udamlf.config.labels import IGNORE
 from udamlf.data.batches import Draw, Place, Stream
 from udamlf.data.geometry import Geometry, draw_geometry
+from udamlf.data.mixing import paste
 from udamlf.data.sample import Sample
 
 RULES: dict[str, dict[str, Any]] = {
@@ -131,3 +132,18 @@ def test_the_rules_follow_the_configuration() -> None:
     assert {round(20 / g.height, 1) for g in geometries["scaled"]} <= {s / 10 for s in range(5, 18)}
     assert all(g.height == g.width for g in geometries["cbst"])
     assert len({g.height for g in geometries["cbst"]}) > 3
+
+
+@pytest.mark.parametrize("rule", RULES)
+@given(seed=st.integers(0, 10**6), height=st.integers(16, 70), width=st.integers(16, 90))
+@settings(max_examples=15, deadline=None)
+def test_what_is_pasted_into_a_crop_is_the_crop_of_what_is_pasted(
+    rule: str, seed: int, height: int, width: int
+) -> None:
+    """A donor's pixels, of another size than the frame, wherever the crop lies."""
+    augmentation, whole, donor = Augmentation(**RULES[rule]), frame(height, width), frame(40, 50)
+    draw = Draw(Stream("source", lambda index: whole, 1, augmentation, 0), 0, rng(seed))
+    crop = draw.crop(Sample(whole.image, whole.label), donor=(donor, [1]))
+    pasted = paste(whole.image, whole.label, donor.image, donor.label, [1])
+    expected = training_crop(Sample(pasted.image, pasted.label), augmentation, rng(seed))
+    assert np.array_equal(crop.image, expected.image) and np.array_equal(crop.label, expected.label)

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 import shutil
+import time
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 
@@ -14,7 +17,7 @@ from tests.data.worlds import random_frame, write_data_set
 from udamlf.common.errors import UserError
 from udamlf.config.labels import CITYSCAPES_16, CITYSCAPES_19, LabelSpace
 from udamlf.data import frames as frames_module
-from udamlf.data.dataset import DATASETS, Frame
+from udamlf.data.dataset import DATASETS, Frame, listing_digest
 from udamlf.data.frames import FrameStore
 from udamlf.data.geometry import resize_image, resize_label
 
@@ -131,7 +134,7 @@ def test_left_overs_of_a_killed_process_are_removed(tmp_path: Path, cache: Path)
     assert _files(cache) == [file]
 
 
-def test_native_frames_of_several_sizes_are_decoded_live(tmp_path: Path, cache: Path) -> None:
+def test_native_frames_of_several_sizes_are_cached_too(tmp_path: Path, cache: Path) -> None:
     data_set = DATASETS.find("gta5")
     for i, size in enumerate([(10, 16), (11, 18)]):
         data_set.write(tmp_path, "train", f"0000{i}", *random_frame(i, CITYSCAPES_19, size), CITYSCAPES_19)
@@ -139,7 +142,10 @@ def test_native_frames_of_several_sizes_are_decoded_live(tmp_path: Path, cache: 
     native = frame_store(samples, data_set, CITYSCAPES_19, None, with_labels=True)
     assert [native.image(i).shape for i in (0, 1)] == [(10, 16, 3), (11, 18, 3)]
     assert [native.label(i).shape for i in (0, 1)] == [(10, 16), (11, 18)]
-    assert not cache.exists()
+    assert len(_files(cache)) == 2
+    for i, sample in enumerate(samples):
+        np.testing.assert_array_equal(native.image(i), data_set.read_image(sample))
+        np.testing.assert_array_equal(native.label(i), data_set.read_label(sample, CITYSCAPES_19))
     assert frame_store(samples, data_set, CITYSCAPES_19, (5, 8), with_labels=True).label(1).shape == (5, 8)
 
 
@@ -155,6 +161,37 @@ def test_too_large_for_the_disk_is_decoded_live(tmp_path: Path, cache: Path, mon
     assert _files(cache) == []
     np.testing.assert_array_equal(live.image(0), image)
     np.testing.assert_array_equal(live.label(0), label)
+
+
+def test_an_image_replaced_in_place_is_decoded_anew(tmp_path: Path, cache: Path) -> None:
+    """Of equal size and time: what is in a file counts. A file that is only copied elsewhere has its arrays already."""
+    data_set, space, split = write_data_set(tmp_path, "camvid")
+    samples = data_set.samples(tmp_path, split)
+    first, path = frame_store(samples, data_set, space, (6, 10), with_labels=False).image(0).copy(), samples[0].image
+    before, facts, digest = path.read_bytes(), path.stat(), listing_digest(samples, False)
+    cv2.imwrite(str(path), 255 - cv2.imread(str(path)))
+    path.write_bytes(path.read_bytes().ljust(len(before), b" ")[: len(before)])
+    os.utime(path, ns=(facts.st_atime_ns, facts.st_mtime_ns))
+    assert (path.stat().st_size, path.stat().st_mtime_ns) == (facts.st_size, facts.st_mtime_ns)
+    assert listing_digest(samples, False) != digest
+    path.write_bytes(before)
+    assert listing_digest(samples, False) == digest and len(_files(cache)) == 1
+    np.testing.assert_array_equal(frame_store(samples, data_set, space, (6, 10), with_labels=False).image(0), first)
+
+
+def test_the_cache_keeps_to_its_size(tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The array that was not used for longest goes; whoever has it open keeps it; one that is too large is not made."""
+    data_set, space, split = write_data_set(tmp_path, "gta5")
+    samples = data_set.samples(tmp_path, split)
+    monkeypatch.setenv("UDAMLF_CACHE_GIB", str(2.5 * len(samples) * 6 * 10 * 3 / 2**30))
+    stores = {}
+    for size in ((6, 10), (5, 10), (6, 10), (4, 10)):
+        stores[size] = frame_store(samples, data_set, space, size, with_labels=False)
+        time.sleep(0.01)
+    assert sorted(len(np.load(path)) for path in _files(cache)) == [len(samples) * h * 30 for h in (4, 6)]
+    assert stores[5, 10].image(1).shape == (5, 10, 3)
+    assert frame_store(samples, data_set, space, None, with_labels=False).image(0).shape == (12, 20, 3)
+    assert len(_files(cache)) == 2
 
 
 def _open(samples: list[Frame], sums: multiprocessing.Queue[int]) -> None:

@@ -16,7 +16,7 @@ from udamlf.data.mixing import (
     RareClassSampler,
     choose_classes,
     class_distribution,
-    copy_paste,
+    draw_donor,
     mix,
     mix_mask,
     online_labels,
@@ -135,42 +135,14 @@ def test_a_donor_of_another_size_is_resized() -> None:
     assert (result.label == 1).all()
 
 
-def donor(seed: int, donors: Donors) -> list[int]:
-    """The positions that a seed's copy-paste reads."""
-    positions: list[int] = []
-
-    def record(position: int) -> tuple[np.ndarray, np.ndarray]:
-        positions.append(position)
-        return read(position)
-
-    copy_paste(IMAGES[0], LABELS[0], donors, record, rng(seed))
-    return positions
-
-
 def test_classes_without_a_candidate_or_a_probability_are_never_drawn() -> None:
     donors = Donors([1, 2, 3], np.array([0.5, 0.2, 0.2, 0.0]), {1: [1], 2: [], 3: [3]})
-    assert all(donor(seed, donors) == [1] for seed in range(50))
-    assert donor(0, Donors([], np.ones(4), {})) == []
-
-
-def test_nothing_to_paste_leaves_the_sample_as_it_is() -> None:
-    donors = Donors([1], np.ones(4), {})
-    result = copy_paste(IMAGES[1], LABELS[1], donors, read, rng(0))
-    np.testing.assert_array_equal(result.image, IMAGES[1])
-    np.testing.assert_array_equal(result.label, LABELS[1])
-    assert (result.mask == IGNORE).all()
+    assert all(draw_donor(donors, rng(seed)) == 1 for seed in range(50))
+    assert draw_donor(Donors([], np.ones(4), {}), rng(0)) is None
+    assert draw_donor(Donors([1], np.ones(4), {}), rng(0)) is None
 
 
 def test_classes_are_drawn_by_their_renormalised_probability_and_donors_uniformly() -> None:
     donors = Donors([1, 2], np.array([0.7, 0.1, 0.2, 0.0]), {1: [1], 2: [2, 3]})
-    counts = Counter(position for seed in range(3000) for position in donor(seed, donors))
+    counts = Counter(draw_donor(donors, rng(seed)) for seed in range(3000))
     assert all(abs(counts[position] / 3000 - 1 / 3) < 0.04 for position in (1, 2, 3))
-
-
-def test_one_donor_is_pasted_whose_pixels_and_labels_belong_together() -> None:
-    donors = Donors([1, 2, 3], np.array([0.0, 1, 1, 1]), {1: [1], 2: [2], 3: [3]})
-    for seed in range(20):
-        one, again = (copy_paste(IMAGES[0], LABELS[0], donors, read, rng(seed)) for _ in range(2))
-        (c,) = set(np.unique(one.mask)) - {IGNORE}
-        assert (one.label[one.mask == c] == c).all() and (one.image[one.mask == c] == 10 * c).all()
-        np.testing.assert_array_equal(one.image, again.image)

@@ -13,7 +13,7 @@ from tests.parity.conftest import Golden
 from udamlf.config.labels import IGNORE
 from udamlf.data import colour
 from udamlf.data.geometry import Geometry, crop_origin, cut_image, cut_label, random_sized_crop
-from udamlf.data.mixing import Donors, copy_paste, paste
+from udamlf.data.mixing import Donors, draw_donor, paste
 
 
 class Given:
@@ -119,16 +119,10 @@ def test_copy_paste_draws_the_given_class_and_donor(pasted: dict[str, np.ndarray
     runs = zip(pasted["base_index"], pasted["donor_index"], pasted["chosen_class"], strict=True)
     for i, (base, donor, chosen) in enumerate(runs):
         assert int(chosen) in hard
-        loaded: list[int] = []
-
-        def read(position: int, loaded: list[int] = loaded) -> tuple[np.ndarray, np.ndarray]:
-            loaded.append(position)
-            return images[position], labels[position]
-
         donors = Donors(hard, (1 - pasted["class_value"]) ** 2, {int(chosen): [int(donor)]})
-        found = copy_paste(images[base], labels[base], donors, read, np.random.default_rng(0))
-        assert loaded == [donor] and hp["max_donors"] == 1
-        assert len(loaded) == pasted["donors_loaded"][i]
+        assert draw_donor(donors, np.random.default_rng(0)) == donor
+        assert hp["max_donors"] == pasted["donors_loaded"][i] == 1
+        found = paste(images[base], labels[base], images[donor], labels[donor], donors.hard_classes)
         np.testing.assert_array_equal(found.image, pasted["out_image"][i])
         np.testing.assert_array_equal(found.label, pasted["out_label"][i])
         np.testing.assert_array_equal(found.mask, pasted["out_paste_mask"][i])

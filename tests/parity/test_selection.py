@@ -14,6 +14,7 @@ from tests.parity.conftest import Golden
 from tests.selection.helpers import Rising
 from udamlf.config.labels import IGNORE, LabelSpace
 from udamlf.config.parts import Part
+from udamlf.data.maps import top1
 from udamlf.data.mining import (
     cbst_patch,
     class_shares,
@@ -26,7 +27,7 @@ from udamlf.evaluation.predict import upsample_probabilities
 from udamlf.losses import self_information
 from udamlf.methods.hiast import candidate_lists, hard_classes, sampling_probabilities
 from udamlf.selection import class_balanced, entropy_ranking, instance_adaptive, spatial_prior
-from udamlf.selection.base import build, keep_above, label_images, top1
+from udamlf.selection.base import build, keep_above, label_images
 from udamlf.selection.class_balanced import entropy_regularised
 from udamlf.selection.entropy_ranking import entropy_score, normalised_score, rare_classes_present, split
 from udamlf.selection.instance_adaptive import ClassStatistics, confidence_counts, selection_quantiles, step

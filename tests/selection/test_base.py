@@ -17,8 +17,9 @@ from tests.selection.helpers import label_maps, make, probabilities
 from udamlf.common.errors import UserError
 from udamlf.common.seeding import rng
 from udamlf.config.labels import IGNORE
+from udamlf.data.maps import top1
 from udamlf.models.base import Output
-from udamlf.selection.base import SELECTORS, keep_above, top1
+from udamlf.selection.base import SELECTORS, keep_above
 
 REQUIRED: Mapping[str, dict[str, Any]] = {
     name: {"portion": 0.3} for name in ("class_balanced", "global", "spatial_prior")

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from tests.selection.helpers import label_maps, make, probabilities
 from udamlf.config.labels import IGNORE
+from udamlf.data.maps import top1
 from udamlf.evaluation.predict import upsample_probabilities
-from udamlf.selection.base import top1
 from udamlf.selection.class_balanced import entropy_regularised, every_nth_of_each_class, label_by_ratio
 
 POLICIES = ["class_balanced", "global"]

@@ -135,7 +135,7 @@ def test_bands_of_a_weighted_map_give_the_labels_of_the_whole(monkeypatch: pytes
     """However few rows a band has."""
     prior, scores = rng(0, "prior").random((5, 3, 4)).astype(np.float32), probabilities(13)
     whole = label_maps(with_prior(prior), scores)
-    monkeypatch.setattr("udamlf.selection.base.BAND_PIXELS", 1)
+    monkeypatch.setattr("udamlf.data.maps.BAND_PIXELS", 1)
     banded = label_maps(with_prior(prior), scores)
     assert all(np.array_equal(whole[i], banded[i]) for i in whole)
 

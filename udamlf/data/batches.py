@@ -2,26 +2,37 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import islice
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from udamlf.common.ahead import ahead
 from udamlf.common.errors import UserError
 from udamlf.common.seeding import rng
 from udamlf.config.budget import Augmentation
+from udamlf.config.labels import IGNORE
 from udamlf.data.colour import jitter, random_brightness_contrast
-from udamlf.data.geometry import Geometry, cut_image, cut_label, draw_geometry
+from udamlf.data.geometry import (
+    MEAN_COLOUR,
+    Geometry,
+    cut_box,
+    cut_image,
+    cut_label,
+    draw_geometry,
+    resize_image,
+    resize_label,
+)
+from udamlf.data.mixing import paste
 from udamlf.data.sample import Cut, Domain, Sample
 
 MAX_CROP_ATTEMPTS = 10
 Place = Callable[[Geometry], Geometry]
+Donor = tuple[Sample, Sequence[int]]
+"""A frame, and the classes whose pixels it gives away."""
 
 
 class Draw:
@@ -33,12 +44,17 @@ class Draw:
         self.index, self.rng = index, rng
 
     def crop(
-        self, frame: Sample, place: Place = lambda box: box, accept: Callable[[Sample], bool] = lambda crop: True
+        self,
+        frame: Sample,
+        place: Place = lambda box: box,
+        accept: Callable[[Sample], bool] = lambda crop: True,
+        donor: Donor | None = None,
     ) -> Sample:
         """A random crop of ``frame`` with the training's augmentation. ``place`` moves the box that was drawn (mining;
-        not a weak view's), its size kept; a crop that ``accept`` refuses is drawn again, ten times at the most."""
+        not a weak view's), its size kept; a crop that ``accept`` refuses is drawn again, ten times at the most; the
+        ``donor``'s pixels are pasted first, though only where the crop is."""
         for _ in range(MAX_CROP_ATTEMPTS):
-            crop = self._crop(frame, place)
+            crop = self._crop(frame, place, donor)
             if accept(crop):
                 break
         strength = getattr(self.augmentation, f"jitter_{self.domain}")
@@ -46,16 +62,34 @@ class Draw:
             crop.image = jitter(crop.image, self.rng, strength)
         return crop
 
-    def _crop(self, frame: Sample, place: Place) -> Sample:
+    def _crop(self, frame: Sample, place: Place, donor: Donor | None) -> Sample:
         frame_hw = (frame.image.shape[0], frame.image.shape[1])
         geometry = draw_geometry(self.rng, frame_hw, self.augmentation)
         if geometry.resized_hw is None:
             geometry = place(geometry)
-        image, label = cut_image(frame.image, geometry), cut_label(frame.label, geometry)
+        image, label = _cut(frame, geometry) if donor is None else _pasted_cut(frame, *donor, geometry)
         if self.augmentation.brightness_contrast > 0:
             image = random_brightness_contrast(image, self.rng, self.augmentation.brightness_contrast)
         maps = {name: cut_label(values, geometry) for name, values in frame.maps.items()}
         return Sample(image, label, maps, dict(frame.images), dict(frame.arrays), Cut(frame_hw, geometry))
+
+
+def _cut(frame: Sample, geometry: Geometry) -> tuple[np.ndarray, np.ndarray]:
+    return cut_image(frame.image, geometry), cut_label(frame.label, geometry)
+
+
+def _pasted_cut(
+    frame: Sample, donor: Sample, classes: Sequence[int], geometry: Geometry
+) -> tuple[np.ndarray, np.ndarray]:
+    """The cut of the frame with the donor's ``classes`` pasted."""
+    hw, g = (frame.label.shape[0], frame.label.shape[1]), geometry
+    donor = Sample(resize_image(donor.image, hw, "bilinear"), resize_label(donor.label, hw))
+    if g.resized_hw is not None:  # its filter reaches beyond the crop
+        whole = paste(frame.image, frame.label, donor.image, donor.label, classes)
+        return _cut(Sample(whole.image, whole.label), g)
+    boxes = [box for s in (frame, donor) for box in (cut_box(s.image, g, MEAN_COLOUR), cut_box(s.label, g, IGNORE))]
+    pasted = paste(boxes[0], boxes[1], boxes[2], boxes[3], classes)
+    return resize_image(pasted.image, g.output_hw, g.image_rule), resize_label(pasted.label, g.output_hw, g.label_rule)
 
 
 def plain(draw: Draw) -> Sample:
@@ -138,18 +172,7 @@ class Batches:
         )
 
     def __iter__(self) -> Iterator[tuple[int, dict[str, Domain]]]:
-        if self.workers == 0:
-            yield from ((step, self.at(step)) for step in self.steps)
-            return
-        pool = ThreadPoolExecutor(self.workers, thread_name_prefix="batches")
-        coming = (pool.submit(self.at, step) for step in self.steps)
-        ahead = deque(islice(coming, 2 * self.workers))
-        try:
-            for step in self.steps:
-                ahead.extend(islice(coming, 1))
-                yield step, ahead.popleft().result()
-        finally:
-            pool.shutdown(cancel_futures=True)
+        return zip(self.steps, ahead(self.at, self.steps, self.workers), strict=True)
 
 
 def _stack(arrays: Sequence[np.ndarray]) -> Tensor:

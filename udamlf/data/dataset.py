@@ -20,6 +20,7 @@ from udamlf.common.files import digest_json, write_text
 from udamlf.config.labels import IGNORE, LabelSpace, lookup_table
 from udamlf.config.parts import Parts
 from udamlf.config.schema import FolderData, Scenario, SplitRef, template
+from udamlf.data.contents import content_digests
 from udamlf.data.geometry import resize_label
 from udamlf.data.raster import (
     LabelFormat,
@@ -136,7 +137,10 @@ class DataSet:
     def _names(self, root: Path, split: str) -> list[str]:
         path = self._list(root, split)
         if path.is_file():
-            names = [line.strip() for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+            try:
+                names = [line.strip() for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+            except UnicodeDecodeError as error:
+                raise UserError(f"{path} is no text", "a list of frame names, one per line") from error
             if len(set(names)) < len(names):
                 twice = next(name for name in names if names.count(name) > 1)
                 raise UserError(f"{path} lists {twice!r} twice", "one frame name per line, each once")
@@ -274,6 +278,8 @@ def split_of(scenario: Scenario, split: str) -> tuple[DataSet, SplitRef]:
 
 
 def listing_digest(frames: Sequence[Frame], with_labels: bool) -> str:
-    """Digest of a listing's names and file sizes (no file is opened), of labels only ``with_labels``."""
-    labels = [f.label.stat().st_size if f.label is not None and with_labels else -1 for f in frames]
-    return digest_json([[f.name, f.image.stat().st_size, size] for f, size in zip(frames, labels, strict=True)])
+    """Digest of a listing's names and of what is in its files, labels only ``with_labels``."""
+    labels = {f.name: f.label for f in frames if f.label is not None and with_labels}
+    digests = content_digests([*(f.image for f in frames), *labels.values()])
+    of_label = dict(zip(labels, digests[len(frames) :], strict=True))
+    return digest_json([[f.name, image, of_label.get(f.name)] for f, image in zip(frames, digests, strict=False)])

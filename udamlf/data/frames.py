@@ -1,29 +1,33 @@
-"""Decoded frames: each file is decoded once per training resolution, then read as raw bytes from the cache folder."""
+"""Decoded frames: each file is decoded once per training resolution, then read as raw bytes from the cache folder, of
+which a crop touches its own rows alone."""
 
+import math
 import os
 import shutil
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 
+from udamlf.common.ahead import ahead
 from udamlf.common.errors import UserError
 from udamlf.common.files import atomic_file, cache_folder, digest_json, file_lock
+from udamlf.common.progress import tracked
 from udamlf.config.labels import LabelSpace
 from udamlf.data.dataset import DataSet, Frame, listing_digest
 from udamlf.data.geometry import Size, resize_image, resize_label
 from udamlf.data.raster import image_size_hw
 
-_FORMAT = 1  # raise when what is stored for the same key changes
+_FORMAT = 2  # raise when what is stored for the same key changes
 _SHARE_OF_FREE_DISK = 0.5
+Read = Callable[[int], np.ndarray]
 
 
 class FrameStore:
     """The frames of a listing (not empty) at height and width ``size`` (None: native), by a rule of ``resize_image``,
-    labels by the nearest pixel; without ``with_labels`` no label file is opened. Frames of several native sizes, or too
-    many for half of the free disk, are decoded when they are asked for; all others come from files that are built once,
-    under a lock, whole or not at all. UserError: a file cannot be read."""
+    labels by the nearest pixel; without ``with_labels`` no label file is opened. They come from files that are built
+    once, under a lock, whole or not at all; where these find no room, frames are decoded when they are asked for.
+    UserError: a file cannot be read."""
 
     def __init__(
         self, samples: list[Frame], dataset: DataSet, space: LabelSpace, size: Size | None, with_labels: bool, rule: str
@@ -31,57 +35,71 @@ class FrameStore:
         self.samples, self.dataset, self.space = samples, dataset, space
         self.size, self.with_labels, self.rule = size, with_labels, rule
         self.names = [sample.name for sample in samples]
-        self._images = self._labels = None
-        sizes = {size} if size else {image_size_hw(sample.image) for sample in samples}
-        if len(sizes) == 1:
-            shape = (len(samples), *sizes.pop())
-            about = [_FORMAT, dataset.name, str(samples[0].image.parent.resolve()), shape[1:]]
-            key = digest_json([*about, "image", rule, listing_digest(samples, False)])
-            self._images = _cached(key, (*shape, 3), self.image)
-            if with_labels:
-                key = digest_json([*about, "label", dataset.decoding(space), listing_digest(samples, True)])
-                self._labels = _cached(key, shape, self.label)
+        sizes = [size or image_size_hw(sample.image) for sample in samples]
+        key = digest_json([_FORMAT, dataset.name, size, "image", rule, listing_digest(samples, False)])
+        self.image = _cached(key, [(*hw, 3) for hw in sizes], self._image)
+        """Position -> uint8 RGB [H, W, 3]."""
+        self.label: Read = self._label
+        """Position -> uint8 [H, W] train ids with IGNORE. UserError when the store was made without labels."""
+        if with_labels:
+            decoding = dataset.decoding(space)
+            key = digest_json([_FORMAT, dataset.name, size, "label", decoding, listing_digest(samples, True)])
+            self.label = _cached(key, sizes, self._label)
 
     def __len__(self) -> int:
         return len(self.samples)
 
-    def image(self, index: int) -> np.ndarray:
-        """uint8 RGB [H, W, 3]."""
-        if self._images is not None:
-            return self._images[index]
+    def _image(self, index: int) -> np.ndarray:
         image = self.dataset.read_image(self.samples[index])
         return resize_image(image, self.size, self.rule) if self.size else image
 
-    def label(self, index: int) -> np.ndarray:
-        """uint8 [H, W] train ids with IGNORE. UserError when the store was made without labels."""
+    def _label(self, index: int) -> np.ndarray:
         if not self.with_labels:
             raise UserError(f"the labels of {self.dataset.name} were not opened", "a FrameStore made with_labels=True")
-        if self._labels is not None:
-            return self._labels[index]
         label = self.dataset.read_label(self.samples[index], self.space)
         return resize_label(label, self.size) if self.size else label
 
 
-def _cached(key: str, shape: tuple[int, ...], decode: Callable[[int], np.ndarray]) -> np.ndarray | None:
-    """Map the array of ``decode(0..n-1)`` from the cache, building it first where needed; None: too large for it."""
-    path = cache_folder() / "frames" / f"{key[:32]}.npy"
-    if not path.is_file():
-        with file_lock(path.with_suffix(".lock")):
-            if not path.is_file():
-                if np.prod(shape, dtype=np.int64) > _SHARE_OF_FREE_DISK * shutil.disk_usage(path.parent).free:
-                    return None
-                _build(path, shape, decode)
-    # Copy on write: a caller may change a frame in place, the file never changes.
-    return np.load(path, mmap_mode="c").view(np.ndarray)
+def _cached(key: str, shapes: Sequence[tuple[int, ...]], decode: Read) -> Read:
+    """``decode(0..n-1)``, of ``shapes``, from a file of the cache, built first where needed; ``decode`` itself where it
+    finds no room."""
+    path, ends = cache_folder() / "frames" / f"{key[:32]}.npy", np.cumsum([math.prod(shape) for shape in shapes])
+    with file_lock(path.with_suffix(".lock")):
+        if not path.is_file():
+            if not _make_room(path.parent, int(ends[-1])):
+                return decode
+            _build(path, ends, decode)
+        os.utime(path)  # used just now
+        # Copy on write: a caller may change a frame in place, the file never changes.
+        pixels = np.load(path, mmap_mode="c").view(np.ndarray)
+    return lambda index: pixels[ends[index] - math.prod(shapes[index]) : ends[index]].reshape(shapes[index])
 
 
-def _build(path: Path, shape: tuple[int, ...], decode: Callable[[int], np.ndarray]) -> None:
+def _make_room(folder: Path, size: int) -> bool:
+    """Whether ``size`` more bytes have room in what frames may take: ``UDAMLF_CACHE_GIB`` GiB, else half of the disk
+    that they and what is free have. For it the files that were not used for longest go; who reads one keeps it."""
+    files = sorted((path.stat().st_mtime_ns, path.stat().st_size, path) for path in folder.glob("*.npy"))
+    taken = sum(stored for _, stored, _ in files)
+    limit = os.environ.get("UDAMLF_CACHE_GIB")
+    free = shutil.disk_usage(folder).free
+    room = float(limit) * 2**30 if limit else _SHARE_OF_FREE_DISK * (free + taken)
+    if size > room:
+        return False
+    for _, stored, path in files:
+        if taken + size > room:
+            path.unlink(missing_ok=True)
+            taken -= stored
+    return True
+
+
+def _build(path: Path, ends: np.ndarray, decode: Read) -> None:
     for left_over in path.parent.glob(f".{path.name}.*"):  # of a process that was killed
         left_over.unlink()
     with atomic_file(path) as temporary:
-        array = np.lib.format.open_memmap(temporary, "w+", np.uint8, shape)
+        pixels = np.lib.format.open_memmap(temporary, "w+", np.uint8, (int(ends[-1]),))
         with open(temporary, "rb+") as handle:  # a full disk is an error here, not a SIGBUS later
             os.posix_fallocate(handle.fileno(), 0, temporary.stat().st_size)
-        with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
-            list(pool.map(lambda index: np.copyto(array[index], decode(index)), range(shape[0])))
-        array.flush()
+        decoded = ahead(decode, range(len(ends)), len(os.sched_getaffinity(0)))
+        for end, frame in zip(ends, tracked(decoded, "decoding frames", len(ends)), strict=True):
+            pixels[end - frame.size : end] = frame.ravel()
+        pixels.flush()

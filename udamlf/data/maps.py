@@ -1,13 +1,17 @@
-"""Maps of whole frames on the network's grid, brought into the crops of a batch on the device. Bilinear resizing,
-cropping and mirroring are linear in rows and columns, so a chain of them is one matrix per axis, without intermediates
-of full resolution (348 MB a feature map in the released ProDA)."""
+"""Maps of whole frames: top-1 of class scores; and maps on the network's grid, brought into the crops of a batch on the
+device. Bilinear resizing, cropping and mirroring are linear in rows and columns, so a chain of them is one matrix per
+axis, without intermediates of full resolution (348 MB a feature map in the released ProDA)."""
 
+from collections.abc import Iterator
 from functools import lru_cache, partial
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from udamlf.data.geometry import Geometry, Size
+
+BAND_PIXELS = 1 << 16  # 19 classes of float32: 5 MB, whatever the size of the frame
 
 
 def resize_matrix(
@@ -71,3 +75,31 @@ def features_in_crops(
 
 probabilities_in_crops = partial(features_in_crops, full=True)
 """For soft labels; the released path (proda.md 5) upsamples to the frame and reduces by ``stride`` at the end."""
+
+
+def slices(total: int, size: int = BAND_PIXELS) -> Iterator[slice]:
+    """Slices of at most ``size`` that cover ``total``, so that temporary arrays stay small."""
+    return (slice(start, start + size) for start in range(0, total, size))
+
+
+def bands(height: int, width: int) -> Iterator[slice]:
+    """The same of the rows of a map."""
+    return slices(height, max(BAND_PIXELS // width, 1))
+
+
+def top1(scores: Tensor) -> tuple[Tensor, Tensor]:
+    """Confidence and class of every pixel of scores float [C, H, W], C < 255: the maximum over the classes, float32
+    [H, W], and its class, uint8 [H, W] (the lowest one on a tie)."""
+    if scores.is_cuda:
+        confidence, label = scores.max(0)
+        return confidence.float(), label.to(torch.uint8)
+    # Class by class in rows that stay in the cache, without those that win nowhere in them: 3 times as fast as max(0).
+    planes = scores.float().numpy()
+    best, winner = planes[0].copy(), np.zeros(planes.shape[1:], np.uint8)
+    for rows in bands(*planes.shape[1:]):
+        for c, plane in enumerate(planes[1:, rows], 1):
+            higher = plane > best[rows]
+            if higher.any():
+                np.maximum(best[rows], plane, out=best[rows])
+                np.maximum(winner[rows], higher * np.uint8(c), out=winner[rows])
+    return torch.from_numpy(best), torch.from_numpy(winner)

@@ -1,9 +1,10 @@
 """Mixing images: class mixing and rare-class sampling of DACS and DAFormer (online-ema.md 3, 2), HIAST's copy-paste of
 hard classes (hiast.md 3). ``online_labels`` and ``mix`` work on the device's batches, the rest on samples."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+import cv2
 import numpy as np
 import torch
 from torch import Tensor
@@ -11,8 +12,6 @@ from torch import Tensor
 from udamlf.common.errors import UserError
 from udamlf.config.labels import IGNORE
 from udamlf.data.geometry import resize_image, resize_label
-
-Read = Callable[[int], tuple[np.ndarray, np.ndarray]]  # position -> image and pseudo-label
 
 
 class OnlineLabels(NamedTuple):
@@ -111,19 +110,19 @@ def paste(
     another size is resized to the base's (bilinear, labels nearest)."""
     size_hw = (label.shape[0], label.shape[1])
     donor_image, donor_label = resize_image(donor_image, size_hw, "bilinear"), resize_label(donor_label, size_hw)
-    hard = np.zeros(IGNORE + 1, bool)
-    hard[list(classes)] = True
-    mask = hard[donor_label]
-    mixed, mixed_label = np.where(mask[..., None], donor_image, image), np.where(mask, donor_label, label)
-    return Pasted(mixed, mixed_label, np.where(mask, donor_label, np.uint8(IGNORE)))
+    hard = np.zeros(IGNORE + 1, np.uint8)
+    hard[list(classes)] = 1
+    where, kept = cv2.LUT(donor_label, hard), np.where(hard, np.arange(IGNORE + 1), IGNORE).astype(np.uint8)
+    mixed, mixed_label = cv2.copyTo(donor_image, where, image.copy()), cv2.copyTo(donor_label, where, label.copy())
+    return Pasted(mixed, mixed_label, cv2.LUT(donor_label, kept))
 
 
-def copy_paste(image: np.ndarray, label: np.ndarray, donors: Donors, read: Read, rng: np.random.Generator) -> Pasted:
-    """Paste from one image, drawn for a hard class that has a candidate and a positive probability (nothing without):
+def draw_donor(donors: Donors, rng: np.random.Generator) -> int | None:
+    """Position of one image, drawn for a hard class that has a candidate and a positive probability (None without):
     what the released code does, though its comments mean to go on until half of the hard classes are covered."""
     classes = [c for c in donors.hard_classes if donors.candidates.get(c)]
     weights = np.asarray(donors.probability, np.float64)[classes]
     if not weights.sum() > 0:
-        return Pasted(image, label, np.full_like(label, IGNORE))
+        return None
     candidates = donors.candidates[classes[int(rng.choice(len(classes), p=weights / weights.sum()))]]
-    return paste(image, label, *read(candidates[int(rng.integers(len(candidates)))]), donors.hard_classes)
+    return candidates[int(rng.integers(len(candidates)))]

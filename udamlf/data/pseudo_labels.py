@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from udamlf.common.ahead import ahead
 from udamlf.common.errors import UserError
 from udamlf.common.files import atomic_file, digest_bytes, digest_file, write_json
 
@@ -33,13 +34,12 @@ def publish(
     soft: Callable[[str], np.ndarray] | None = None,
 ) -> dict[str, Any]:
     """Write label maps (image name, uint8 [H, W] train ids with IGNORE) as they come, one at a time in memory, and the
-    stored soft label of each just after; then what ``finish`` gives: JSON-able facts for the manifest (label space,
+    stored soft label of each after it; then what ``finish`` gives: JSON-able facts for the manifest (label space,
     selector, thresholds), which is returned, and further arrays."""
     images: dict[str, str] = {}
     soft_file = _new_archive(folder / SOFT) if soft else nullcontext()
     with _new_archive(folder / ARCHIVE) as archive, soft_file as soft_archive:
-        for name, label in labels:
-            encoded = cv2.imencode(".png", label)[1].tobytes()
+        for name, encoded in ahead(lambda item: (item[0], cv2.imencode(".png", item[1])[1].tobytes()), labels, 1):
             archive.writestr(zipfile.ZipInfo(f"{name}.png", _EPOCH), encoded)
             images[name] = digest_bytes(encoded)
             if soft is not None and soft_archive is not None:

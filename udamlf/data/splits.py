@@ -61,7 +61,7 @@ class ScenarioData:
         return f"{self.root.as_uri()}#{ref.dataset}/{ref.split}"
 
     def digest(self, name: str, with_labels: bool) -> str:
-        """Digest of a split's names and image sizes, and of its labels' sizes for who reads them; "" without it."""
+        """Digest of a split's names and images, and of its labels for who reads them; "" without it."""
         if name == SOURCE_VAL and not self.has(name):
             return ""
         return listing_digest(self.samples(name), with_labels)

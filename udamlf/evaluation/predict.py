@@ -1,6 +1,6 @@
 """From images to class scores and label maps, as an ``EvalProtocol`` says."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import reduce
 
@@ -13,15 +13,19 @@ from torch import Tensor, nn
 from udamlf.common.errors import UserError
 from udamlf.config.budget import EvalProtocol, Size
 from udamlf.data.geometry import resize_image
+from udamlf.data.maps import top1
 from udamlf.models.base import SegmentationModel
 
 CANVAS = 8  # CBST pads an image to a multiple of so many pixels
 
 
 def input_sizes(protocol: EvalProtocol, native_hw: Size) -> list[Size]:
-    """Network input sizes (height, width) for an image of ``native_hw``."""
+    """Network input sizes (height, width) for an image of ``native_hw``. UserError: less than a pixel is left of it."""
     height, width = protocol.size_hw or native_hw
-    return [s if isinstance(s, tuple) else (round(height * s), round(width * s)) for s in protocol.scales]
+    sizes = [s if isinstance(s, tuple) else (round(height * s), round(width * s)) for s in protocol.scales]
+    if min(map(min, sizes)) < 1:
+        raise UserError(f"a test size of {min(sizes)} pixels, of scales {protocol.scales}", "at least one pixel")
+    return sizes
 
 
 @contextmanager
@@ -41,14 +45,18 @@ def predict(
     model: SegmentationModel, images: np.ndarray, protocol: EvalProtocol, output_hw: Size | None = None
 ) -> np.ndarray:
     """Label maps uint8 [N,*output_hw] of ``images`` (uint8 [N,H,W,3]); the lowest train id wins a tie."""
-    return scores(model, images, protocol, output_hw).argmax(1).to(torch.uint8).cpu().numpy()
+    return np.stack([top1(image)[1].cpu().numpy() for image in scores(model, images, protocol, output_hw)])
+
+
+def label_size(protocol: EvalProtocol, native_hw: Size) -> Size:
+    """Size of the label map of an image of ``native_hw``."""
+    size = protocol.output_hw or protocol.size_hw or native_hw
+    return native_hw if size == "native" else size
 
 
 def label_scores(model: SegmentationModel, image: np.ndarray, protocol: EvalProtocol) -> Tensor:
     """Class scores float32 [C, H, W] of one image (uint8 RGB [H, W, 3]) at the size of its label map."""
-    native_hw = (image.shape[0], image.shape[1])
-    size = protocol.output_hw or protocol.size_hw or native_hw
-    return scores(model, image[None], protocol, native_hw if size == "native" else size)[0]
+    return scores(model, image[None], protocol, label_size(protocol, (image.shape[0], image.shape[1])))[0]
 
 
 def scores(
@@ -58,18 +66,9 @@ def scores(
 
     Returns float32 [N,C,*output_hw], by default of the images' own size, on the model's device: probabilities, or
     logits with ``average="logits"``. The model is left as it was, its modes and running statistics included."""
-    device = next(model.parameters()).device
-
-    def normalised(pixels: np.ndarray) -> Tensor:
-        # A decoded file may be read-only memory, which torch does not accept without a warning.
-        return model.normalise(torch.from_numpy(np.require(pixels, requirements=["C", "W"])).to(device))
-
-    rule, native_hw = protocol.interpolation, (images.shape[1], images.shape[2])
-    if rule == "tensor":
-        return scores_of_inputs(model, normalised(images), protocol, output_hw)
-    sizes = input_sizes(protocol, native_hw)
-    inputs = (normalised(np.stack([resize_image(image, size, rule) for image in images])) for size in sizes)
-    return _mean_scores(model, inputs, output_hw or native_hw, protocol)
+    native_hw = (images.shape[1], images.shape[2])
+    logits = network_logits(model, resized(images, protocol), protocol)
+    return mean_scores(model, logits, native_hw, protocol, output_hw or native_hw)
 
 
 def scores_of_inputs(
@@ -78,33 +77,74 @@ def scores_of_inputs(
     """``scores`` of images that are normalised already, float [N,3,H,W] on the model's device, and are resized as
     tensors (bilinear) whatever the protocol's ``interpolation``."""
     native_hw = (inputs.shape[-2], inputs.shape[-1])
-    resized = (_interpolate(inputs, size, protocol.align_corners) for size in input_sizes(protocol, native_hw))
-    return _mean_scores(model, resized, output_hw or native_hw, protocol)
+    logits = _logits(model, _at_test_sizes(inputs, protocol), protocol)
+    return mean_scores(model, logits, native_hw, protocol, output_hw or native_hw)
 
 
-def _mean_scores(model: SegmentationModel, inputs: Iterable[Tensor], output_hw: Size, protocol: EvalProtocol) -> Tensor:
-    scores_at = _cbst_scores if protocol.average == "cbst" else _scores
+def resized(images: np.ndarray, protocol: EvalProtocol) -> list[np.ndarray]:
+    """What is to be done before the network, in any thread: ``images`` (uint8 [N,H,W,3]) at every test size; as they
+    are where they are resized as tensors."""
+    if protocol.interpolation == "tensor":
+        return [images]
+    sizes = input_sizes(protocol, (images.shape[1], images.shape[2]))
+    return [np.stack([resize_image(image, size, protocol.interpolation) for image in images]) for size in sizes]
+
+
+def network_logits(model: SegmentationModel, images: Iterable[np.ndarray], protocol: EvalProtocol) -> list[Tensor]:
+    """The network's own outputs for ``resized`` images: logits float32 [N,C,h,w] of each test size, followed by those
+    of the mirrored image where the protocol flips."""
+    device = next(model.parameters()).device
+    # A decoded file may be read-only memory, which torch does not accept without a warning.
+    arrays = (np.require(array, requirements=["C", "W"]) for array in images)
+    inputs: Iterable[Tensor] = (model.normalise(torch.from_numpy(array).to(device)) for array in arrays)
+    if protocol.interpolation == "tensor":
+        inputs = _at_test_sizes(next(iter(inputs)), protocol)
+    return _logits(model, inputs, protocol)
+
+
+def _at_test_sizes(inputs: Tensor, protocol: EvalProtocol) -> Iterator[Tensor]:
+    native_hw = (inputs.shape[-2], inputs.shape[-1])
+    return (_interpolate(inputs, size, protocol.align_corners) for size in input_sizes(protocol, native_hw))
+
+
+def _logits(model: SegmentationModel, inputs: Iterable[Tensor], protocol: EvalProtocol) -> list[Tensor]:
+    logits: list[Tensor] = []
     with evaluating(model):
-        results = (scores_at(model, pixels, output_hw, protocol) for pixels in inputs)
-        return reduce(torch.add, results) / len(protocol.scales)
+        for pixels in inputs:
+            if protocol.average == "cbst":  # the image at the top left of a canvas of zeros
+                pixels = F.pad(pixels, (0, -pixels.shape[-1] % CANVAS, 0, -pixels.shape[-2] % CANVAS))
+            views = (pixels, pixels.flip(-1)) if protocol.flip else (pixels,)
+            logits += [model(view).logits.float() for view in views]
+    return logits
 
 
-def _mirrored(function: Callable[[Tensor], Tensor], inputs: Tensor, flip: bool) -> Tensor:
-    """``function(inputs)``; with ``flip`` its mean with what the mirrored inputs give."""
-    result = function(inputs)
-    return (result + function(inputs.flip(-1)).flip(-1)) / 2 if flip else result
+def mean_scores(
+    model: SegmentationModel, logits: Sequence[Tensor], native_hw: Size, protocol: EvalProtocol, output_hw: Size
+) -> Tensor:
+    """``scores`` float32 [N,C,*output_hw] from the ``network_logits`` of images of ``native_hw``."""
+    scores_at = _cbst_scores if protocol.average == "cbst" else _scores
+    views = 2 if protocol.flip else 1
+    groups = [list(logits[first : first + views]) for first in range(0, len(logits), views)]
+    sized = zip(groups, input_sizes(protocol, native_hw), strict=True)
+    results = (scores_at(model, maps, input_hw, output_hw, protocol) for maps, input_hw in sized)
+    return reduce(torch.add, results) / len(protocol.scales)
 
 
-def _scores(model: SegmentationModel, inputs: Tensor, output_hw: Size, protocol: EvalProtocol) -> Tensor:
-    def once(pixels: Tensor) -> Tensor:
-        logits = model(pixels).logits.float()
+def _unmirrored(maps: list[Tensor]) -> Tensor:
+    """The map; with a second one, of the mirrored image, the mean of both."""
+    return (maps[0] + maps[1].flip(-1)) / 2 if len(maps) == 2 else maps[0]
+
+
+def _scores(
+    model: SegmentationModel, maps: list[Tensor], input_hw: Size, output_hw: Size, protocol: EvalProtocol
+) -> Tensor:
+    def once(logits: Tensor) -> Tensor:
         if protocol.average != "network":
-            input_hw = (pixels.shape[-2], pixels.shape[-1])
             logits = model.upsample(logits, input_hw if protocol.average == "probabilities" else output_hw)
-        maps = logits if protocol.average == "logits" else logits.softmax(1)
-        return _interpolate(maps, output_hw, protocol.align_corners)
+        values = logits if protocol.average == "logits" else logits.softmax(1)
+        return _interpolate(values, output_hw, protocol.align_corners)
 
-    return _mirrored(once, inputs, protocol.flip)
+    return _unmirrored([once(logits) for logits in maps])
 
 
 def _interpolate(maps: Tensor, size_hw: Size, align_corners: bool) -> Tensor:
@@ -113,19 +153,19 @@ def _interpolate(maps: Tensor, size_hw: Size, align_corners: bool) -> Tensor:
     return F.interpolate(maps, size=size_hw, mode="bilinear", align_corners=align_corners)
 
 
-def _cbst_scores(model: SegmentationModel, inputs: Tensor, output_hw: Size, protocol: EvalProtocol) -> Tensor:
-    """Probabilities of the image at the top left of a canvas of zeros and of the mirrored canvas, upsampled by Pillow
-    (cbst.md 4.1). They sum to 1 and may leave [0, 1]."""
-    height, width = inputs.shape[-2:]
-    canvas = F.pad(inputs, (0, -width % CANVAS, 0, -height % CANVAS))
-    grid = _mirrored(lambda pixels: model(pixels).logits.float().softmax(1), canvas, protocol.flip)
-    canvas_hw, grid_hw = tuple(canvas.shape[-2:]), tuple(grid.shape[-2:])
+def _cbst_scores(
+    model: SegmentationModel, maps: list[Tensor], input_hw: Size, output_hw: Size, protocol: EvalProtocol
+) -> Tensor:
+    """Probabilities of the canvas and of the mirrored one, upsampled by Pillow (cbst.md 4.1). They sum to 1 and may
+    leave [0, 1]."""
+    grid = _unmirrored([logits.softmax(1) for logits in maps])
+    canvas_hw, grid_hw = tuple(side + -side % CANVAS for side in input_hw), tuple(grid.shape[-2:])
     stride = canvas_hw[0] // grid_hw[0]
     if (grid_hw[0] * stride, grid_hw[1] * stride) != canvas_hw:
         problem = f"average: cbst with a network that makes {grid_hw} of {canvas_hw} pixels"
         raise UserError(problem, "a whole stride, as resnet38's 8", "--set profile.labelling.average=probabilities")
-    planes = [upsample_probabilities(image, stride, (height, width), output_hw) for image in grid.cpu().numpy()]
-    return torch.from_numpy(np.stack(planes)).to(inputs.device)
+    planes = [upsample_probabilities(image, stride, input_hw, output_hw) for image in grid.cpu().numpy()]
+    return torch.from_numpy(np.stack(planes)).to(grid.device)
 
 
 def upsample_probabilities(planes: np.ndarray, stride: int, image_hw: Size, size_hw: Size) -> np.ndarray:

@@ -1,19 +1,23 @@
 """Scores of networks and of pseudo-labels: an integer confusion matrix, then IoU or precision of every class."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from udamlf.common.ahead import ahead
 from udamlf.common.errors import UserError
 from udamlf.config.budget import EvalProtocol
 from udamlf.config.labels import IGNORE, LabelSpace
 from udamlf.data.dataset import DataSet, Frame
 from udamlf.data.geometry import resize_label
+from udamlf.data.maps import top1
 from udamlf.data.pseudo_labels import PseudoLabels
-from udamlf.evaluation.predict import predict
+from udamlf.evaluation.predict import mean_scores, network_logits, resized
 from udamlf.models.base import SegmentationModel
+
+Predicted = tuple[Frame, np.ndarray, np.ndarray, np.ndarray]  # image, truth, prediction
 
 
 def confusion_matrix(prediction: np.ndarray, label: np.ndarray, num_classes: int) -> np.ndarray:
@@ -92,18 +96,32 @@ def evaluate(
     space: LabelSpace,
     split: str,
     protocol: EvalProtocol,
-    on_prediction: Callable[[Frame, np.ndarray, np.ndarray, np.ndarray], None] | None = None,
+    on_prediction: Callable[[Frame, np.ndarray, np.ndarray, np.ndarray], None] = lambda *_: None,
+    workers: int = 0,
 ) -> Score:
     """Score ``model`` on labelled frames at the labels' own resolution. UserError: one has none or is not readable.
 
-    ``on_prediction`` gets every frame with image uint8 [H,W,3], truth uint8 [H,W] and prediction uint8 [H,W]."""
+    ``on_prediction`` gets every frame with image uint8 [H,W,3], truth uint8 [H,W] and prediction uint8 [H,W], in their
+    order. ``workers`` threads read ahead of the network, one counts behind it."""
+
+    def read(frame: Frame) -> tuple[Frame, np.ndarray, np.ndarray, list[np.ndarray]]:
+        image = dataset.read_image(frame)
+        return frame, image, dataset.read_label(frame, space), resized(image[None], protocol)
+
+    def predicted() -> Iterator[Predicted]:
+        for frame, image, truth, inputs in ahead(read, frames, workers):
+            native_hw, truth_hw = (image.shape[0], image.shape[1]), (truth.shape[0], truth.shape[1])
+            logits = network_logits(model, inputs, protocol)
+            maps = mean_scores(model, logits, native_hw, protocol, truth_hw)
+            yield frame, image, truth, top1(maps[0])[1].cpu().numpy()
+
+    def counted(item: Predicted) -> np.ndarray:
+        on_prediction(*item)
+        return confusion_matrix(item[3], item[2], space.num_classes)
+
     total, images = np.zeros((space.num_classes, space.num_classes), np.int64), 0
-    for frame in frames:
-        image, truth = dataset.read_image(frame), dataset.read_label(frame, space)
-        prediction = predict(model, image[None], protocol, output_hw=(truth.shape[0], truth.shape[1]))[0]
-        total, images = total + confusion_matrix(prediction, truth, space.num_classes), images + 1
-        if on_prediction is not None:
-            on_prediction(frame, image, truth, prediction)
+    for matrix in ahead(counted, predicted(), min(workers, 1)):
+        total, images = total + matrix, images + 1
     return Score(split, images, protocol, space, total)
 
 

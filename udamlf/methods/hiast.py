@@ -16,7 +16,7 @@ from udamlf.config.labels import IGNORE
 from udamlf.config.parts import Strict
 from udamlf.data.batches import Draw, plain
 from udamlf.data.colour import strong_colours
-from udamlf.data.mixing import Donors, copy_paste
+from udamlf.data.mixing import Donors, draw_donor
 from udamlf.data.sample import Sample
 from udamlf.losses import cross_entropy, masked_mean
 from udamlf.models.ema import ema_update, make_teacher
@@ -102,15 +102,9 @@ class Objective(BaseObjective):
         if draw.domain != "target":
             return plain(draw)
 
-        def donor(index: int) -> tuple[np.ndarray, np.ndarray]:
-            other = draw.read(index)
-            return other.image, other.label
-
-        frame = draw.read(draw.index)
-        if self.donors is not None:
-            pasted = copy_paste(frame.image, frame.label, self.donors, donor, draw.rng)
-            frame = Sample(pasted.image, pasted.label)
-        crop = draw.crop(frame)
+        donor = draw_donor(self.donors, draw.rng) if self.donors else None
+        pasted = (draw.read(donor), self.donors.hard_classes) if self.donors and donor is not None else None
+        crop = draw.crop(draw.read(draw.index), donor=pasted)
         crop.images["strong"] = strong_colours(crop.image, draw.rng)
         return crop
 

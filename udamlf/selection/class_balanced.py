@@ -15,7 +15,8 @@ from udamlf.common.rounds import per_round
 from udamlf.config.budget import OneOrMore, Share
 from udamlf.config.labels import IGNORE, LabelSpace
 from udamlf.config.parts import Strict
-from udamlf.selection.base import BaseSelector, Publication, bands, top1
+from udamlf.data.maps import bands, top1
+from udamlf.selection.base import BaseSelector, Publication
 from udamlf.selection.histogram import Code, Histogram, Refinement
 
 RELEASED_STEP = 4  # the released code counts every 4th pixel of each (image, class), in raster order,

@@ -14,8 +14,9 @@ from udamlf.common.errors import UserError
 from udamlf.config.budget import Share
 from udamlf.config.labels import LabelSpace
 from udamlf.config.parts import Strict
+from udamlf.data.maps import slices, top1
 from udamlf.losses import self_information
-from udamlf.selection.base import BaseSelector, Publication, Table, slices, top1
+from udamlf.selection.base import BaseSelector, Publication, Table
 
 COLUMNS = ("rank", "image", "split", "score", "entropy", "rare_classes")
 OFFSET = 0.5  # of the normalisation (intrada.md, section 3)

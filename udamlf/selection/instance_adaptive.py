@@ -15,7 +15,8 @@ from udamlf.common.seeding import rng
 from udamlf.config.budget import OneOrMore, Rate, Share
 from udamlf.config.labels import IGNORE, LabelSpace
 from udamlf.config.parts import Strict
-from udamlf.selection.base import BaseSelector, Publication, keep_above, top1
+from udamlf.data.maps import top1
+from udamlf.selection.base import BaseSelector, Publication, keep_above
 
 # The released constants: momentum of theta, its value at the start of a round, and where it is put back from 1 on.
 BETA, INITIAL, CAP = 0.9, 0.9, 0.999

@@ -2,9 +2,8 @@
 pseudo-labels it learnt from: the one stage of a chain that reads target labels. Nothing it publishes is an input of a
 stage that trains."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from torch import Tensor
@@ -94,11 +93,11 @@ class Stage(BaseStage):
         confusion_figure(score.confusion, config.space, job.data.kind, figures / "confusion.png")
 
 
-def _score(job: Job, model: SegmentationModel, split: str, watch: Any = None) -> Score:
+def _score(job: Job, model: SegmentationModel, split: str, watch: Callable[..., None] = lambda *_: None) -> Score:
     frames, dataset, config = job.data.samples(split, True), job.data.dataset(split), job.config
     job.log_split(split, "evaluation")
     shown = tracked(frames, f"{job.title}, scoring {split}", len(frames))
-    return evaluate(model, dataset, shown, config.space, split, config.protocol(split), watch)
+    return evaluate(model, dataset, shown, config.space, split, config.protocol(split), watch, config.profile.workers)
 
 
 def _validators(job: Job, model: SegmentationModel) -> dict[str, float]:

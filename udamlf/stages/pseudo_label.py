@@ -1,30 +1,36 @@
 """Label the target: the previous network's probabilities go through the selector, label maps are published.
 
 Every image is one forward pass of its own, so that the labels do not depend on a batch size. No probability map is
-kept: a selector that needs the whole split first (CBST) sees it in a first pass."""
+kept; for a selector that needs the whole split first (CBST) the network's own outputs, of its resolution, are."""
 
 import csv
 import io
+import shutil
+import tempfile
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from udamlf.common.ahead import ahead
 from udamlf.common.errors import UserError
 from udamlf.common.files import atomic_file, write_json, write_text
 from udamlf.common.progress import progress, tracked
+from udamlf.config.budget import Size
 from udamlf.config.parts import Part
 from udamlf.config.schema import SOURCE, TARGET, Config
+from udamlf.data.maps import top1
 from udamlf.data.pseudo_labels import publish
 from udamlf.data.splits import ScenarioData
 from udamlf.evaluation.calibration import CONFIDENCE, sample, stored_confidence
-from udamlf.evaluation.predict import label_scores
+from udamlf.evaluation.predict import label_size, mean_scores, network_logits, resized
 from udamlf.models.base import NETWORKS, Output, device
 from udamlf.report.figures import examples_figure
-from udamlf.selection.base import SELECTORS, BaseSelector, Table, build, label_images, top1
+from udamlf.selection.base import SELECTORS, BaseSelector, Table, build, label_images
 from udamlf.selection.quality import Quality
 from udamlf.stages.labelling import labelling_network, labelling_reads
 from udamlf.stages.stage import BaseStage, Declaration, Job, previous_training, subset_input
@@ -103,10 +109,11 @@ class SourceLabels(Sequence[np.ndarray]):
 
 
 class Labeller:
-    """Labels one target image after another; the scores of the images that the selector pools stay at hand."""
+    """Labels one target image after another, each read ahead; the scores of the images that the selector pools stay at
+    hand, the network's outputs for those that it sees more than once on the disk: each is one forward pass."""
 
     def __init__(self, job: Job, selector: BaseSelector) -> None:
-        self.job, self.selector = job, selector
+        self.job, self.selector, self.workers = job, selector, job.config.profile.workers
         self.dataset, self.frames = job.data.dataset(TARGET), job.data.samples(TARGET)
         self.protocol = job.config.labelling(job.round)
         self.model = labelling_network(job, job.inputs["generator"])
@@ -114,14 +121,32 @@ class Labeller:
         self.outputs: list[Output] = []
         if selector.observes_network or selector.observes_source:
             self.model.register_forward_hook(lambda module, images, output: self.outputs.append(output))
+        count = len(self.frames)
+        first = range(count) if selector.passes else selector.order(count, job.config.seed)
+        self.coming = ahead(self.read, first, self.workers)
+        self.kept = KeptLogits(job.work) if selector.passes else None
 
     def image(self, index: int) -> np.ndarray:
         """uint8 RGB [H, W, 3] of its own size."""
         return self.dataset.read_image(self.frames[index])
 
+    def read(self, index: int) -> tuple[Size, list[np.ndarray]]:
+        """An image's own size, and what the network sees of it."""
+        image = self.image(index)
+        return (image.shape[0], image.shape[1]), resized(image[None], self.protocol)
+
     def scores(self, index: int) -> Tensor:
         """Probabilities float32 [C, H, W] at the labelling size."""
-        self.recent[index] = label_scores(self.model, self.image(index), self.protocol)
+        kept = self.kept.get(index) if self.kept else None
+        if kept is None:
+            native_hw, inputs = next(self.coming, None) or self.read(index)
+            logits = network_logits(self.model, inputs, self.protocol)
+            if self.kept:
+                self.kept.put(index, native_hw, logits)
+        else:
+            native_hw, logits = kept[0], [torch.from_numpy(array).to(device()) for array in kept[1]]
+        size = label_size(self.protocol, native_hw)
+        self.recent[index] = mean_scores(self.model, logits, native_hw, self.protocol, size)[0]
         while len(self.recent) > self.selector.group:
             self.recent.popitem(last=False)
         if self.outputs:
@@ -134,9 +159,13 @@ class Labeller:
         """Show the selector what the network makes of every source image."""
         size = self.job.config.profile.source_frames_hw
         protocol = self.protocol.model_copy(update={"size_hw": size}) if size else self.protocol
-        pairs = zip(labels.frames, labels, strict=True)
-        for frame, label in tracked(pairs, f"{self.job.title}, looking at the source", len(labels)):
-            label_scores(self.model, labels.dataset.read_image(frame), protocol)
+
+        def read(index: int) -> tuple[list[np.ndarray], np.ndarray]:
+            return resized(labels.dataset.read_image(labels.frames[index])[None], protocol), labels[index]
+
+        pairs = ahead(read, range(len(labels)), self.workers)
+        for inputs, label in tracked(pairs, f"{self.job.title}, looking at the source", len(labels)):
+            network_logits(self.model, inputs, protocol)
             self.selector.observe_source(self.outputs[0], label)
             self.outputs.clear()
 
@@ -150,7 +179,7 @@ class Labeller:
         quality, order = Quality(config.space.num_classes, device()), list[int]()
         confidence = dict.fromkeys(sample(names), np.empty(0, np.uint8))
 
-        def labels() -> Iterator[tuple[str, np.ndarray]]:
+        def labelled() -> Iterator[tuple[int, np.ndarray, Tensor]]:
             with progress(f"{job.title}, labelling", len(names) * (self.selector.passes + 1)) as update:
 
                 def scores(index: int) -> Tensor:
@@ -158,12 +187,15 @@ class Labeller:
                     return self.scores(index)
 
                 for index, label in label_images(self.selector, len(names), config.seed, scores):
-                    probabilities = self.recent.pop(index)
-                    quality.add(*top1(probabilities), torch.from_numpy(label).to(device()))
-                    if names[index] in confidence:
-                        confidence[names[index]] = stored_confidence(probabilities, label)
-                    order.append(index)
-                    yield names[index], label
+                    yield index, label, self.recent.pop(index)
+
+        def measured(item: tuple[int, np.ndarray, Tensor]) -> tuple[str, np.ndarray]:
+            index, label, probabilities = item
+            quality.add(*top1(probabilities), torch.from_numpy(label).to(device()))
+            if names[index] in confidence:
+                confidence[names[index]] = stored_confidence(probabilities, label)
+            order.append(index)
+            return names[index], label
 
         def finish() -> tuple[dict[str, Any], Mapping[str, np.ndarray]]:
             facts = {
@@ -176,15 +208,45 @@ class Labeller:
             }
             return facts, self.selector.publish().arrays
 
-        def soft(name: str) -> np.ndarray:
-            assert names[order[-1]] == name
-            return self.selector.soft_label(order[-1])
-
-        folder = job.out / "pseudo_labels"
-        manifest = publish(folder, labels(), finish, soft if self.selector.stores_soft else None)
+        folder, places = job.out / "pseudo_labels", {name: index for index, name in enumerate(names)}
+        soft = (lambda name: self.selector.soft_label(places[name])) if self.selector.stores_soft else None
+        labels = ahead(measured, labelled(), min(self.workers, 1), each=1)
+        manifest = publish(folder, labels, finish, soft)
         with atomic_file(folder / CONFIDENCE) as temporary, open(temporary, "wb") as handle:
             np.savez_compressed(handle, allow_pickle=False, **confidence)
         return manifest
+
+
+class KeptLogits:
+    """The network's outputs on the disk, in a file without a name, which ends with the process; until it has half of
+    the space that there was, so that an image may not be in it."""
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self._file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115, it lives as long as this
+        self._places = dict[int, tuple[Size, int, list[Any]]]()
+        self._left = shutil.disk_usage(folder).free // 2
+
+    def put(self, index: int, native_hw: Size, logits: Sequence[Tensor]) -> None:
+        """Keep what the network made of image ``index``, of ``native_hw`` pixels."""
+        arrays = [tensor.cpu().contiguous().numpy() for tensor in logits]
+        self._left -= sum(array.nbytes for array in arrays)
+        if self._left > 0:
+            place = self._file.seek(0, io.SEEK_END)
+            self._places[index] = native_hw, place, [array.shape for array in arrays]
+            for array in arrays:
+                self._file.write(array.data)
+
+    def get(self, index: int) -> tuple[Size, list[np.ndarray]] | None:
+        """What was kept of image ``index``."""
+        if index not in self._places:
+            return None
+        native_hw, place, shapes = self._places[index]
+        self._file.seek(place)
+        sizes = [int(np.prod(shape)) for shape in shapes]
+        values = np.fromfile(self._file, np.float32, sum(sizes))
+        parts = np.split(values, np.cumsum(sizes)[:-1])
+        return native_hw, [part.reshape(shape) for part, shape in zip(parts, shapes, strict=True)]
 
 
 def _publish_table(job: Job, table: Table, names: Sequence[str]) -> None:

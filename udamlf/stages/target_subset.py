@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from udamlf.common.ahead import ahead
 from udamlf.common.files import write_json
 from udamlf.common.progress import tracked
 from udamlf.config.schema import TARGET, Config
@@ -54,7 +55,8 @@ class Stage(BaseStage):
         job.log_split(TARGET, "target")
         network = labelling_network(job, job.inputs["generator"])
         scores: dict[str, float] = {}
-        for frame in tracked(frames, "choosing target images", len(frames)):
-            scores[frame.name] = class_balanced_score(label_scores(network, dataset.read_image(frame), protocol))
-        images = [frames[index].name for index in highest(list(scores.values()), subset.top_k)]
-        write_json(job.out / SUBSET, {**subset.model_dump(), "images": images, "scores": scores})
+        images = ahead(dataset.read_image, frames, job.config.profile.workers)
+        for frame, image in tracked(zip(frames, images, strict=True), "choosing target images", len(frames)):
+            scores[frame.name] = class_balanced_score(label_scores(network, image, protocol))
+        chosen = [frames[index].name for index in highest(list(scores.values()), subset.top_k)]
+        write_json(job.out / SUBSET, {**subset.model_dump(), "images": chosen, "scores": scores})
