@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import json
+import zipfile
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis.extra import numpy as hnp
 
 from udamlf.common.errors import UserError
-from udamlf.common.files import write_json
+from udamlf.common.files import digest_file, write_json
 from udamlf.common.seeding import rng
-from udamlf.config.labels import IGNORE
-from udamlf.data.pseudo_labels import ARCHIVE, EXTRAS, MANIFEST, SOFT, PseudoLabels, publish
+from udamlf.config.labels import CITYSCAPES_19, IGNORE, LabelSpace
+from udamlf.data.pseudo_labels import ARCHIVE, EXTRAS, MANIFEST, MOST_EXTRAS, SOFT, PseudoLabels, publish
 
 LABELS = {f"city_{n:06d}": rng(n, "labels").choice([0, 1, 2, IGNORE], (12, 20)).astype(np.uint8) for n in range(5)}
+TOY = LabelSpace("toy", ("a", "b", "c"), ((0, 0, 0),) * 3, {"all": ("a", "b", "c")})
 THRESHOLDS = np.array([0.5, np.nan, 0.9])
 
 
@@ -38,7 +42,7 @@ def folder(tmp_path: Path) -> Path:
 
 def test_labels_extras_and_manifest_come_back(folder: Path) -> None:
     """Every map, in the order it was written, the arrays with their nan, the soft labels and the facts."""
-    labels = PseudoLabels(folder, "toy")
+    labels = PseudoLabels(folder, TOY)
     assert labels.names == sorted(LABELS)
     assert all(np.array_equal(labels.label(name), label) for name, label in LABELS.items())
     assert all(name in labels for name in LABELS) and "another" not in labels
@@ -95,10 +99,44 @@ def test_a_damaged_manifest_is_refused(text: str, folder: Path) -> None:
 
 def test_another_version_or_label_space_is_refused(folder: Path) -> None:
     with pytest.raises(UserError, match="label space toy"):
-        PseudoLabels(folder, "cityscapes19")
+        PseudoLabels(folder, CITYSCAPES_19)
     manifest = json.loads((folder / MANIFEST).read_text())
     write_json(folder / MANIFEST, {**manifest, "version": 99})
     with pytest.raises(UserError, match="version 99"):
+        PseudoLabels(folder)
+
+
+def republished(folder: Path, name: str, members: dict[str, bytes], compression: int = zipfile.ZIP_STORED) -> None:
+    """Exchange an archive, and its digest in the manifest: what a hostile author would do."""
+    with zipfile.ZipFile(folder / name, "w", compression) as archive:
+        for member, content in members.items():
+            archive.writestr(member, content)
+    manifest = json.loads((folder / MANIFEST).read_text())
+    key = {ARCHIVE: "archive", EXTRAS: "extras", SOFT: "soft"}[name]
+    write_json(folder / MANIFEST, {**manifest, key: digest_file(folder / name)})
+
+
+def test_hostile_archives_are_refused_before_they_are_decoded(folder: Path) -> None:
+    """One that lacks an image, one that bursts, a picture of 40,000 x 40,000 pixels, an id that no class has."""
+    with zipfile.ZipFile(folder / ARCHIVE) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    first, name = next(iter(members)), next(iter(LABELS))
+    republished(folder, ARCHIVE, {each: content for each, content in members.items() if each != first})
+    with pytest.raises(UserError, match=f"differ in 1 images, e.g. {first}"):
+        PseudoLabels(folder)
+    republished(folder, ARCHIVE, {**members, first: bytes(1 << 20)}, zipfile.ZIP_DEFLATED)
+    with pytest.raises(UserError, match="would take"):
+        PseudoLabels(folder)
+    head = b"IHDR" + (40_000).to_bytes(4) * 2 + bytes([8, 0, 0, 0, 0])
+    vast = b"\x89PNG\r\n\x1a\n" + (13).to_bytes(4) + head + zlib.crc32(head).to_bytes(4)
+    odd = cv2.imencode(".png", np.full((12, 20), 3, np.uint8))[1].tobytes()
+    for content, message in ((vast, "cannot decode the image"), (odd, f"{name} holds the train id 3")):
+        republished(folder, ARCHIVE, {**members, first: content})
+        with pytest.raises(UserError, match=message):
+            PseudoLabels(folder, TOY).label(name)
+    republished(folder, ARCHIVE, members)
+    republished(folder, EXTRAS, {"bomb.npy": bytes(MOST_EXTRAS + 1)}, zipfile.ZIP_DEFLATED)
+    with pytest.raises(UserError, match="would take"):
         PseudoLabels(folder)
 
 

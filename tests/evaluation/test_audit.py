@@ -29,7 +29,7 @@ def world(folder: Path, truths: dict[str, np.ndarray]) -> list[Frame]:
 
 def published(folder: Path, labels: dict[str, np.ndarray]) -> PseudoLabels:
     publish(folder, labels.items(), lambda: ({"label_space": CAMVID_11.name}, {}))
-    return PseudoLabels(folder, CAMVID_11.name)
+    return PseudoLabels(folder, CAMVID_11)
 
 
 def array(*rows: list[int]) -> np.ndarray:

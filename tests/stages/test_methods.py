@@ -38,7 +38,7 @@ def test_a_method_runs_and_publishes_what_its_plan_says(method: str, chains: InP
         notes = chains.notes[given.run_id]
         assert all(np.isfinite(value) for _, metrics in notes.metrics for value in metrics.values())
         if given.tags["stage"] == "pseudo_label":
-            labels = PseudoLabels(given.path / "pseudo_labels", config.scenario.label_space)
+            labels = PseudoLabels(given.path / "pseudo_labels", config.space)
             assert set(labels.names) <= names and labels.names, step
             for name in labels.names:
                 values = np.unique(labels.label(name))

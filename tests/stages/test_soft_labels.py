@@ -28,7 +28,7 @@ def test_the_published_soft_labels_are_the_network_s_own(chains: InProcess, tiny
         rounds=1,
     )
     results = chains.run(config, evaluate=False)
-    labels = PseudoLabels(results["pseudo_label 1"].path / "pseudo_labels", config.scenario.label_space)
+    labels = PseudoLabels(results["pseudo_label 1"].path / "pseudo_labels", config.space)
     assert labels.manifest["protocol"]["flip"] is True
     model = checkpoint.load(results["warmup"].path / "checkpoint", config.space)
     data = ScenarioData(config, data_root(config))

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from udamlf.cli.options import DATA_ROOT, EXIT_USER_ERROR
+from udamlf.cli.options import DATA_ROOT, EXIT_USER_ERROR, request_options
 from udamlf.common.errors import UserError
 from udamlf.runs.server import serving
 
@@ -74,6 +74,16 @@ def miniature(seed: int, out: Path, frames: int | None) -> None:
 
     generate(out, seed, Frames.tiny(frames) if frames else DEFAULT_FRAMES)
     click.echo(f"--data-root {out}")
+
+
+@data.command()
+@request_options
+def cache(**request: Any) -> None:
+    """Decode and keep, in parallel, every frame that the trainings of a chain read, before it starts."""
+    from udamlf.runs.doctor import cache_data
+
+    for line in cache_data(request):
+        click.echo(line)
 
 
 @data.command()

@@ -180,7 +180,7 @@ class DataSet:
             sizes.append(check_header(frame.image))
         with _collected(errors):
             if needs_label or frame.label is not None:
-                sizes.append(check_header(self._label(frame), self.labels.modes, self.labels.expected))
+                sizes.append(check_header(self._label(frame), *self.labels.header))
         with _collected(errors):
             if len(sizes) == 2:
                 self._misfit(frame, sizes[1], sizes[0])

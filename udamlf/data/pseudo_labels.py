@@ -6,6 +6,7 @@ import json
 import zipfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +18,14 @@ from torch import Tensor
 from udamlf.common.ahead import ahead
 from udamlf.common.errors import UserError
 from udamlf.common.files import atomic_file, digest_bytes, digest_file, write_json
+from udamlf.config.labels import IGNORE, LabelSpace
+from udamlf.data.raster import read_ids
 
 VERSION = 1
 MANIFEST, ARCHIVE, EXTRAS, SOFT = "manifest.json", "labels.zip", "extras.npz", "soft_labels.npz"
 _DIGESTS = {"archive": ARCHIVE, "extras": EXTRAS, "soft": SOFT}  # key of the manifest -> file; "soft" may be missing
 _REQUIRED = {"version", "label_space", "images", "archive", "extras"}
+MOST_EXTRAS = 1 << 29  # bytes; class pixels of 10^6 images of 19 classes are 152 MB
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # a fixed date: the same labels give the same bytes
 HINT = "run the pseudo_label stage again (udamlf run starts it when its output is not whole)"
 _STORED = np.dtype([("probability", "<f2"), ("label", "u1")])
@@ -84,31 +88,57 @@ class PseudoLabels:
     """Published pseudo-labels, checked against their manifest when opened. UserError: a file is missing, damaged or of
     another version or label space."""
 
-    def __init__(self, folder: Path, label_space: str | None = None) -> None:
-        self.manifest = _read_manifest(folder, label_space)
+    def __init__(self, folder: Path, space: LabelSpace | None = None) -> None:
+        self.manifest, self.space = _read_manifest(folder, space.name if space else None), space
         for key, name in _DIGESTS.items():
             path = folder / name
             if key in self.manifest and not (path.is_file() and digest_file(path) == self.manifest[key]):
                 raise UserError(f"{path} is missing or damaged", "the file its manifest describes", HINT)
+        self.names, self.has_soft = list(self.manifest["images"]), "soft" in self.manifest
+        _check_members(folder / ARCHIVE, {f"{name}.png" for name in self.names})
         self._archive = zipfile.ZipFile(folder / ARCHIVE)
-        self._soft = np.load(folder / SOFT, allow_pickle=False) if "soft" in self.manifest else None
+        if self.has_soft:
+            _check_members(folder / SOFT, {f"{name}.npy" for name in self.names})
+        self._soft = np.load(folder / SOFT, allow_pickle=False) if self.has_soft else None
+        _check_members(folder / EXTRAS)
         with np.load(folder / EXTRAS, allow_pickle=False) as extras:
             self.extras = dict(extras)
-        self.names, self.has_soft = list(self.manifest["images"]), self._soft is not None
 
     def __contains__(self, name: str) -> bool:
         return name in self.manifest["images"]
 
     def label(self, name: str) -> np.ndarray:
-        """uint8 [H, W] train ids of a labelled image, read now: memory does not grow with the split."""
-        encoded = np.frombuffer(self._archive.read(f"{name}.png"), np.uint8)
-        return np.asarray(cv2.imdecode(encoded, cv2.IMREAD_UNCHANGED))
+        """uint8 [H, W] train ids of a labelled image, read now: memory does not grow with the split. UserError: it is
+        no label map, or holds an id outside of the label space."""
+        label = read_ids(BytesIO(self._archive.read(f"{name}.png")), ("L",), f"an 8-bit label map of {name}")
+        if self.space is not None:
+            largest = int(cv2.LUT(label, np.append(np.arange(IGNORE), 0).astype(np.uint8)).max())
+            if largest >= self.space.num_classes:
+                message = f"the pseudo-label of {name} holds the train id {largest}"
+                raise UserError(message, f"0..{self.space.num_classes - 1} or {IGNORE}", HINT)
+        return label
 
     def soft(self, name: str) -> np.ndarray:
         """Stored soft label of an image, read now; the selector ``soft`` knows its code."""
         if self._soft is None or name not in self._soft:
             raise UserError(f"no soft label of {name}", "a round labelled by the selector `soft`", HINT)
         return np.asarray(self._soft[name])
+
+
+def _check_members(path: Path, names: set[str] | None = None) -> None:
+    """UserError, before anything is decoded: an archive that does not hold ``names``, each as many bytes as it takes on
+    the disk; without them, arrays that together exceed ``MOST_EXTRAS``."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            members = archive.infolist()
+    except (OSError, zipfile.BadZipFile) as error:
+        raise UserError(f"{path} is no archive: {error}", "the archive its manifest describes", HINT) from error
+    if names is not None and {member.filename for member in members} != names:
+        odd = sorted(names ^ {member.filename for member in members})
+        raise UserError(f"{path} and its manifest differ in {len(odd)} images, e.g. {odd[0]}", "the same images", HINT)
+    size = sum(member.file_size for member in members)
+    if size > (MOST_EXTRAS if names is None else path.stat().st_size):
+        raise UserError(f"{path} would take {size} bytes", "an archive that was not made to burst", HINT)
 
 
 def _read_manifest(folder: Path, label_space: str | None) -> dict[str, Any]:

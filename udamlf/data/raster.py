@@ -1,5 +1,6 @@
 """Image files: strict reading (a truncated, damaged or other file is a UserError, not a grey half) and fast writing."""
 
+import zlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from io import BytesIO
@@ -13,6 +14,7 @@ from PIL import Image
 from udamlf.common.errors import UserError
 
 IMAGE_MODES, AN_IMAGE = ("RGB", "RGBA", "L", "P"), "an 8-bit RGB image"
+DEEP_MODES = ("RGB", "RGBA")  # Pillow's names of 16-bit colours
 _PNG_END = b"IEND\xaeB`\x82"
 _ENDS = {"PNG": _PNG_END, "JPEG": b"\xff\xd9"}  # neither occurs in compressed pixels
 _TAIL = 4096  # bytes at a file's end in which it is looked for: some cameras append notes of their own
@@ -37,11 +39,15 @@ def _refused(path: Path | BytesIO) -> Iterator[None]:
 
 
 @contextmanager
-def _opened(path: Path | BytesIO, modes: tuple[str, ...] = (), expected: str = "") -> Iterator[Image.Image]:
-    """The file, in one of Pillow's ``modes`` (none = any)."""
+def _opened(
+    path: Path | BytesIO, modes: tuple[str, ...] = (), expected: str = "", bits: int = 8
+) -> Iterator[Image.Image]:
+    """The file, in one of Pillow's ``modes`` (none = any), which do not tell colours of 16 ``bits`` from those of 8.
+    A header of more than 180 million pixels is refused."""
     with _refused(path), Image.open(path) as image:
-        if modes and image.mode not in modes:
-            raise UserError(f"{path} has pixel format {image.mode!r}", expected)
+        deep = ";16" in str(image.tile)
+        if modes and (image.mode not in modes or deep != (bits == 16)):
+            raise UserError(f"{path} has pixel format {image.mode!r}{' of 16 bits' if deep else ''}", expected)
         yield image
 
 
@@ -51,10 +57,12 @@ def image_size_hw(path: Path) -> tuple[int, int]:
         return image.height, image.width
 
 
-def check_header(path: Path, modes: tuple[str, ...] = IMAGE_MODES, expected: str = AN_IMAGE) -> tuple[int, int]:
+def check_header(
+    path: Path, modes: tuple[str, ...] = IMAGE_MODES, expected: str = AN_IMAGE, bits: int = 8
+) -> tuple[int, int]:
     """Height and width of a file whose header and last bytes are those of a whole file in one of ``modes``; no pixel
     is decoded. UserError: what is wrong with it."""
-    with _opened(path, modes, expected) as image:
+    with _opened(path, modes, expected, bits) as image:
         with open(path, "rb") as handle:
             handle.seek(max(0, path.stat().st_size - _TAIL))
             if _ENDS.get(str(image.format), b"") not in handle.read():
@@ -65,24 +73,40 @@ def check_header(path: Path, modes: tuple[str, ...] = IMAGE_MODES, expected: str
 def read_rgb(path: Path | BytesIO) -> np.ndarray:
     """uint8 RGB [H, W, 3] of any 8-bit image file, or of the content of one."""
     with _opened(path, IMAGE_MODES, AN_IMAGE) as image:
-        return np.asarray(image.convert("RGB"))
+        colours = cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION
+        pixels = _of_png(path, colours) if image.format == "PNG" and image.mode == "RGB" else None
+        return np.asarray(image.convert("RGB")) if pixels is None else pixels
 
 
-def read_ids(path: Path, modes: tuple[str, ...], expected: str) -> np.ndarray:
+def _of_png(path: Path | BytesIO, flags: int) -> np.ndarray | None:
+    """Pixels of a whole PNG file, whose checksums all hold, by OpenCV: Pillow's, 1.4 times as fast; None: it is not."""
+    data = memoryview(path.getbuffer() if isinstance(path, BytesIO) else path.read_bytes())
+    at, kind = 8, b""
+    while kind != b"IEND":
+        length = int.from_bytes(data[at : at + 4])
+        kind, end = bytes(data[at + 4 : at + 8]), at + 8 + length
+        if len(data) < end + 4 or zlib.crc32(data[at + 4 : end]) != int.from_bytes(data[end : end + 4]):
+            return None
+        at = end + 4
+    return cv2.imdecode(np.frombuffer(data, np.uint8), flags)
+
+
+def read_ids(path: Path | BytesIO, modes: tuple[str, ...], expected: str) -> np.ndarray:
     """uint8 [H, W]: first channel (palette indices, not colours) of an 8-bit file in one of Pillow's ``modes``."""
     with _opened(path, modes, expected) as image:
+        grey = image.format == "PNG" and image.mode == "L" and image.tile[0].args == "L"  # of 8 bits, not 1, 2 or 4
+        pixels = _of_png(path, cv2.IMREAD_UNCHANGED) if grey else None
+        if pixels is not None and pixels.ndim == 2:
+            return pixels
         return np.ascontiguousarray(np.atleast_3d(np.asarray(image))[:, :, 0])
 
 
 def read_ids16(path: Path, expected: str) -> np.ndarray:
     """uint16 [H, W]: the first (red) channel of a 16-bit multi-channel PNG, which Pillow cannot read."""
-    with _refused(path):
-        data = path.read_bytes()
-        pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED) if data.endswith(_PNG_END) else None
+    with _opened(path, DEEP_MODES, expected, 16):
+        pixels = _of_png(path, cv2.IMREAD_UNCHANGED)
         if pixels is None:
             raise ValueError("not a whole PNG file")
-    if pixels.dtype != np.uint16 or pixels.ndim != 3:
-        raise UserError(f"{path} has {pixels.dtype} pixels {list(pixels.shape)}", expected)
     return np.ascontiguousarray(pixels[:, :, 2])  # OpenCV's channel order is BGR
 
 
@@ -109,6 +133,12 @@ class LabelFormat(NamedTuple):
     read: Callable[[Path], np.ndarray]  # path -> uint8 or uint16 [H, W]
     write: Callable[[Path, np.ndarray], None]  # (path, uint8 [H, W])
     colours: tuple[tuple[int, int, int], ...] = ()  # RGB of raw ids 0, 1, ... where files are coloured pictures
+    bits: int = 8
+
+    @property
+    def header(self) -> tuple[tuple[str, ...], str, int]:
+        """What ``check_header`` asks for."""
+        return self.modes, self.expected, self.bits
 
 
 def id_format(

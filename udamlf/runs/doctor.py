@@ -5,6 +5,7 @@ import platform
 import shutil
 from collections.abc import Callable, Iterator
 from importlib.metadata import distributions
+from typing import Any
 
 from udamlf.common.errors import UserError, masked
 from udamlf.common.files import cache_folder
@@ -13,8 +14,9 @@ from udamlf.config.schema import SOURCE, TARGET
 from udamlf.data.check import look
 from udamlf.data.splits import ScenarioData
 from udamlf.runs.launch import gpus, managers
-from udamlf.runs.plan import Request, data_root
+from udamlf.runs.plan import Request, data_root, plan
 from udamlf.runs.store import store_uri, work_root
+from udamlf.stages.stage import TRAININGS, stage
 
 _PACKAGES = ("udamlf", "torch", "mlflow", "numpy", "opencv-python", "pydantic", "safetensors")
 SAMPLED_LABELS = 16
@@ -60,6 +62,20 @@ def check_data(scenario: str, folder: str | None) -> Iterator[tuple[list[str], l
 def _data(scenario: str, folder: str | None) -> ScenarioData:
     config = Request(scenario, "source_only", data_root=folder).configuration()
     return ScenarioData(config, data_root(config))
+
+
+def cache_data(request: dict[str, Any]) -> Iterator[str]:
+    """Decode and keep the frames that the trainings of a chain read; a line for each of their splits."""
+    config = Request(**request).resolve()
+    data, splits = ScenarioData(config, data_root(config)), dict[str, bool]()
+    for step in plan(config):
+        if step.stage in (*TRAININGS, "pretrain"):
+            for split, labelled in stage(step.stage).declare(config, step.round).splits.items():
+                splits[split] = splits.get(split, False) or labelled
+    for split, labelled in splits.items():
+        frames = data.frames(split, labelled)
+        size = "their own size" if frames.size is None else "{1}x{0}".format(*frames.size)
+        yield f"{split}: {len(frames)} frames at {size} in {cache_folder() / 'frames'}"
 
 
 def _split(

@@ -130,7 +130,7 @@ def _audit(job: Job) -> dict[str, float]:
     published = job.inputs.get("labels")
     if published is None or not job.config.profile.audit:
         return {}
-    labels = PseudoLabels(published.path / "pseudo_labels", job.config.space.name)
+    labels = PseudoLabels(published.path / "pseudo_labels", job.config.space)
     dataset, frames, space = job.data.dataset(TARGET), job.data.samples(TARGET), job.config.space
     examples = [
         {"image": dataset.read_image(f), "truth": dataset.read_label(f, space), "labels": labels.label(f.name)}

@@ -68,7 +68,7 @@ class Stage(BaseStage):
             saved, state = checkpoint.read_state(folder, space)
             checkpoint.load_into(model, state, f"{folder} ({saved.name})")
         labels_of = job.inputs.get("labels")
-        labels = PseudoLabels(labels_of.path / "pseudo_labels", space.name) if labels_of else None
+        labels = PseudoLabels(labels_of.path / "pseudo_labels", space) if labels_of else None
 
         def teacher() -> SegmentationModel:
             """The network that labelled the round, labels or none."""

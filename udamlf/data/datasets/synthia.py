@@ -4,7 +4,7 @@ of them "train". Labels are 16-bit PNGs: id, instance, 0."""
 import numpy as np
 
 from udamlf.data.dataset import DataSet
-from udamlf.data.raster import LabelFormat, read_ids16, write_pixels
+from udamlf.data.raster import DEEP_MODES, LabelFormat, read_ids16, write_pixels
 
 _EXPECTED = "a 16-bit multi-channel PNG, the id in the first channel (GT/LABELS)"
 
@@ -22,7 +22,7 @@ DATASET = DataSet(
     splits=("train",),
     release="RAND_CITYSCAPES",
     labels=LabelFormat(
-        ("RGB", "RGBA"), _EXPECTED, lambda path: read_ids16(path, _EXPECTED),
-        lambda path, ids: write_pixels(path, np.dstack([0 * ids, 0 * ids, ids]).astype(np.uint16)),
+        DEEP_MODES, _EXPECTED, lambda path: read_ids16(path, _EXPECTED),
+        lambda path, ids: write_pixels(path, np.dstack([0 * ids, 0 * ids, ids]).astype(np.uint16)), bits=16,
     ),
 )  # fmt: skip
