@@ -21,7 +21,7 @@ lint: $(VENV)/installed-test
 	$(BIN)/pylint --disable=all --enable=duplicate-code --min-similarity-lines=8 udamlf
 
 bench: $(VENV)/installed
-	for file in benchmarks/*.py; do case $$file in */_*|*/__init__.py) ;; *) $(BIN)/python $$file ;; esac; done
+	$(BIN)/python benchmarks/ratios.py
 
 $(VENV)/installed: pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)

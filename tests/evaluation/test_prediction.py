@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from udamlf.common.errors import UserError
 from udamlf.common.seeding import rng
 from udamlf.config.budget import EvalProtocol
-from udamlf.evaluation.predict import input_sizes, label_scores, predict, scores, upsample_probabilities
+from udamlf.evaluation.predict import input_sizes, label_scores, scores, upsample_probabilities
 from udamlf.models.base import Output, SegmentationModel
 
 IMAGES = rng(0, "images").integers(0, 256, (3, 20, 28, 3), np.uint8)
@@ -54,6 +54,11 @@ PROTOCOLS = [
 ]
 
 
+def test_a_test_size_of_no_pixel_is_refused() -> None:
+    with pytest.raises(UserError, match="a test size of"):
+        input_sizes(EvalProtocol(scales=(0.0001,)), (1024, 2048))
+
+
 @pytest.mark.parametrize("protocol", PROTOCOLS)
 def test_the_model_is_left_as_it_was(model: Small, protocol: EvalProtocol) -> None:
     model.train()
@@ -82,7 +87,7 @@ def test_shapes_and_distributions(model: Small, protocol: EvalProtocol) -> None:
         assert result.shape == (3, 4, *(output_hw or (20, 28)))
         if protocol.average != "logits":
             torch.testing.assert_close(result.sum(1), torch.ones_like(result[:, 0]))
-        labels = predict(model, IMAGES, protocol, output_hw)
+        labels = scores(model, IMAGES, protocol, output_hw).argmax(1).byte().numpy()
         assert labels.dtype == np.uint8
         np.testing.assert_array_equal(labels, result.argmax(1).numpy())
 
@@ -134,7 +139,7 @@ def test_output_takes_the_softmax_last(model: Small) -> None:
 
 def test_the_lowest_class_wins_a_tie(model: Small) -> None:
     nn.init.zeros_(model.norm.weight)
-    assert (predict(model, IMAGES, EvalProtocol()) == 0).all()
+    assert (scores(model, IMAGES, EvalProtocol()).max(1).indices == 0).all()
 
 
 def test_a_protocol_is_frozen_strict_and_has_a_scale() -> None:

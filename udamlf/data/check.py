@@ -2,14 +2,13 @@
 not only the first thing."""
 
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import TypeVar
 
 import numpy as np
 
+from udamlf.common.ahead import ahead
 from udamlf.common.errors import UserError
 from udamlf.common.files import cache_folder, digest_json, write_text
 from udamlf.config.labels import IGNORE, LabelSpace
@@ -17,7 +16,7 @@ from udamlf.config.schema import SOURCE, SOURCE_VAL, TARGET
 from udamlf.data.dataset import DataSet, Frame, split_of
 from udamlf.data.splits import ScenarioData
 
-_Result = TypeVar("_Result")
+_THREADS = 2 * len(os.sched_getaffinity(0))
 _FORMAT = 1  # raise when more is looked at
 _NAMED = 5  # bad files in the message of a chain
 
@@ -64,7 +63,7 @@ def look(
         return [], np.bincount(label.ravel(), minlength=IGNORE + 1)
 
     findings = Findings(len(frames), len(labelled))
-    for done, (bad, counts) in enumerate(_in_threads(one, frames), 1):
+    for done, (bad, counts) in enumerate(ahead(one, frames, _THREADS), 1):
         watch(done, len(frames))
         findings.bad += bad
         if counts is not None:
@@ -88,7 +87,7 @@ def check_headers(data: ScenarioData, splits: Mapping[str, bool], command: str) 
         marker = cache_folder() / "headers" / key[:32]
         if marker.is_file():
             continue
-        bad = [line for lines in _in_threads(partial(_faults, dataset), frames) for line in lines]
+        bad = [line for lines in ahead(partial(_faults, dataset), frames, _THREADS) for line in lines]
         if bad:
             named = "\n".join([*bad[:_NAMED], *(["..."] if len(bad) > _NAMED else [])])
             raise UserError(f"bad files in split {split}: {len(bad)}\n{named}", "whole files that fit", command)
@@ -103,9 +102,3 @@ def _faults(dataset: DataSet, frame: Frame, needs_label: bool = False) -> list[s
 def _line(error: UserError) -> str:
     """What was found, and what was expected."""
     return "; ".join(str(error).splitlines()[:2])
-
-
-def _in_threads(function: Callable[[Frame], _Result], frames: Sequence[Frame]) -> Iterator[_Result]:
-    """``function`` of every frame, in their order."""
-    with ThreadPoolExecutor(2 * len(os.sched_getaffinity(0))) as pool:
-        yield from pool.map(function, frames)

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import cv2
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageFile
 
 from udamlf.common.errors import UserError
 
@@ -41,7 +41,7 @@ def _refused(path: Path | BytesIO) -> Iterator[None]:
 @contextmanager
 def _opened(
     path: Path | BytesIO, modes: tuple[str, ...] = (), expected: str = "", bits: int = 8
-) -> Iterator[Image.Image]:
+) -> Iterator[ImageFile.ImageFile]:
     """The file, in one of Pillow's ``modes`` (none = any), which do not tell colours of 16 ``bits`` from those of 8.
     A header of more than 180 million pixels is refused."""
     with _refused(path), Image.open(path) as image:

@@ -13,7 +13,6 @@ from torch import Tensor, nn
 from udamlf.common.errors import UserError
 from udamlf.config.budget import EvalProtocol, Size
 from udamlf.data.geometry import resize_image
-from udamlf.data.maps import top1
 from udamlf.models.base import SegmentationModel
 
 CANVAS = 8  # CBST pads an image to a multiple of so many pixels
@@ -39,13 +38,6 @@ def evaluating(model: nn.Module) -> Iterator[None]:
     finally:
         for module, training in modes:
             module.training = training
-
-
-def predict(
-    model: SegmentationModel, images: np.ndarray, protocol: EvalProtocol, output_hw: Size | None = None
-) -> np.ndarray:
-    """Label maps uint8 [N,*output_hw] of ``images`` (uint8 [N,H,W,3]); the lowest train id wins a tie."""
-    return np.stack([top1(image)[1].cpu().numpy() for image in scores(model, images, protocol, output_hw)])
 
 
 def label_size(protocol: EvalProtocol, native_hw: Size) -> Size:

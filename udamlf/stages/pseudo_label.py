@@ -144,7 +144,7 @@ class Labeller:
             if self.kept:
                 self.kept.put(index, native_hw, logits)
         else:
-            native_hw, logits = kept[0], [torch.from_numpy(array).to(device()) for array in kept[1]]
+            native_hw, logits = kept
         size = label_size(self.protocol, native_hw)
         self.recent[index] = mean_scores(self.model, logits, native_hw, self.protocol, size)[0]
         while len(self.recent) > self.selector.group:
@@ -224,29 +224,25 @@ class KeptLogits:
     def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self._file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115, it lives as long as this
-        self._places = dict[int, tuple[Size, int, list[Any]]]()
-        self._left = shutil.disk_usage(folder).free // 2
+        self._places = dict[int, tuple[Size, int, int]]()  # size of the image, place in the file, arrays
+        self._limit = shutil.disk_usage(folder).free // 2
 
     def put(self, index: int, native_hw: Size, logits: Sequence[Tensor]) -> None:
         """Keep what the network made of image ``index``, of ``native_hw`` pixels."""
-        arrays = [tensor.cpu().contiguous().numpy() for tensor in logits]
-        self._left -= sum(array.nbytes for array in arrays)
-        if self._left > 0:
-            place = self._file.seek(0, io.SEEK_END)
-            self._places[index] = native_hw, place, [array.shape for array in arrays]
-            for array in arrays:
-                self._file.write(array.data)
+        place = self._file.seek(0, io.SEEK_END)
+        if place + sum(tensor.nbytes for tensor in logits) < self._limit:
+            self._places[index] = native_hw, place, len(logits)
+            for tensor in logits:
+                np.save(self._file, tensor.cpu().numpy(), allow_pickle=False)
 
-    def get(self, index: int) -> tuple[Size, list[np.ndarray]] | None:
-        """What was kept of image ``index``."""
+    def get(self, index: int) -> tuple[Size, list[Tensor]] | None:
+        """What was kept of image ``index``, on the device."""
         if index not in self._places:
             return None
-        native_hw, place, shapes = self._places[index]
+        native_hw, place, count = self._places[index]
         self._file.seek(place)
-        sizes = [int(np.prod(shape)) for shape in shapes]
-        values = np.fromfile(self._file, np.float32, sum(sizes))
-        parts = np.split(values, np.cumsum(sizes)[:-1])
-        return native_hw, [part.reshape(shape) for part, shape in zip(parts, shapes, strict=True)]
+        arrays = [np.load(self._file, allow_pickle=False) for _ in range(count)]
+        return native_hw, [torch.from_numpy(array).to(device()) for array in arrays]
 
 
 def _publish_table(job: Job, table: Table, names: Sequence[str]) -> None:
