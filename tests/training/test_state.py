@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import pickle
 import subprocess
 import sys
 from pathlib import Path
@@ -80,6 +82,16 @@ def test_a_truncated_file_is_noticed(share: float, written: bytes, tmp_path: Pat
     path = tmp_path / "state.pt"
     path.write_bytes(written[: int(share * len(written))])
     with pytest.raises(UserError, match="damaged"):
+        made().load(path, CPU)
+
+
+@given(payload=st.binary(max_size=200) | st.sampled_from([pickle.dumps({"key": "k"}), pickle.dumps(print)]))
+@settings(max_examples=60, deadline=None)
+def test_a_file_that_others_wrote_is_refused(payload: bytes, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Whatever it holds, a pickle included, under a digest that fits."""
+    path = tmp_path_factory.getbasetemp() / "foreign.pt"
+    path.write_bytes(hashlib.sha256(payload).digest() + payload)
+    with pytest.raises(UserError, match=r"no training state[\s\S]*rm "):
         made().load(path, CPU)
 
 

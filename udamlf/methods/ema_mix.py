@@ -86,7 +86,7 @@ class Objective(BaseObjective):
         if params.rare_class_temperature is not None and context.source_class_pixels is not None:
             pixels = context.source_class_pixels()
             self.sampler = RareClassSampler(pixels, params.rare_class_temperature, params.rare_class_min_pixels)
-        self.quality = Quality(context.space.num_classes, context.device)
+        self.quality = self.modules["quality"] = Quality(context.space.num_classes, context.device)
         # The frozen pretrained network (DAFormer; online-ema.md 4): never saved, as it is the same in every training.
         self.reference: SegmentationModel | None = None
         things = [number for number, name in enumerate(context.space.classes) if name in THINGS]
@@ -102,7 +102,7 @@ class Objective(BaseObjective):
         if not self.quality.pixels:
             return {}
         metrics = self.quality.metrics(self.context.space)
-        self.quality = Quality(self.context.space.num_classes, self.context.device)
+        self.quality.clear()
         return metrics
 
     def prepare(self, draw: Draw) -> Sample:

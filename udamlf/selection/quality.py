@@ -2,19 +2,33 @@
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from udamlf.config.labels import IGNORE, LabelSpace
 
 
-class Quality:
+class Quality(nn.Module):
     """Counts of pseudo-labels, image by image or batch by batch, on the device they are made on."""
 
+    _counts: Tensor
+    _confidence: Tensor
+
     def __init__(self, num_classes: int, device: torch.device | None = None) -> None:
+        super().__init__()
         # Pixels of each class in the argmax and among the labels; the last entry takes what is ignored.
-        self._counts = torch.zeros(2, num_classes + 1, dtype=torch.int64, device=device)
-        self._confidence = torch.zeros(num_classes + 1, dtype=torch.float64, device=device)  # sum over the labels
-        self.pixels = 0  # counted so far
+        self.register_buffer("_counts", torch.zeros(2, num_classes + 1, dtype=torch.int64, device=device))
+        # Sum over the labels.
+        self.register_buffer("_confidence", torch.zeros(num_classes + 1, dtype=torch.float64, device=device))
+
+    @property
+    def pixels(self) -> int:
+        """Counted so far."""
+        return int(self._counts[0].sum())
+
+    def clear(self) -> None:
+        """Begin anew."""
+        self._counts.zero_()
+        self._confidence.zero_()
 
     def add(self, scores: Tensor, predicted: Tensor, labels: Tensor) -> None:
         """Count some pixels: top-1 scores float [...], their classes [...], labels [...] with IGNORE."""
@@ -23,7 +37,6 @@ class Quality:
         self._counts[0].index_add_(0, predicted.long().flatten(), ones)
         self._counts[1].index_add_(0, classes, ones)
         self._confidence.index_add_(0, classes, scores.flatten().double())
-        self.pixels += labels.numel()
 
     def metrics(self, space: LabelSpace, thresholds: np.ndarray | None = None) -> dict[str, float]:
         """``pl/...`` metrics: coverage (share of a class's predicted pixels that are labelled) and mean confidence in

@@ -2,7 +2,6 @@
 
 import math
 import time
-from collections import defaultdict
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -93,8 +92,6 @@ class Trainer:
         self._buffers = [buffer for module in self.state.modules.values() for buffer in module.buffers()]
         self._before: list[Tensor] = []  # their values before the step
         self._losses_of_step: list[tuple[Batch, dict[str, Tensor]]] = []
-        self._sums: dict[str, Tensor | float] = defaultdict(float)
-        self._summed_steps = 0
 
     def run(
         self,
@@ -109,14 +106,15 @@ class Trainer:
             self.state.load(self.state_path, self.device)
         self.model.train()
         saved = logged = time.monotonic()
+        logged_step = self.state.step
         for step, host in self.batches(self.state.step, self.steps):
             self._guarded_step(step, host)
             self.state.step = done = step + 1
             on_step(done)
             now = time.monotonic()
             if done % LOG_EVERY_STEPS == 0 or done == self.steps:
-                on_metrics(self._metrics(now - logged), done)
-                logged = now
+                on_metrics(self._metrics((done - logged_step) / max(now - logged, 1e-9)), done)
+                logged, logged_step = now, done
             stop = should_stop()
             if stop or now - saved > SAVE_EVERY_S:
                 self._save()
@@ -138,10 +136,12 @@ class Trainer:
         if not self._before:
             self._before = [buffer.clone() for buffer in self._buffers]
         copy_tensors(self._before, self._buffers)
+        sums = dict(self.state.sums)
         try:
             self.take_step(step, host)
         except UserError:
             copy_tensors(self._buffers, self._before)
+            self.state.sums = sums
             self._save()
             raise
 
@@ -161,7 +161,7 @@ class Trainer:
                 self._backward(losses, batch)
         self._step_optimisers(step)
         self.objective.after_step(step)
-        self._summed_steps += 1
+        self.state.summed_steps += 1
 
     def _step_optimisers(self, step: int) -> None:
         """Step all optimisers, or, where a loss or a gradient is not finite, none: the only wait for the device."""
@@ -196,7 +196,8 @@ class Trainer:
         weights, count, totals = self.objective.weights, self.micro_batches, {}
         for name, named in losses.items():
             for loss_name, value in named.items():
-                self._sums[f"train/{loss_name}"] += value.detach() / count
+                key = f"train/{loss_name}"
+                self.state.sums[key] = self.state.sums.get(key, 0.0) + value.detach() / count
             totals[name] = sum((weights.get(n, 1.0) * value for n, value in named.items()), torch.zeros(())) / count
             self._losses_of_step.append((batch, {n: value.detach() for n, value in named.items()}))
         for position, (name, total) in enumerate(totals.items()):
@@ -204,12 +205,12 @@ class Trainer:
             scaled.backward(inputs=inputs, retain_graph=position + 1 < len(totals))
 
     def _metrics(self, seconds: float) -> dict[str, float]:
-        steps = self._summed_steps
-        metrics = {name: float(value) / steps for name, value in self._sums.items()}
+        steps = self.state.summed_steps
+        metrics = {name: float(value) / steps for name, value in self.state.sums.items()}
         metrics["train/lr"] = self.optimisers["model"].param_groups[0]["lr"]
         metrics["train/images_per_s"] = steps * sum(size for _, size in self.streams.values()) / max(seconds, 1e-9)
         metrics.update(self.objective.scalars())
-        self._sums, self._summed_steps = defaultdict(float), 0
+        self.state.sums, self.state.summed_steps = {}, 0
         return {name: value for name, value in metrics.items() if math.isfinite(value)}
 
 

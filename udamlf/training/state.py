@@ -3,6 +3,7 @@ keeps, the scale of the loss and the step. Batches and dropout are functions of 
 
 import hashlib
 import io
+import pickle
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,8 @@ class TrainState:
         self.key, self.step = key, 0
         self.modules, self.optimisers = modules, optimisers
         self.scaler = scaler or torch.amp.GradScaler(enabled=False)
+        self.sums: dict[str, torch.Tensor | float] = {}  # of losses, over the steps since metrics were last taken
+        self.summed_steps = 0
 
     def _parts(self) -> dict[str, Any]:
         return {**self.modules, **{f"optimiser {n}": o for n, o in self.optimisers.items()}, "scaler": self.scaler}
@@ -37,7 +40,8 @@ class TrainState:
         """Write the state: a SHA-256 digest, without which a flipped bit would become a weight, and what ``torch.save``
         writes. The previous state stays when the writer is killed or the disk is full (UserError)."""
         buffer, states = io.BytesIO(), {name: part.state_dict() for name, part in self._parts().items()}
-        torch.save({"key": self.key, "step": self.step, "states": states}, buffer)
+        payload = {"key": self.key, "step": self.step, "sums": self.sums, "summed_steps": self.summed_steps}
+        torch.save({**payload, "states": states}, buffer)
         with atomic_file(path) as temporary, open(temporary, "wb") as handle:
             handle.write(hashlib.sha256(buffer.getbuffer()).digest())
             handle.write(buffer.getbuffer())
@@ -50,11 +54,15 @@ class TrainState:
         data = memoryview(path.read_bytes())
         if hashlib.sha256(data[DIGEST_BYTES:]).digest() != data[:DIGEST_BYTES]:
             raise UserError(f"{path} is damaged", "a training state written by udamlf", hint)
-        payload: dict[str, Any] = torch.load(io.BytesIO(data[DIGEST_BYTES:]), map_location=device, weights_only=True)
-        if payload["key"] != self.key:
-            raise UserError(f"{path} belongs to another training", f"key {self.key[:12]}", hint)
-        for name, part in self._parts().items():
-            if payload["states"][name]:  # the scaler's is empty where nothing is scaled
-                part.load_state_dict(payload["states"][name])
-        self.step = int(payload["step"])
+        try:
+            payload: Any = torch.load(io.BytesIO(data[DIGEST_BYTES:]), map_location=device, weights_only=True)
+            if payload["key"] != self.key:
+                raise UserError(f"{path} belongs to another training", f"key {self.key[:12]}", hint)
+            for name, part in self._parts().items():
+                if payload["states"][name]:  # the scaler's is empty where nothing is scaled
+                    part.load_state_dict(payload["states"][name])
+            self.step, self.sums, self.summed_steps = (payload[name] for name in ("step", "sums", "summed_steps"))
+        except (pickle.UnpicklingError, RuntimeError, EOFError, LookupError, TypeError) as error:  # its digest fits
+            message = f"{path} is no training state: {error!r}"[:300]
+            raise UserError(message, "one that udamlf has written", hint) from error
         return True
