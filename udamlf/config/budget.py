@@ -11,6 +11,7 @@ Share = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=0)]
 Rate = Annotated[float, Field(ge=0)]
 Pixels = Annotated[int, Field(ge=1)]
+FramePixels = Annotated[int, Field(ge=8, le=65536)]  # networks see every eighth
 OneOrMore = Field(min_length=1)
 Rule = Literal["area", "bilinear", "bicubic", "lanczos"]
 Precision = Literal["float32", "tf32", "float16", "bfloat16"]
@@ -22,8 +23,8 @@ class BatchSize(Strict):
     """Images per optimiser step, from each domain; ``mixed``: so many in all, drawn from one shuffled list of both
     domains' images, so that a batch may hold those of one domain alone (cbst.md 5)."""
 
-    source: int = Field(ge=0)
-    target: int = Field(0, ge=0)
+    source: int = Field(ge=0, le=65536)
+    target: int = Field(0, ge=0, le=65536)
     mixed: bool = False
 
 
@@ -155,8 +156,8 @@ class Profile(Strict):
     extends: str | None = None
     scenarios: dict[str, dict[str, Any]] = Field({})
     model: Part
-    frames_hw: tuple[Pixels, Pixels] | None = None
-    source_frames_hw: tuple[Pixels, Pixels] | None = None
+    frames_hw: tuple[FramePixels, FramePixels] | None = None
+    source_frames_hw: tuple[FramePixels, FramePixels] | None = None
     frames_interpolation: Rule = "area"
     warmup: Training
     round: Training

@@ -22,6 +22,7 @@ from udamlf.config.labels import find_space
 from udamlf.config.parts import CONFIGS, assign, flatten, validated
 from udamlf.config.schema import Config, Method, Recipe, Scenario
 
+_MOST_NODES = 100_000
 _OWN_VALUES = ("scenarios", "profiles", "adapted")
 # What a round may set for itself, and the block of the profile over which that wins.
 _OF_ROUND = {"training": "profile.round", "labelling": "profile.labelling", "model": "profile.model"}
@@ -75,20 +76,33 @@ def _read(kind: str, name: str, folder: Path = Path()) -> _File:
     path = folder / name if name.endswith((".yaml", ".yml")) else CONFIGS / kind / f"{name}.yaml"
     if not path.is_file():
         raise UserError(f"unknown {kind[:-1]} {name!r}", "a name, or a YAML file", nearest(name, available(kind)))
-    try:
-        tree = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise UserError(f"{path} is not YAML: {error}", "a YAML mapping") from error
+    return str(path), mapping(path.read_bytes(), str(path))
+
+
+def mapping(text: bytes | str, where: str) -> dict[str, Any]:
+    """A YAML mapping. UserError that starts with ``where``: see ``read_yaml``, or it is another thing."""
+    tree = read_yaml(text, where)
     if not isinstance(tree, dict):
-        raise UserError(f"{path} holds {type(tree).__name__}", "a YAML mapping")
-    return str(path), _unshared(tree)
+        raise UserError(f"{where} holds {type(tree).__name__}", "a YAML mapping")
+    return tree
 
 
-def _unshared(tree: Any) -> Any:
-    """A copy in which an anchored block is another one at every alias: a value set in one is not set in all."""
-    if isinstance(tree, dict):
-        return {key: _unshared(value) for key, value in tree.items()}
-    return [_unshared(value) for value in tree] if isinstance(tree, list) else tree
+def read_yaml(text: bytes | str, where: str) -> Any:
+    """A YAML value, in which an anchored block is another one at every alias: a value set in one is not set in all.
+    UserError that starts with ``where``: none, or one that contains itself or grows without bounds."""
+    try:
+        tree, left = yaml.safe_load(text), iter(range(_MOST_NODES))
+
+        def unshared(node: Any) -> Any:
+            next(left)
+            if isinstance(node, dict):
+                return {key: unshared(value) for key, value in node.items()}
+            return [unshared(value) for value in node] if isinstance(node, list) else node
+
+        return unshared(tree)
+    except (yaml.YAMLError, ValueError, RuntimeError, StopIteration) as error:
+        problem = f"{error}" or f"more than {_MOST_NODES} values, or a block within itself"
+        raise UserError(f"{where} is not YAML: {problem}", "YAML") from error
 
 
 def _lineage(kind: str, name: str) -> list[_File]:
@@ -130,13 +144,10 @@ def _block_values(files: Sequence[_File], block: str, names: Sequence[str], pref
 
 
 def _parse_override(text: str) -> Layer:
-    key, equals, value = text.partition("=")
+    key, equals, content = text.partition("=")
     if not equals or not key.strip():
         raise UserError(f"--set {text!r}", "key=value, for example --set profile.warmup.steps=100")
-    try:
-        return Layer("--set", key.strip(), yaml.safe_load(value))
-    except yaml.YAMLError as error:
-        raise UserError(f"--set {text!r}: the value is not YAML", "key=value") from error
+    return Layer("--set", key.strip(), read_yaml(content, f"--set {text!r}"))
 
 
 def resolve(

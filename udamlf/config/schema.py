@@ -200,8 +200,8 @@ class Method(Strict):
     extends: str | None = None
     publication: str | None = None
     target_subset: TargetSubset | None = None
-    rounds: int = Field(0, ge=0)
-    round: Round | tuple[Round, ...] | None = None
+    rounds: int = Field(0, ge=0, le=1000)
+    round: Round | Annotated[tuple[Round, ...], OneOrMore] | None = None
     scenarios: dict[str, dict[str, Any]] = Field({})
     profiles: dict[str, dict[str, Any]] = Field({})
     adapted: dict[str, dict[str, Any]] = Field({})
