@@ -23,7 +23,8 @@ from udamlf.runs.log import RunLog, ending
 from udamlf.runs.plan import Request, plan, step_key, until
 from udamlf.runs.reuse import claim, differences, finished_chain, survey
 from udamlf.runs.runner import read_config
-from udamlf.runs.tracker import DIGEST, ERROR, HEARTBEAT, KEY, PROCESS, Tracker
+from udamlf.runs.tags import DIGEST, ERROR, HEARTBEAT, KEY, PROCESS
+from udamlf.runs.tracker import Tracker
 from udamlf.stages.stage import Input
 
 
@@ -39,7 +40,7 @@ class FakeStages:
         self.tracker, self.folder, self.act = tracker, folder, act
         self.started: list[tuple[str, dict[str, str], str]] = []
 
-    def __call__(self, stage: str, parameters: dict[str, str], run_id: str, experiment: str, manager: str) -> bool:
+    def __call__(self, stage: str, parameters: dict[str, str], run_id: str, experiment: str, manager: str) -> int:
         self.started.append((stage, parameters, run_id))
         with ending(self.tracker, run_id):
             self.act(stage)
@@ -57,7 +58,7 @@ class FakeStages:
             if stage == "pseudo_label":
                 self.tracker.client.log_metric(run_id, "pl/coverage", 40.0 + int(parameters["round"]))
             self.tracker.publish(run_id, out)
-        return True
+        return 0
 
     @property
     def stages(self) -> list[str]:

@@ -12,6 +12,7 @@ import sys
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -19,6 +20,7 @@ from mlflow import MlflowClient
 from rich.console import Console
 
 from udamlf.cli import cli, guarded
+from udamlf.cli import entry as entry_points
 from udamlf.common import progress
 from udamlf.common.errors import UserError
 from udamlf.config.compose import resolve
@@ -63,6 +65,14 @@ def restored_signals() -> Iterator[None]:
         (["run", "--scenario", "gta2city", "--seed", "-1"], ["--seed -1", "0 or more"]),
         (["run", "--scenario", "gta2city", "--set", "profile.warmup.step=3"], ["step", "did you mean 'steps'?"]),
         (["run", "--scenario", "gta2city", "--set", "nonsense"], ["--set 'nonsense'", "key=value"]),
+        (["run", "--scenario", "gta2city", "--set", "method.round=[]"], ["method.round"]),
+        (["run", "--scenario", "gta2city", "--set", "profile.frames_hw=[1,1]"], ["profile.frames_hw", "8"]),
+        (["run", "--scenario", "gta2city", "--set", "method.round.selector.x=&a [*a]"], ["--set", "not YAML"]),
+        (["run", "--scenario", "gta2city", "--rounds", "100000000"], ["method.rounds", "1000"]),
+        (["run", "--scenario", "gta2city", "--set", "profile.warmup.batch.source=1000000000000"], ["65536"]),
+        (["run", "--scenario", ""], ["unknown scenario ''"]),
+        (["run", "--scenario", "a\x1b[31mb'\""], ["unknown scenario", "\\x1b[31m"]),
+        (["sweep", "--scenarios", "gta2city", "--methods", "st", "--seeds", "1,\u00b2"], ["--seeds"]),
         (["run", "--scenario", "gta2city", "--env-manager", "uvv"], ["uvv"]),
         (["evaluate", "--run-id", "x", "--scales", "0,1"], ["--scales 0,1"]),
         (["data", "miniature", "--seed", "-3", "--out", "w"], ["seed -3"]),
@@ -84,16 +94,54 @@ def test_bad_input_is_told_before_anything_is_written(
     assert sorted(path.name for path in store.iterdir() if path.suffix != ".lock") == before
 
 
-def test_a_data_root_without_the_data_set_is_an_error_that_helps_and_starts_no_run(
-    store: Path, restored_signals: None, capsys: pytest.CaptureFixture[str]
+def test_a_data_root_without_the_data_set_is_an_error_that_helps_and_makes_no_store(
+    tmp_path: Path, restored_signals: None, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (store / "empty").mkdir()
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "empty").mkdir()
     with pytest.raises(SystemExit) as ended:
         guarded(cli, ["run", "--scenario", "gta2city", "--data-root", "empty", "--no-references"])
     shown = capsys.readouterr().err
     assert ended.value.code == 2
-    for message in ("gta5", str(store / "empty"), "get it from"):
+    for message in ("gta5", str(tmp_path / "empty"), "get it from"):
         assert message in shown
+    assert [path.name for path in tmp_path.iterdir()] == ["empty"]
+
+
+@pytest.mark.parametrize("arguments", [["compare"], ["validators"], ["evaluate", "--run-id", "x"], ["runs", "reap"]])
+def test_to_look_makes_no_store(
+    tmp_path: Path, restored_signals: None, monkeypatch: pytest.MonkeyPatch, capsys: Any, arguments: list[str]
+) -> None:
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit) as ended:
+        guarded(cli, arguments)
+    assert ended.value.code == 2 and f"no tracking store sqlite:///{tmp_path}/mlflow.db" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["main", "--scenario", "gta2city", "--set", "'a"], "No closing quotation"),
+        (["main", "--scenario", "gta2city", "--method", "iasst"], "did you mean 'iast'"),
+        (["main", "--scenario"], "requires an argument"),
+        (["warmp", "--scenario", "gta2city"], "unknown stage 'warmp'"),
+        (["evaluate", "--scenario", "gta2city", "--inputs", "x='"], "No closing quotation"),
+        (["warmup", "--scenario", "gta2city", "--config", "/nowhere.yaml"], "no configuration /nowhere.yaml"),
+    ],
+)
+def test_bad_parameters_of_an_entry_point_are_told(
+    store: Path, restored_signals: None, monkeypatch: pytest.MonkeyPatch, capsys: Any, words: list[str], message: str
+) -> None:
+    name, *parameters = words
+    monkeypatch.setattr(entry_points, "follow_launcher", lambda: None)  # this process is no stage
+    monkeypatch.setattr(sys, "argv", ["x", *parameters])
+    with pytest.raises(SystemExit) as ended:
+        entry_points.entry(name)
+    shown = capsys.readouterr().err
+    assert ended.value.code == 2 and message in shown and "Traceback" not in shown
     assert not MlflowClient().search_runs(["0"])
 
 

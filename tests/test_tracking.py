@@ -24,7 +24,8 @@ from udamlf.runs.log import RunLog, ending
 from udamlf.runs.maintenance import reap, sync
 from udamlf.runs.serving import log_model
 from udamlf.runs.store import relocate, store_uri, work_root
-from udamlf.runs.tracker import DIGEST, KEY, MANIFEST, PROCESS, TRACKING, Tracker
+from udamlf.runs.tags import DIGEST, KEY, PROCESS, TRACKING
+from udamlf.runs.tracker import MANIFEST, Tracker
 
 Status = Callable[[str], str]
 
@@ -94,22 +95,32 @@ class Outage:
         return call
 
 
+def outage(tracker: Tracker) -> Outage:
+    """The store of this tracker, which can be away."""
+    tracker.client.client = Outage(tracker.client.client)
+    return tracker.client.client
+
+
 def test_an_outage_stops_nothing_and_loses_nothing(tracker: Tracker, store: Path) -> None:
     run_id = tracker.create_run("r", {})
-    tracker.client = outage = Outage(tracker.client)
+    server = outage(tracker)
     run = RunLog(tracker, run_id, store / "work")
     run.log_metrics({"train/loss": 3.0}, 20)
     assert run.flush()
-    outage.away = True
+    server.away = True
+    (store / "config.yaml").write_text("refused once")
+    run.log_file(store / "config.yaml")
     run.log_metrics({"train/loss": 2.0}, 40)
     run.log_dataset("target_train", "d" * 64, "target", 400, "file:///data#cityscapes/train")
     assert not run.flush()
-    outage.away = False
+    (store / "config.yaml").write_text("changed later")
+    server.away = False
     run.log_metrics({"train/loss": 1.0}, 60)
     run.complete()
     assert history(tracker, run_id, "train/loss") == [(20, 3.0), (40, 2.0), (60, 1.0)]
     found = tracker.get(run_id)
     assert found.data.tags[TRACKING] == "recovered"
+    assert tracker.text(run_id, "config.yaml") == "refused once"
     assert [(i.dataset.name, i.tags[0].value) for i in found.inputs.dataset_inputs] == [("target_train", "target")]
 
 
@@ -118,13 +129,13 @@ def test_what_an_outage_held_back_to_the_end_is_sent_by_sync(
 ) -> None:
     monkeypatch.setenv("UDAMLF_PATIENCE_S", "0")
     run_id = tracker.create_run("r", {})
-    client, tracker.client = tracker.client, Outage(tracker.client)
-    tracker.client.away = True
+    server = outage(tracker)
+    server.away = True
     run = RunLog(tracker, run_id, tracker.work / "steps" / "abc")
     run.log_metrics({"train/loss": 2.0}, 20)
     with pytest.raises(UserError, match="did not answer"):
         run.complete()
-    tracker.client = client
+    server.away = False
     assert sync(tracker) == [run_id]
     assert sync(tracker) == []
     assert history(tracker, run_id, "train/loss") == [(20, 2.0)]
@@ -136,7 +147,7 @@ def test_a_full_disk_is_told_at_once_and_nothing_counts_as_published(tracker: Tr
     def publish() -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    with pytest.raises(UserError, match="cannot write to the tracking store"), ending(tracker, run_id):
+    with pytest.raises(UserError, match="No space left on device; the results are in"), ending(tracker, run_id):
         RunLog(tracker, run_id, store / "work").complete(publish)
     found = tracker.get(run_id)
     assert found.info.status == "FAILED" and DIGEST not in found.data.tags

@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import subprocess
+import time
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from typing import Any
 from tests.end_to_end.conftest import Place, wait_for
 from udamlf.runs.launch import is_alive
 from udamlf.runs.plan import Request, Step, plan
-from udamlf.runs.tracker import PROCESS
+from udamlf.runs.tags import PROCESS
 
 ENDLESS = "profile.warmup.steps=100000"
 
@@ -80,6 +81,20 @@ def test_a_stage_killed_outright_fails_the_chain_with_one_message(place: Place) 
     assert process.returncode == 2 and "stage warmup failed" in output and "Traceback" not in output
     (parent,) = place.runs(stage="chain", seed="2")
     assert [status(place, r) for r in (run, parent)] == ["FAILED", "FAILED"]
+
+
+def test_a_stopped_stage_does_not_hold_up_the_end(place: Place) -> None:
+    """It hears nothing; its launcher waits for the grace period, or until it is told a third time."""
+    process, run, who = start(place, seed=5)
+    os.kill(int(who.rsplit(":", 2)[1]), signal.SIGSTOP)
+    while process.poll() is None:
+        process.send_signal(signal.SIGINT)
+        time.sleep(1)
+    output, _ = process.communicate()
+    assert process.returncode == 130 and "Traceback" not in output
+    assert is_alive(who) is False
+    (parent,) = place.runs(stage="chain", seed="5")
+    assert [status(place, r) for r in (run, parent)] == ["KILLED", "KILLED"]
 
 
 def test_a_chain_killed_after_each_of_its_stages_repeats_none(place: Place) -> None:

@@ -15,7 +15,7 @@ import pytest
 from tests.conftest import folder_in_memory
 from tests.end_to_end.conftest import BIN, STEPS, Place, wait_for
 from udamlf.runs.launch import is_alive
-from udamlf.runs.tracker import KEY, PROCESS
+from udamlf.runs.tags import KEY, PROCESS
 
 # Resolves, and is refused when its chain counts the target's images.
 BROKEN = "extends: st\nname: broken\ntitle: more images than there are\ntarget_subset: {top_k: 100}\n"

@@ -6,7 +6,7 @@ import sys
 
 import click
 
-from udamlf.cli import chains, models, results, store
+from udamlf.cli import chains, results, store
 from udamlf.cli.options import EXIT_SIGNAL, EXIT_USER_ERROR
 from udamlf.common.errors import UserError
 
@@ -16,7 +16,7 @@ def cli() -> None:
     """Self-training methods for domain adaptation of semantic segmentation, compared in MLflow."""
 
 
-for command in (*chains.COMMANDS, *results.COMMANDS, *models.COMMANDS, *store.COMMANDS):
+for command in (*chains.COMMANDS, *results.COMMANDS, *store.COMMANDS):
     cli.add_command(command)
 
 

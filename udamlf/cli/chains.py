@@ -96,9 +96,10 @@ def sweep(
 
 def _print_plan(requests: Sequence[Any], at_once: int = 1) -> None:
     from udamlf.runs.reuse import forecast
+    from udamlf.runs.store import is_there
     from udamlf.runs.tracker import Tracker
 
-    for line in forecast(requests, Tracker.existing(), at_once):
+    for line in forecast(requests, Tracker.existing() if is_there() else None, at_once):
         click.echo(line)
 
 

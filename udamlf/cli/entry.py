@@ -67,5 +67,6 @@ def _words(text: str) -> list[str]:
 
 def entry(name: str) -> None:
     """Run an entry point of the MLproject with the parameters of the command line; an empty one is not passed on."""
-    pairs = zip(sys.argv[1::2], sys.argv[2::2], strict=True)
+    words = sys.argv[1:]
+    pairs = zip(words[::2], [*words[1::2], ""], strict=False)
     guarded(_entry, [name, *(text for pair in pairs if pair[1] for text in pair)])

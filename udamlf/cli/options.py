@@ -28,6 +28,11 @@ def _measure(context: click.Context, parameter: click.Parameter, asked: bool) ->
 
 system_metrics = click.option("--system-metrics", is_flag=True, expose_value=False, callback=_measure,
                               help="Also record the machine's load, every ten seconds; needs psutil.")  # fmt: skip
+override = click.option(
+    "--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Override a configuration value."
+)
+only_scenario = click.option("--scenario", help="Only this scenario.")
+training_run = click.option("--run-id", default="", help="A training's run, or a chain: its last training.")
 
 
 def options(*listed: Callable[..., Any]) -> Callable[..., Any]:
@@ -49,7 +54,7 @@ budget_options = options(
     click.option("--rounds", type=int, help="Number of self-training rounds; default: the method's."),
     click.option("--data-root", help=DATA_ROOT),
     click.option("--start", default="", help="A released checkpoint file, or a run that imported one, as warm-up."),
-    click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Override a configuration value."),
+    override,
 )  # fmt: skip
 """What a sweep's chains have in common."""
 request_options = options(

@@ -1,13 +1,22 @@
-"""Commands that score, compare and explain."""
+"""Commands that score, use, compare, explain and repeat what has been trained."""
 
 import json
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import click
 
-from udamlf.cli.options import RECIPES, complete
+from udamlf.cli.options import (
+    EXIT_USER_ERROR,
+    RECIPES,
+    complete,
+    environment_manager,
+    only_scenario,
+    override,
+    training_run,
+)
 from udamlf.common.errors import UserError
 from udamlf.runs.launch import StopFlag
 
@@ -15,7 +24,7 @@ FORMATS = ("table", "markdown", "latex", "csv", "json")
 
 
 @click.command()
-@click.option("--run-id", help="A training's run, or a chain: its last training.")
+@training_run
 @click.option("--checkpoint", help="Instead: a released file, imported if it is not yet; with --scenario.")
 @click.option("--scenario", default="", help="With --checkpoint.")
 @click.option("--profile", default="", help="With --checkpoint: the protocol; default: the scenario's.")
@@ -27,7 +36,7 @@ FORMATS = ("table", "markdown", "latex", "csv", "json")
 @click.option("--save-predictions", "predictions", type=click.Path(path_type=Path),
               help="Folder for masks in the submission format.")  # fmt: skip
 def evaluate(
-    run_id: str | None, checkpoint: str | None, scenario: str, profile: str, folder: str | None, scales: str, form: str,
+    run_id: str, checkpoint: str | None, scenario: str, profile: str, folder: str | None, scales: str, form: str,
     **options: Any,
 ) -> None:  # fmt: skip
     """Score a training run's checkpoint, or a released one, on a split."""
@@ -43,7 +52,7 @@ def evaluate(
     if checkpoint:
         imported, options["config"], _ = import_file(checkpoint, scenario, profile, folder, stop)
         run_id = imported.run_id
-    result, config = evaluate_run(str(run_id), stop, scales=factors, folder=folder, **options)
+    result, config = evaluate_run(run_id, stop, scales=factors, folder=folder, **options)
     click.echo(json.dumps(result, indent=2) if form == "json" else render_evaluation(result, config.space))
 
 
@@ -58,15 +67,10 @@ def _factors(text: str) -> list[float]:
 
 
 @click.command()
-@click.option("--scenario", help="Only this scenario.")
+@only_scenario
 @click.option("--baseline", default="", metavar="METHOD", help="Of differences; default: source_only and the control.")
-@click.option(
-    "--over",
-    type=click.Choice(("seeds", "worlds")),
-    default="seeds",
-    show_default=True,
-    help="Worlds: pool runs on different generated worlds too.",
-)
+@click.option("--over", type=click.Choice(("seeds", "worlds")), default="seeds", show_default=True,
+              help="Worlds: pool runs on different generated worlds too.")  # fmt: skip
 @click.option("--format", "form", type=click.Choice(FORMATS), default="table", show_default=True)
 @click.option("--gains", is_flag=True, help="Instead: headline mIoU and gains seed by seed (not csv, json).")
 @click.option("--plot", type=click.Path(path_type=Path, dir_okay=False),
@@ -79,7 +83,7 @@ def compare(scenario: str | None, baseline: str, over: str, form: str, gains: bo
 
     if gains and form in ("csv", "json"):
         raise UserError(f"--gains --format {form}", "table, markdown or latex", "udamlf compare --format json")
-    tracker = Tracker.connect()
+    tracker = Tracker.existing()
     rows = finished_rows(tracker, scenario, baseline, over)
     if plot and rows:
         from udamlf.report.plots import comparison_figure
@@ -105,14 +109,14 @@ def report(scenario: str, out: Path, run_ids: tuple[str, ...]) -> None:
 
 
 @click.command()
-@click.option("--scenario", help="Only this scenario.")
+@only_scenario
 def validators(scenario: str | None) -> None:
     """How validators, which need no target labels, rank methods and rounds beside the true mIoU."""
     from udamlf.report import comparison
     from udamlf.report.validators import render, trainings
     from udamlf.runs.tracker import Tracker
 
-    tracker = Tracker.connect()
+    tracker = Tracker.existing()
     click.echo(render(trainings(tracker.search(comparison.finished(scenario)), tracker.search({"stage": "evaluate"}))))
 
 
@@ -131,7 +135,7 @@ def methods(context: click.Context) -> None:
 @click.option("--scenario", default="gta2city", show_default=True)
 @click.option("--profile", default="", help="Default: the scenario's.")
 @click.option("--recipe", type=click.Choice(RECIPES), default="adapted", show_default=True)
-@click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Override a configuration value.")
+@override
 def show(method: str, recipe: Any, scenario: str, profile: str, overrides: tuple[str, ...]) -> None:
     """Print a method's resolved recipe, and what differs from the published one."""
     from udamlf.runs.plan import Request
@@ -150,4 +154,53 @@ def schema(kind: str) -> None:
     click.echo(json.dumps(json_schema(f"{kind}s"), indent=2))
 
 
-COMMANDS = (evaluate, compare, report, validators, methods, schema)
+@click.command()
+@training_run
+@click.option("--model", default="", metavar="URI", help="Instead: a registered model, e.g. models:/NAME@champion.")
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder for masks and overlays.")
+@click.argument("inputs", nargs=-1, required=True)
+def predict(run_id: str, model: str, out: Path, inputs: tuple[str, ...]) -> None:
+    """Segment images, folders of them and videos: INPUTS; exit code 2 if any cannot be read."""
+    from udamlf.runs.prediction import predict_files, segmenter
+
+    bad = predict_files(segmenter(run_id, model), inputs, out)
+    click.echo("\n".join([f"{out}: labels, colour, overlay, classes.json; {len(bad)} bad files", *bad]))
+    if bad:
+        sys.exit(EXIT_USER_ERROR)
+
+
+@click.command()
+@training_run
+@click.option("--name", default="", help="Of the registered model; default: SCENARIO-METHOD.")
+@click.option("--alias", default="", help="A name for this version, e.g. champion; it moves here from another one.")
+def register(run_id: str, name: str, alias: str) -> None:
+    """Put a training's network into MLflow's model registry."""
+    from udamlf.runs.prediction import register
+
+    address = register(run_id, name, alias)
+    click.echo(f"{address}\nmlflow models serve -m {address} --env-manager local")
+
+
+@click.command()
+@click.argument("run1")
+@click.argument("run2")
+def diff(run1: str, run2: str) -> None:
+    """What differs between RUN1 and RUN2, chains or stages: configuration, data, code, environment, results."""
+    from udamlf.runs.repeat import differences
+
+    click.echo(differences(run1, run2))
+
+
+@click.command()
+@click.argument("run")
+@override
+@environment_manager
+def rerun(run: str, overrides: tuple[str, ...], env_manager: str) -> None:
+    """Run a chain again as it was recorded, reusing what is there, and say what differs from RUN."""
+    stop = StopFlag().install()
+    from udamlf.runs.repeat import rerun
+
+    click.echo(rerun(run, overrides, stop, env_manager))
+
+
+COMMANDS = (evaluate, compare, report, validators, methods, schema, predict, register, diff, rerun)

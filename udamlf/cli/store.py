@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from udamlf.cli.options import DATA_ROOT, EXIT_USER_ERROR, request_options
+from udamlf.cli.options import DATA_ROOT, EXIT_USER_ERROR, only_scenario, override, request_options
 from udamlf.common.errors import UserError
 from udamlf.runs.server import serving
 
@@ -14,7 +14,7 @@ from udamlf.runs.server import serving
 @click.command()
 @click.option("--host", default="127.0.0.1", show_default=True)
 @click.option("--port", type=int, default=5000, show_default=True)
-@click.option("--scenario", help="Show only this scenario.")
+@only_scenario
 def ui(host: str, port: int, scenario: str | None) -> None:
     """Serve the store, and print the address of the comparison once the server answers."""
     from udamlf.runs.tracker import Tracker
@@ -37,7 +37,7 @@ def ui(host: str, port: int, scenario: str | None) -> None:
 @click.option("--step", is_flag=True, help="Instead: memory and time of a step of each training, hours of the chain.")
 @click.option("--method", default="proda", show_default=True, help="With --step.")
 @click.option("--profile", default="paper", show_default=True, help="With --step.")
-@click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="With --step.")
+@override
 def doctor(with_data: bool, scenarios: tuple[str, ...], folder: str | None, step: bool, **request: Any) -> None:
     """Versions, devices, environment managers, disk; the data sets when asked."""
     from udamlf.config.compose import available
@@ -114,7 +114,7 @@ def reap(older_than: float | None) -> None:
     from udamlf.runs import maintenance
     from udamlf.runs.tracker import Tracker
 
-    dead = maintenance.reap(Tracker.connect(), older_than)
+    dead = maintenance.reap(Tracker.existing(), older_than)
     click.echo("\n".join([f"{len(dead)} runs marked KILLED", *dead]))
 
 
@@ -132,7 +132,7 @@ def sync() -> None:
     from udamlf.runs import maintenance
     from udamlf.runs.tracker import Tracker
 
-    sent = maintenance.sync(Tracker.connect())
+    sent = maintenance.sync(Tracker.existing())
     click.echo("\n".join([f"{len(sent)} runs sent", *sent]))
 
 
@@ -148,7 +148,7 @@ def prune(keep: str, cache_gib: float, yes: bool) -> None:
     kept = set(filter(None, keep.split(",")))
     if not kept or not kept <= {*KEEP}:
         raise UserError(f"--keep {keep}", "best, last, or best,last")
-    found = list(waste(Tracker.connect(), kept, cache_gib * 2**30))
+    found = list(waste(Tracker.existing(), kept, cache_gib * 2**30))
     for each in found:
         click.echo(f"{each.size / 2**20:10.1f} MiB  {each.what}")
     click.echo(f"{sum(each.size for each in found) / 2**30:.2f} GiB in {len(found)} places")

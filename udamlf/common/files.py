@@ -1,7 +1,9 @@
 """Files that are whole or absent, and their digests."""
 
+import fcntl
 import hashlib
 import json
+import logging
 import os
 import shutil
 import tempfile
@@ -10,13 +12,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock
-
 from udamlf.common.errors import UserError
+
+logger = logging.getLogger("udamlf")
 
 
 @contextmanager
-def _explained(path: Path) -> Iterator[None]:
+def explained(path: Path) -> Iterator[None]:
     """A UserError that says what is wrong with the disk, in place of an OSError."""
     try:
         yield
@@ -30,10 +32,8 @@ def _move(temporary: Path, path: Path) -> None:
     """Rename, and have the folder's entry on the disk."""
     os.replace(temporary, path)
     descriptor = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    os.fsync(descriptor)
+    os.close(descriptor)
 
 
 @contextmanager
@@ -41,7 +41,7 @@ def atomic_file(path: Path) -> Iterator[Path]:
     """Yield a temporary path beside ``path``; on success it is synced and renamed to ``path``, else removed. UserError:
     the folder cannot be written or the disk is full; nothing is left behind."""
     path = Path(path)
-    with _explained(path):
+    with explained(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
         os.close(descriptor)
@@ -61,7 +61,7 @@ def atomic_folder(path: Path) -> Iterator[Path]:
     """Yield a temporary folder beside ``path``; on success it is renamed to ``path``, else removed. When ``path``
     exists already (another process was faster), the new folder is dropped and the old one stays."""
     path = Path(path)
-    with _explained(path):
+    with explained(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
         try:
@@ -109,10 +109,24 @@ def cache_folder() -> Path:
 
 
 @contextmanager
-def file_lock(path: Path) -> Iterator[None]:
-    """Hold an exclusive lock on the file ``path`` (made if absent); others wait. A killed holder releases it."""
-    with _explained(path):
+def file_lock(path: Path, work: str = "", wait: bool = True) -> Iterator[bool]:
+    """Hold an exclusive lock on the file ``path`` (made if absent) and yield True. While another process has it, wait,
+    and say for which ``work``; or, without ``wait``, yield False. A killed holder releases it."""
+    with explained(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(path).acquire()
-    with lock:
-        yield
+        path.touch()
+    with open(path, "a+") as handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if not wait:
+                yield False
+                return
+            if work:
+                handle.seek(0)
+                logger.warning("waiting for process %s, which is at the same work: %s", handle.read().strip(), work)
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        handle.truncate(0)
+        handle.write(str(os.getpid()))
+        handle.flush()
+        yield True

@@ -8,39 +8,32 @@ import logging
 import math
 import shlex
 import shutil
-import time
+import signal
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
-from functools import lru_cache
+from contextlib import contextmanager, nullcontext, suppress
+from functools import cached_property, lru_cache, partial
 from pathlib import Path
 from typing import Any
 
 from udamlf.common.errors import UserError
-from udamlf.common.files import digest_file, digest_json, write_text
+from udamlf.common.files import digest_file, digest_json, file_lock, write_text
 from udamlf.config.labels import space_tag
 from udamlf.config.references import control, network
 from udamlf.config.schema import SOURCE, TARGET, Config
 from udamlf.data.check import check_headers
 from udamlf.data.splits import ScenarioData, check_subset
 from udamlf.report import comparison, tables
-from udamlf.runs.launch import (
-    GRACE_S,
-    LOCAL,
-    StopFlag,
-    check_manager,
-    environment,
-    identity,
-    is_alive,
-    launch_stage,
-    only_once,
-)
+from udamlf.runs.environment import CONFIG
+from udamlf.runs.launch import LOCAL, StopFlag, check_manager, environment, identity, launch_stage
 from udamlf.runs.log import RunLog, ending
 from udamlf.runs.maintenance import reap
 from udamlf.runs.pages import report
 from udamlf.runs.plan import CONTROL, Request, Step, data_root, key_of, key_parts, opened, plan, until
-from udamlf.runs.reuse import KEY_FILE, changes, claim, finished_chain, heartbeat, survey
+from udamlf.runs.reuse import changes, claim, finished_chain, survey
 from udamlf.runs.runner import chain_tags, stage_tags
-from udamlf.runs.tracker import CHAIN, COMMAND, DIGEST, ERROR, KEY, PROCESS, Tracker, step_tag
+from udamlf.runs.store import at_once
+from udamlf.runs.tags import CHAIN, COMMAND, DIGEST, ERROR, INTERRUPTED, KEY, KEY_FILE, PROCESS, step_tag
+from udamlf.runs.tracker import UNAVAILABLE, Tracker
 from udamlf.stages.stage import Input, stage
 
 REFERENCES = ("source_only", "adabn")
@@ -62,7 +55,7 @@ class Chain:
     """Runs the plan of one request under a parent run; ``launch`` starts one stage and waits for it."""
 
     def __init__(
-        self, request: Request, tracker: Tracker, env_manager: str = LOCAL, launch: Callable[..., bool] = launch_stage
+        self, request: Request, tracker: Tracker, env_manager: str = LOCAL, launch: Callable[..., int] = launch_stage
     ) -> None:
         self.request, self.tracker, self.env_manager, self.launch = request, tracker, env_manager, launch
         self.config = request.resolve()
@@ -73,6 +66,7 @@ class Chain:
         kind = Path(request.of).stem if request.method == CONTROL else self.config.recipe
         self.name = "-".join(word for word in (self.config.method.name, kind, f"s{self.config.seed}") if word)
 
+    @cached_property
     def parent_tags(self) -> dict[str, str]:
         """Tags of the parent run: what ``compare`` groups by."""
         config, matched = self.config, self.config.method.role == "method"
@@ -98,8 +92,9 @@ class Chain:
     def run(self, parent: RunLog, steps: Sequence[Step] | None = None) -> dict[Step, Input]:
         """Do the steps (default: the whole plan) and record on ``parent`` what came of them, by round."""
         parent.log_params({f"cfg.{key}": value for key, value in self.config.flat().items()})
-        parent.set_tags({**self.parent_tags(), PROCESS: identity()})
-        parent.log_text(self.config.to_yaml(), "config.yaml")
+        parent.set_tags({**self.parent_tags, PROCESS: identity()})
+        write_text(parent.work / CONFIG, self.config.to_yaml())
+        parent.log_file(parent.work / CONFIG)
         steps = plan(self.config) if steps is None else steps
         for split, labelled in opened(self.config, steps).items():
             if self.data.has(split):
@@ -113,7 +108,7 @@ class Chain:
             check_headers(self.data, opened(self.config, steps), command)
         for position, step in enumerate(steps, 1):
             inputs = {name: results[need] for name, need in step.needs.items()}
-            results[step], how = self._do(step, inputs, parent.run_id)
+            results[step], how = self._do(step, inputs, parent)
             logger.info("%s: %d/%d %s %s", self.name, position, len(steps), step, how)
             parent.set_tags({step_tag(step.stage, step.round): results[step].run_id})
             self._record(parent, step, results[step])
@@ -121,21 +116,22 @@ class Chain:
             parent.set_tags({comparison.COMPLETE: "true"})
         return results
 
-    def _do(self, step: Step, inputs: Mapping[str, Input], parent_id: str) -> tuple[Input, str]:
+    def _do(self, step: Step, inputs: Mapping[str, Input], parent: RunLog) -> tuple[Input, str]:
         """A step's result, and whether it was ``done`` or ``reused``."""
         digests = {name: value.tags[DIGEST] for name, value in inputs.items()}
         parts = key_parts(self.config, step.stage, step.round, digests, self.digest)
         key = key_of(parts)
         tags = stage_tags(self.config, self.data, step.stage, step.round) | {KEY: key}
-        with only_once(self.tracker.work / "locks" / key, str(step)):
-            claimed = claim(self.tracker, key, lambda: self.tracker.create_run(f"{self.name} {step}", tags, parent_id))
+        with file_lock(self.tracker.work / "locks" / key, str(step)):
+            create = partial(self.tracker.create_run, f"{self.name} {step}", tags, parent.run_id)
+            claimed = claim(self.tracker, key, create)
             if isinstance(claimed, Input):
                 return claimed, "reused"
             why = changes(self.tracker, self.config, step, parts)
             if why:
                 logger.info("%s: %s is not reused, %s", self.name, step, why)
-            with heartbeat(self.tracker, claimed):
-                self._launch(step, self._parameters(step, inputs), claimed, parts)
+            parent.alive = {parent.run_id, claimed}  # also while it waits for a GPU: other machines may wait for it
+            self._launch(step, self._parameters(step, inputs), claimed, parts)
             return self.tracker.fetch(claimed), "done"
 
     def _parameters(self, step: Step, inputs: Mapping[str, Input]) -> dict[str, str]:
@@ -152,30 +148,21 @@ class Chain:
         try:
             self.tracker.client.log_dict(run_id, parts, KEY_FILE)
             with environment({"UDAMLF_WORK": str(self.tracker.work)}):
-                well = self.launch(step.stage, parameters, run_id, self.tracker.experiment_id, self.env_manager)
+                code = self.launch(step.stage, parameters, run_id, self.tracker.experiment_id, self.env_manager)
         except KeyboardInterrupt:
-            self._await_end(run_id)
-            if self.tracker.get(run_id).info.status != "FINISHED":
-                self.tracker.client.set_terminated(run_id, "KILLED")
+            with suppress(*UNAVAILABLE), at_once():
+                self.tracker.end(run_id, "KILLED", INTERRUPTED)
             raise
         except Exception as error:
             self.tracker.end(run_id, "FAILED", str(error))
             message = f"stage {step} could not be started: {error}"
             raise UserError(message, f"a working environment ({self.env_manager})", "udamlf doctor") from error
-        if not well:
-            self.tracker.end(run_id, "FAILED")
-            reason = self.tracker.get(run_id).data.tags.get(ERROR, "its process ended without a message")
+        if code:  # a stage that could say why has closed its run
+            told = code in (-signal.SIGINT, -signal.SIGTERM)
+            how = f"by {signal.Signals(-code).name}" if code < 0 else f"with code {code} and no message"
+            self.tracker.end(run_id, "KILLED" if told else "FAILED", f"its process was ended {how}")
+            reason = self.tracker.get(run_id).data.tags.get(ERROR, "it gave no reason")
             raise UserError(f"stage {step} failed (run {run_id}): {reason}")
-
-    def _await_end(self, run_id: str) -> None:
-        """Wait for a stage that was told to stop; it ends itself within the grace period."""
-        deadline = time.monotonic() + GRACE_S + 5
-        while time.monotonic() < deadline:
-            run = self.tracker.get(run_id)
-            who = run.data.tags.get(PROCESS, "")
-            if run.info.status != "RUNNING" or who == identity() or not is_alive(who):
-                return
-            time.sleep(0.2)
 
     def _record(self, parent: RunLog, step: Step, result: Input) -> None:
         """Copy a step's metrics to the parent, with step = round, so that MLflow draws lines over rounds."""
@@ -222,8 +209,8 @@ def run_chain(
     """
     others = [method for method in references if method != request.method] if last_step is None else []
     asked = [*(request.reference(method) for method in others), request]
-    for each in asked if not adopted else ():
-        each.resolve()  # bad input starts no run, and makes no store
+    for each in asked if not adopted else ():  # bad input starts no run, and makes no store
+        _check_data(each.resolve())
     tracker = Tracker.connect()
     if adopted:
         tracker = tracker.within(adopted)
@@ -243,11 +230,18 @@ def run_chain(
     return f"{tables.render(comparison.rows(runs), 'table')}\n\ncompare in MLflow: {address}{served}"
 
 
+def _check_data(config: Config) -> None:
+    """UserError: a split that the chain cannot do without is not there."""
+    data = ScenarioData(config, data_root(config))
+    for split in {SOURCE, TARGET, config.report_split} & opened(config, plan(config)).keys():
+        data.samples(split)
+
+
 def _whole(chain: Chain, stop: StopFlag, adopted: str | None = None) -> str:
     """Run id of a whole chain's parent: one in the store, each step of which would be reused, else a new one."""
-    tags = chain.parent_tags()
+    tags = chain.parent_tags
     lock = digest_json([tags[name] for name in ("method", "seed", comparison.CONFIG, comparison.DATA)])
-    with only_once(chain.tracker.work / "locks" / f"chain-{lock}", chain.name):
+    with file_lock(chain.tracker.work / "locks" / f"chain-{lock}", chain.name):
         planned = survey(chain.config, chain.tracker, chain.digest)
         recorded = None if adopted else finished_chain(chain.config, planned, chain.tracker)
         same = recorded and recorded.data.tags.get(comparison.CONFIG) == tags[comparison.CONFIG]
@@ -267,11 +261,12 @@ def _parent(chain: Chain, stop: StopFlag, adopted: str | None) -> Iterator[RunLo
     tracker = chain.tracker
     run_id = adopted or tracker.create_run(chain.name, {"stage": CHAIN})
     work = tracker.work / "runs" / run_id
-    with ending(tracker, run_id), only_once(work.with_suffix(".lock"), run_id):
+    with ending(tracker, run_id), file_lock(work.with_suffix(".lock"), run_id):
         log = RunLog(tracker, run_id, work, stop)
         try:
-            yield log
-            log.complete()
+            with log:
+                yield log
+                log.complete()
         finally:
-            if log.flush():
+            if not log.journal.waiting():
                 shutil.rmtree(work, ignore_errors=True)

@@ -6,13 +6,15 @@ from pathlib import Path
 from typing import Any
 
 from udamlf.common.errors import UserError
+from udamlf.common.files import file_lock
 from udamlf.config.schema import Config
 from udamlf.data.splits import ScenarioData
-from udamlf.runs.launch import StopFlag, only_once
+from udamlf.runs.launch import StopFlag
 from udamlf.runs.log import ending
 from udamlf.runs.plan import Request, data_root, step_key
 from udamlf.runs.runner import execute, recorded_config, stage_tags
-from udamlf.runs.tracker import KEY, Tracker
+from udamlf.runs.tags import KEY
+from udamlf.runs.tracker import Tracker
 from udamlf.stages.stage import Input
 
 STAGE = "import_checkpoint"
@@ -26,7 +28,7 @@ def import_file(
     config = Request(scenario, "source_only", profile, data_root=folder, start=file).resolve()  # no rounds
     tracker, data = Tracker.connect(), ScenarioData(config, data_root(config, ()))
     key = step_key(config, STAGE, 0, {}, data.digest)
-    with only_once(tracker.work / "locks" / key, STAGE):
+    with file_lock(tracker.work / "locks" / key, STAGE):
         imported = tracker.finished(key)
         if imported is None:
             run_id = tracker.create_run(f"import {Path(file).name}", {})
@@ -41,8 +43,8 @@ def start_file(start: str) -> str:
     """The file that ``--start`` names: itself, or by the run that imported it."""
     if not start or Path(start).expanduser().is_file():
         return start
-    tracker = Tracker.connect()
     try:
+        tracker = Tracker.existing()
         tracker.fetch(start)
     except UserError as error:
         raise UserError(f"--start {start}: no such file, and no finished run", "a released checkpoint") from error

@@ -1,10 +1,9 @@
 """Processes: how a stage is started, given a GPU, stopped, and how it notices that its launcher is gone.
 
-Starts every process but the server of a store (``runs.server``). A stage is an entry point of the MLflow project, in a
-process group of its own: in this environment forked from a server that has imported what stages need, in another one
-started by MLflow. Its launcher
-holds a lock, the *lifeline*; the stage waits for that lock in a thread and ends when it gets it, which happens when the
-launcher lets go of it or dies, however it dies and whatever shells stand between the two."""
+A stage is an entry point of the MLflow project, in a process group of its own: in this environment forked from a server
+that has imported what stages need, in another one started by MLflow. Its launcher holds a lock, the *lifeline*; the
+stage waits for it in a thread and ends when it gets it: when the launcher lets go of it or dies, however it dies and
+whatever shells stand between the two."""
 
 from __future__ import annotations
 
@@ -27,6 +26,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager, suppress
+from functools import cache
 from pathlib import Path
 from types import FrameType, ModuleType
 from typing import Any, TypeVar
@@ -36,7 +36,7 @@ from udamlf.common.errors import UserError
 PROJECT_ROOT = Path(__file__).resolve().parents[2]
 LIFELINE = "UDAMLF_LIFELINE"
 LOCAL, MANAGERS = "local", ("local", "uv", "virtualenv", "conda")
-GRACE_S = 30.0
+GRACE_S, LAST_S = 30.0, 30  # to end in order; after a third signal
 _PR_SET_PDEATHSIG = 1
 # What every stage imports. It starts no thread and opens no store, and but for its last module it is not this
 # project's: an edit while a chain runs must not mix old and new modules. The first optimiser imports torch._dynamo.
@@ -51,7 +51,7 @@ RunCommand = Callable[[Sequence[str], int, Callable[[str], bool]], tuple[int, st
 """(arguments of ``udamlf``, number of the slot, ``watch``) -> exit code and text, as ``run_command``."""
 
 
-def _start_ticks(pid: int) -> str | None:
+def _start_ticks(pid: int | str) -> str | None:
     """Start time of a process in clock ticks since boot; None when there is no such process, or a zombie."""
     try:
         # The name, in brackets, may hold spaces; the fields after it may not.
@@ -61,40 +61,31 @@ def _start_ticks(pid: int) -> str | None:
     return None if state == "Z" else fields[18]
 
 
+@cache
+def _place() -> str:
+    """Where a process id means one process: host name, boot and PID namespace (containers share the first two)."""
+    boot = Path("/proc/sys/kernel/random/boot_id").read_text()[:8]
+    return f"{socket.gethostname()}/{boot}/{os.stat('/proc/self/ns/pid').st_ino}"
+
+
 def identity() -> str:
-    """``host:pid:start`` of this process; the start time tells it from a later process with the same id."""
-    return f"{socket.gethostname()}:{os.getpid()}:{_start_ticks(os.getpid())}"
+    """``place:pid:start`` of this process; the start time tells it from a later process with the same id."""
+    return f"{_place()}:{os.getpid()}:{_start_ticks(os.getpid())}"
 
 
 def is_alive(who: str) -> bool | None:
-    """Whether the process ``identity()`` returned still runs; None when it is of another host."""
-    host, pid, start = who.rsplit(":", 2)
-    return _start_ticks(int(pid)) == start if host == socket.gethostname() else None
-
-
-@contextmanager
-def only_once(path: Path, what: str) -> Iterator[None]:
-    """Hold the lock of a piece of work; says for whom it waits. A holder that dies releases it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with open(path, "a+") as handle:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            handle.seek(0)
-            logger.warning("waiting for process %s, which is at the same work: %s", handle.read().strip(), what)
-            fcntl.flock(handle, fcntl.LOCK_EX)
-        handle.truncate(0)
-        handle.write(identity())
-        handle.flush()
-        yield
+    """Whether the process ``identity()`` returned still runs; None when it is of another place."""
+    place, _, process = who.partition(":")
+    pid, _, start = process.partition(":")
+    return _start_ticks(pid) == start if place == _place() else None
 
 
 class StopFlag:
     """SIGINT and SIGTERM as ``KeyboardInterrupt``, or as a flag for a loop that asks.
 
     A loop that has called ``asked()`` within the last half minute is only told; everything else is interrupted at
-    once. The second signal is ignored (a terminal and a launcher often send one each, and the state is being saved);
-    the third interrupts whatever happens."""
+    once. The second signal is ignored (a terminal and a launcher often send one each, and the state is being saved).
+    The third interrupts whatever happens, and if this process is still there seconds later, the kernel ends it."""
 
     def __init__(self) -> None:
         self.signals, self._last_asked = 0, float("-inf")
@@ -108,6 +99,8 @@ class StopFlag:
     def _receive(self, number: int, frame: FrameType | None) -> None:
         self.signals += 1
         polled = time.monotonic() - self._last_asked < GRACE_S
+        if self.signals == 3:
+            signal.alarm(LAST_S)
         if (self.signals == 1 and not polled) or self.signals == 3:
             raise KeyboardInterrupt
 
@@ -117,7 +110,8 @@ class StopFlag:
         return self.signals > 0
 
     def check(self) -> None:
-        """Raise ``KeyboardInterrupt`` when a signal has come that no loop acted on."""
+        """Raise ``KeyboardInterrupt`` when a signal has come that no loop acted on; from now on one interrupts."""
+        self._last_asked = float("-inf")
         if self.signals:
             raise KeyboardInterrupt
 
@@ -203,9 +197,12 @@ def gpu_slot(poll_s: float = 1.0) -> Iterator[str]:
 
 def launch_stage(
     stage: str, parameters: Mapping[str, str], run_id: str, experiment_id: str, env_manager: str = LOCAL
-) -> bool:
+) -> int:
     """Run an entry point of the project as a process of its own, on one GPU or the CPU, and wait for it; it adopts the
-    run ``run_id``. Whether it succeeded."""
+    run ``run_id``. Its exit code, negative: the signal that ended it."""
+    import mlflow.projects
+    from mlflow.exceptions import ExecutionException
+
     check_manager(env_manager)
     with gpu_slot() as gpu, lifeline() as held:
         changes = {"CUDA_VISIBLE_DEVICES": gpu, LIFELINE: held}
@@ -213,21 +210,12 @@ def launch_stage(
         with environment(changes), tempfile.TemporaryDirectory(prefix="udamlf-parameters-") as storage:
             if env_manager == LOCAL:
                 return _fork(stage, parameters, run_id, experiment_id, storage)
-            return _project_run(stage, parameters, run_id, experiment_id, env_manager, storage)
-
-
-def _project_run(
-    stage: str, parameters: Mapping[str, str], run_id: str, experiment_id: str, env_manager: str, storage: str
-) -> bool:
-    import mlflow.projects
-    from mlflow.exceptions import ExecutionException
-
-    run = {"run_id": run_id, "experiment_id": experiment_id, "parameters": dict(parameters)}
-    try:
-        mlflow.projects.run(str(PROJECT_ROOT), stage, env_manager=env_manager, storage_dir=storage, **run)
-    except ExecutionException:
-        return False
-    return True
+            run = {"run_id": run_id, "experiment_id": experiment_id, "parameters": dict(parameters)}
+            try:
+                mlflow.projects.run(str(PROJECT_ROOT), stage, env_manager=env_manager, storage_dir=storage, **run)
+            except ExecutionException:
+                return 1
+            return 0
 
 
 def warm_up() -> None:
@@ -236,9 +224,9 @@ def warm_up() -> None:
     multiprocessing.forkserver.ensure_running()
 
 
-def _fork(stage: str, parameters: Mapping[str, str], run_id: str, experiment_id: str, storage: str) -> bool:
+def _fork(stage: str, parameters: Mapping[str, str], run_id: str, experiment_id: str, storage: str) -> int:
     """Run the script that MLproject has for a stage in a process forked from a server that has imported what stages
-    need: 0.1 s where a new interpreter takes 5 s of CPU. Whether it ended well."""
+    need: 0.1 s where a new interpreter takes 5 s of CPU."""
     import mlflow
     from mlflow.projects.utils import get_entry_point_command, load_project
 
@@ -254,16 +242,39 @@ def _fork(stage: str, parameters: Mapping[str, str], run_id: str, experiment_id:
         process.start()
     finally:
         sys.modules["__main__"] = main
-    process.join()
-    return process.exitcode == 0
+    try:
+        process.join()
+    finally:
+        _stop(int(process.pid or 0), process.is_alive)
+    return int(process.exitcode or 0)
 
 
 def _script(command: list[str], variables: Mapping[str, str]) -> None:
+    os.setpgid(0, 0)
+    for number in (signal.SIGINT, signal.SIGTERM):  # until the stage takes over, a signal ends it and nothing is said
+        signal.signal(number, signal.SIG_DFL)
     os.environ.clear()
     os.environ.update(variables)
     os.chdir(PROJECT_ROOT)
     sys.argv = command
     runpy.run_path(command[0], run_name="__main__")
+
+
+def _stop(pid: int, running: Callable[[], bool], grace_s: float | None = None) -> None:
+    """End a process that this one has started, with its group: by SIGTERM, and where it is stuck or stopped after the
+    grace period (or at once, when this process is told to end again) by SIGKILL."""
+    if not running():
+        return
+    deadline = time.monotonic() + (grace_s or GRACE_S)
+    try:
+        os.kill(pid, signal.SIGTERM)
+        while running() and time.monotonic() < deadline:
+            time.sleep(0.05)
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(pid, signal.SIGKILL)
+        while running():
+            time.sleep(0.05)
 
 
 def machine_slots(jobs: int | None, uri: str) -> tuple[int, RunCommand]:
@@ -298,11 +309,8 @@ def run_command(
             while process.poll() is None and not watch(text()):
                 time.sleep(0.5)
         finally:
-            if process.poll() is None:
-                process.terminate()
-                with suppress(subprocess.TimeoutExpired):  # then the lifeline ends it
-                    process.wait(GRACE_S + 10)
-        return process.returncode, text()
+            _stop(process.pid, lambda: process.poll() is None, GRACE_S + 10)  # its stage has a grace period too
+        return process.wait(), text()
 
 
 def apart(function: Callable[..., T], *arguments: Any) -> T:
@@ -313,13 +321,10 @@ def apart(function: Callable[..., T], *arguments: Any) -> T:
 
 def managers() -> dict[str, str | None]:
     """Environment manager -> None where it is usable here, else what is missing."""
-    needs = {"uv": "uv", "virtualenv": "pyenv", "conda": "conda"}
-    problems: dict[str, str | None] = {LOCAL: None}
     conda = Path(os.environ.get("MLFLOW_CONDA_HOME", "")) / "bin" / "conda"
-    for name, program in needs.items():
-        usable = shutil.which(program) or (name == "conda" and conda.is_file())
-        problems[name] = None if usable else f"{program} is not installed"
-    return problems
+    programs = {"uv": "uv", "virtualenv": "pyenv", "conda": str(conda) if conda.is_file() else "conda"}
+    missing = {name: f"{program} is not installed" for name, program in programs.items() if not shutil.which(program)}
+    return {LOCAL: None, **{name: missing.get(name) for name in programs}}
 
 
 def check_manager(name: str) -> None:

@@ -1,114 +1,153 @@
 """What a process records of its run, so that the store tells the truth and never stops the work.
 
-Entries go to a journal of JSON lines first, in the work folder of a stage, then in batches to MLflow. The journal
-outlives the process: a training that resumes in a new one takes over the metrics of the steps that it does not repeat.
+Everything goes to the work folder first, numbers and tags as lines of a journal, files as copies, and from there to
+MLflow, in a thread. It outlives the process: a training that resumes in a new one takes over the metrics of the steps
+that it does not repeat, and `udamlf sync` sends what could not be sent.
 """
+
+from __future__ import annotations
 
 import contextlib
 import json
 import logging
 import os
+import shutil
 import sys
+import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 from udamlf.common.errors import UserError, masked
-from udamlf.common.files import write_text
+from udamlf.common.files import explained, write_text
 from udamlf.runs.launch import StopFlag
-from udamlf.runs.tracker import HEARTBEAT, INTERRUPTED, TRACKING, UNAVAILABLE, Entry, Tracker
+from udamlf.runs.store import at_once
+from udamlf.runs.tags import HEARTBEAT, INTERRUPTED, TRACKING
+from udamlf.runs.tracker import UNAVAILABLE, Entry, Tracker
 
 FLUSH_EVERY_S, HEARTBEAT_EVERY_S, LONGEST_PAUSE_S = 10.0, 60.0, 600.0
-PATIENCE_S = 300.0
-# What SQLite and the operating system say of a disk; waiting does not help then.
-_FULL_OR_FORBIDDEN = ("[Errno 28]", "[Errno 13]", "[Errno 30]", "disk is full", "readonly database")
-_FILE, _EARLIER, _SENT = "journal.jsonl", "journal.earlier.jsonl", "journal.sent"
 logger = logging.getLogger("udamlf")
 
 
-def _read(path: Path) -> list[Entry]:
-    """Entries of a journal; a last line that a kill cut off is left out."""
-    lines = path.read_text(encoding="utf-8").split("\n") if path.is_file() else []
-    return [json.loads(line) for line in lines[:-1]]
-
-
-def _lines(entries: list[Entry]) -> str:
-    return "".join(json.dumps(entry) + "\n" for entry in entries)
-
-
 class Journal:
-    """Append-only entries of one run in a folder."""
+    """What the runs that work in a folder, one after the other, have to tell MLflow, and how much of it MLflow has.
 
-    def __init__(self, folder: Path, run_id: str) -> None:
-        self.folder, self.run_id = folder, run_id
-        folder.mkdir(parents=True, exist_ok=True)
-        earlier = [e for name in (_EARLIER, _FILE) for e in _read(folder / name) if "metrics" in e]
-        for name, text in ((_EARLIER, _lines(earlier)), (_SENT, "0"), (_FILE, "")):
-            write_text(folder / name, text)
-        self._earlier: list[Entry] | None = earlier
-        self._entries: list[Entry] = []
-        self._sent = 0
+    A line that is damaged, or that a kill has cut off, is dropped with a warning; all others are then sent once more,
+    which MLflow does not record twice."""
 
-    @staticmethod
-    def pending(folder: Path) -> tuple[str, list[Entry]] | None:
-        """(run id, unsent entries) of a journal whose process is gone; None when everything is sent."""
-        mark = folder / _SENT
-        rest = _read(folder / _FILE)[int(mark.read_text()) if mark.is_file() else 0 :]
-        return (rest[0]["run"], rest) if rest else None
+    def __init__(self, folder: Path) -> None:
+        self.file, self._mark, self.uploads = (folder / n for n in ("journal.jsonl", "journal.sent", "uploads"))
+        self._writing, self._sending = threading.Lock(), threading.Lock()
+        with explained(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+        text = self.file.read_text(encoding="utf-8", errors="replace") if self.file.is_file() else ""
+        mark = self._mark.read_text(errors="replace") if self._mark.is_file() else "0"
+        self.entries = [entry for line in text.splitlines() if (entry := _entry(line))]
+        self.sent = int(mark) if mark.isdecimal() else 0
+        if text != (whole := "".join(map(_line, self.entries))):
+            logger.warning("%s has lines that are not whole, which are left out", self.file)
+            write_text(self.file, whole)
+            self.sent = 0
 
-    @staticmethod
-    def mark_all_sent(folder: Path) -> None:
-        """Note that MLflow has every entry of ``folder``."""
-        write_text(folder / _SENT, str(len(_read(folder / _FILE))))
+    def append(self, *entries: Entry) -> None:
+        """Write entries through to the disk; they survive the process."""
+        with self._writing, explained(self.file):
+            with open(self.file, "a", encoding="utf-8") as handle:
+                handle.write("".join(map(_line, entries)))
+                handle.flush()
+                os.fsync(handle.fileno())
+            self.entries += entries
 
-    def append(self, entry: Entry) -> None:
-        """Write an entry through to the disk; it survives the process."""
-        if "metrics" in entry:
-            self.take_over(entry["step"])
-        self._write([entry])
+    def keep(self, run_id: str, source: Path, folder: str) -> None:
+        """Copy a file, or what is in a folder, that is to become artifacts of a run."""
+        place = self.uploads / run_id / folder
+        with self._writing, explained(place):
+            place.mkdir(parents=True, exist_ok=True)
+            for path in source.iterdir() if source.is_dir() else [source]:
+                shutil.copy(path, place)
 
-    def take_over(self, before_step: int | None) -> None:
-        """Once: metrics of smaller steps that an earlier process recorded (None: all) are this run's too."""
-        if self._earlier is None:
-            return
-        earlier, self._earlier = self._earlier, None
-        self._write([e for e in earlier if before_step is None or e["step"] < before_step])
-        (self.folder / _EARLIER).unlink(missing_ok=True)
+    def forget(self) -> None:
+        """Take all that is there as sent."""
+        self.sent = len(self.entries)
+        shutil.rmtree(self.uploads, ignore_errors=True)
+        write_text(self._mark, str(self.sent))
 
-    def _write(self, entries: list[Entry]) -> None:
-        entries = [{**entry, "run": self.run_id} for entry in entries]
-        with open(self.folder / _FILE, "a", encoding="utf-8") as handle:
-            handle.write(_lines(entries))
-            handle.flush()
-            os.fsync(handle.fileno())
-        self._entries += entries
+    def waiting(self) -> str | None:
+        """The run that has something to send."""
+        runs = [str(entry["run"]) for entry in self.entries[self.sent :]]
+        runs += [path.relative_to(self.uploads).parts[0] for path in self._files()]
+        return runs[-1] if runs else None
 
-    def unsent(self) -> list[Entry]:
-        """Entries that MLflow does not have yet, oldest first."""
-        return self._entries[self._sent :]
+    def send(self, tracker: Tracker, further: Sequence[Entry] = ()) -> None:
+        """Send what MLflow does not have, and ``further`` entries."""
+        with self._sending:
+            with self._writing:
+                entries = self.entries[self.sent :]
+            for run_id, group in groupby([*entries, *further], key=lambda entry: str(entry["run"])):
+                tracker.send(run_id, list(group))
+            if entries:
+                self.sent += len(entries)
+                write_text(self._mark, str(self.sent))
+            for path in self._files():
+                run_id, *folders = path.relative_to(self.uploads).parent.parts
+                written = path.stat().st_mtime_ns
+                tracker.client.log_artifact(run_id, str(path), "/".join(folders) or None)
+                with self._writing:
+                    if path.stat().st_mtime_ns == written:  # not replaced meanwhile
+                        path.unlink()
 
-    def mark_sent(self) -> None:
-        """Note that all of them have arrived."""
-        self._sent = len(self._entries)
-        write_text(self.folder / _SENT, str(self._sent))
+    def _files(self) -> list[Path]:
+        return [path for path in self.uploads.rglob("*") if path.is_file()]
+
+
+def _line(entry: Entry) -> str:
+    return json.dumps(entry) + "\n"
+
+
+def _entry(line: str) -> Entry | None:
+    """A line's entry; None where it is none."""
+    try:
+        entry: Any = json.loads(line)
+        whole = isinstance(entry["run"], str) and ("metrics" not in entry or entry["step"] + entry["time_ms"] >= 0)
+    except (ValueError, TypeError, KeyError, RecursionError):
+        return None
+    return entry if whole else None
 
 
 class RunLog:
     """What one process records of its run, with the journal in ``work``. Nothing here stops the work: when MLflow does
-    not answer, the run is tagged degraded and the entries are sent later. ``model``: the LoggedModel that the metrics
-    are of."""
+    not answer, the run is tagged as degraded and the entries are sent later. Inside of ``with`` a thread sends, and
+    gives a sign of life every minute. ``model``: the LoggedModel that the metrics are of."""
 
     def __init__(
         self, tracker: Tracker, run_id: str, work: Path, stop: StopFlag | None = None, model: str | None = None
     ) -> None:
         self.tracker, self.run_id, self.work, self.stop = tracker, run_id, work, stop or StopFlag()
         self._of = {"model": model} if model else {}
-        self.journal = Journal(work, run_id)
-        self._flushed = self._beaten = time.monotonic()
-        self._pause_s = FLUSH_EVERY_S
-        self.degraded = False
-        self._last_error = ""
+        self.journal = Journal(work)
+        metrics = (entry for entry in self.journal.entries if "metrics" in entry)
+        # Of a step that several processes have measured the last one's.
+        self._earlier = {(entry["step"], *entry["metrics"]): {**entry, "run": run_id} for entry in metrics}
+        self.journal.forget()
+        self.alive = {run_id}  # runs for which a sign of life is given
+        self._beaten, self._degraded, self._over = time.monotonic(), False, threading.Event()
+
+    def __enter__(self) -> RunLog:
+        threading.Thread(target=self._keep_sending, daemon=True, name="sending").start()
+        return self
+
+    def __exit__(self, kind: object, error: object, trace: object) -> None:
+        self._over.set()
+        if error is not None:
+            self.flush()  # what was measured up to here
+
+    def _keep_sending(self) -> None:
+        pause_s = FLUSH_EVERY_S
+        while not self._over.wait(pause_s):
+            with contextlib.suppress(*UNAVAILABLE, UserError):  # what no later try mends, the end will tell
+                pause_s = FLUSH_EVERY_S if self.flush() else min(2 * pause_s, LONGEST_PAUSE_S)
 
     def should_stop(self) -> bool:
         """Whether a signal asks this process to end; a loop that asks is trusted to save its state and leave."""
@@ -116,6 +155,7 @@ class RunLog:
 
     def log_metrics(self, metrics: Mapping[str, float], step: int) -> None:
         """Record metrics of a step (an integer that never falls within one run)."""
+        self._take_over(step)
         values = {name: float(value) for name, value in metrics.items()}
         self._record({"metrics": values, "step": int(step), "time_ms": int(time.time() * 1000), **self._of})
 
@@ -133,69 +173,53 @@ class RunLog:
         entry = {"name": name, "digest": digest[:32], "context": context, "count": count, "source": source}
         self._record({"dataset": entry})
 
-    def log_file(self, path: Path, folder: str | None = None) -> None:
-        """Upload one file beside the published ones."""
-        self._attempt(lambda: self.tracker.client.log_artifact(self.run_id, str(path), folder))
-
-    def log_text(self, text: str, name: str) -> None:
-        """Upload a text file."""
-        self._attempt(lambda: self.tracker.client.log_text(self.run_id, text, name))
-
-    def log_folder(self, folder: Path) -> None:
-        """Upload the files of a folder beside the published ones."""
-        self._attempt(lambda: self.tracker.client.log_artifacts(self.run_id, str(folder)))
+    def log_file(self, path: Path, folder: str = "") -> None:
+        """Upload a file, or the files in a folder, beside the published ones, into a folder of the run."""
+        self.journal.keep(self.run_id, path, folder)
 
     def _record(self, entry: Entry) -> None:
-        self.journal.append(entry)
-        if time.monotonic() - self._flushed >= self._pause_s:
-            self.flush()
+        self.journal.append({**entry, "run": self.run_id})
+
+    def _take_over(self, before_step: int | None) -> None:
+        """Once: metrics of smaller steps that an earlier process recorded (None: all) are this run's too."""
+        earlier = [e for e in self._earlier.values() if before_step is None or e["step"] < before_step]
+        self._earlier = {}
+        if earlier:
+            self.journal.append(*sorted(earlier, key=lambda entry: int(entry["step"])))
+
+    def _send(self) -> None:
+        further = [{"tags": {TRACKING: "recovered"}, "run": self.run_id}] if self._degraded else []
+        if time.monotonic() - self._beaten > HEARTBEAT_EVERY_S:
+            self._beaten = time.monotonic()
+            further += [{"tags": {HEARTBEAT: str(int(time.time()))}, "run": run_id} for run_id in self.alive]
+        self.journal.send(self.tracker, further)
+        self._degraded = False
 
     def flush(self) -> bool:
         """Send what is unsent; whether MLflow has everything."""
-        entries = self.journal.unsent()
-        if time.monotonic() - self._beaten > HEARTBEAT_EVERY_S:
-            self._beaten = time.monotonic()
-            entries = [*entries, {"tags": {HEARTBEAT: str(int(time.time()))}}]
-        well = not entries or self._attempt(lambda: self.tracker.send(self.run_id, entries))
-        self._pause_s = FLUSH_EVERY_S if well else min(2 * self._pause_s, LONGEST_PAUSE_S)
-        self._flushed = time.monotonic()
-        if well:
-            self.journal.mark_sent()
-            if self.degraded:
-                recovered = (self.run_id, TRACKING, "recovered")
-                self.degraded = not self._attempt(lambda: self.tracker.client.set_tag(*recovered))
-        return well
-
-    def _attempt(self, call: Callable[[], Any]) -> bool:
         try:
-            call()
+            with at_once():
+                self._send()
         except UNAVAILABLE as error:
             if getattr(error, "error_code", "") == "INVALID_PARAMETER_VALUE":
                 raise  # a wrong name is a mistake of ours that no later try mends
-            if not self.degraded:
+            if not self._degraded:
                 reason = masked(str(error))
                 logger.warning("MLflow does not answer (%s); the run continues and records in %s", reason, self.work)
-            self.degraded, self._last_error = True, str(error)
+            self._degraded = True
             return False
         return True
 
     def complete(self, action: Callable[[], None] = lambda: None) -> None:
-        """Send everything, then do ``action`` (publish); keeps trying for some minutes. UserError: MLflow did not
-        answer; the results stay in the work folder for `udamlf sync`."""
-        self.journal.take_over(None)
-        patience = float(os.environ.get("UDAMLF_PATIENCE_S", PATIENCE_S))
-        deadline, pause = time.monotonic() + patience, 1.0
-        while not (self.flush() and self._attempt(action)):
-            where = f"the results are in {self.work}"
-            if any(sign in self._last_error for sign in _FULL_OR_FORBIDDEN):
-                message = f"cannot write to the tracking store: {self._last_error}; {where}"
-                raise UserError(message, "a writable store with free space", "udamlf sync")
-            if time.monotonic() + pause > deadline:
-                message = f"the tracking store {self.tracker.uri} did not answer for {patience:.0f} s; {where}"
-                raise UserError(message, "a store that answers", "udamlf sync")
-            self.stop.check()
-            time.sleep(pause)
-            pause = min(2 * pause, 30.0)
+        """Send everything, then do ``action`` (publish); waits for some minutes. UserError: MLflow did not answer; the
+        results stay in the work folder for `udamlf sync`."""
+        self._take_over(None)
+        try:
+            self._send()
+            action()
+        except (UserError, OSError) as error:
+            message = f"{getattr(error, 'message', error)}; the results are in {self.work}"
+            raise UserError(message, "a store that answers and can be written", "udamlf sync") from error
 
 
 @contextlib.contextmanager
@@ -207,7 +231,8 @@ def ending(tracker: Tracker, run_id: str) -> Iterator[None]:
         killed = isinstance(error, KeyboardInterrupt)
         status, message = ("KILLED", INTERRUPTED) if killed else ("FAILED", str(error) or type(error).__name__)
         try:
-            tracker.end(run_id, status, message)
+            with at_once():
+                tracker.end(run_id, status, message)
         except UNAVAILABLE as unavailable:  # which must not replace the error
             lines = f"the run {run_id} could not be marked {status}: {unavailable}\nlater: udamlf runs reap"
             print(masked(lines), file=sys.stderr)

@@ -1,26 +1,29 @@
 """Putting a store right after what no process can do for itself (a SIGKILL, a server that was away), and what of it is
 not needed any more."""
 
-import fcntl
 import json
 import logging
 import shutil
+import socket
 import time
 from collections.abc import Callable, Iterator, Set
-from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from udamlf.common.errors import UserError
-from udamlf.common.files import cache_folder
+from udamlf.common.files import cache_folder, file_lock
 from udamlf.report.comparison import COMPLETE
 from udamlf.runs.launch import is_alive
 from udamlf.runs.log import Journal
 from udamlf.runs.runner import DONE, OUT, publish
 from udamlf.runs.serving import checkpoint_size, drop_checkpoint
-from udamlf.runs.tracker import CHAIN, ERROR, HEARTBEAT, INTERRUPTED, PROCESS, UNAVAILABLE, Tracker, step_runs
+from udamlf.runs.tags import CHAIN, ERROR, HEARTBEAT, INTERRUPTED, PROCESS, step_runs
+from udamlf.runs.tracker import Tracker
 from udamlf.stages.stage import TRAININGS
+
+SILENT_MIN = 30.0
+"""A living process gives a sign every minute, while the store does not answer every ten."""
 
 KEEP = ("best", "last")
 IDLE_S = 24 * 3600.0  # an interrupted stage is resumed within a day, or not at all
@@ -28,8 +31,10 @@ logger = logging.getLogger("udamlf")
 
 
 def reap(tracker: Tracker, older_than_min: float | None = None) -> list[str]:
-    """Mark runs KILLED that are RUNNING although their process on this host is gone (with ``older_than_min`` also those
-    of other hosts that gave no sign for so long), or FAILED although a signal ended them; returns their ids."""
+    """Mark runs KILLED that are RUNNING although their process is gone, or FAILED although a signal ended them; returns
+    their ids. The processes of this boot and PID namespace can be looked at. Those of another one of a machine of this
+    name (a container, or before a restart) are gone when they gave no sign for ``SILENT_MIN``, those of other machines
+    when they gave none for ``older_than_min`` (None: never)."""
     dead = []
     for run in tracker.search({}, status="RUNNING"):
         if is_gone(run, older_than_min):
@@ -45,10 +50,11 @@ def reap(tracker: Tracker, older_than_min: float | None = None) -> list[str]:
 
 
 def is_gone(run: Any, silent_min: float | None) -> bool:
-    """Whether the process of a RUNNING run has ended; one of another host (None: never) when it gave no sign for longer
-    than ``silent_min``."""
-    who = run.data.tags.get(PROCESS)
-    alive = is_alive(who) if who else None
+    """Whether the process of a RUNNING run has ended: see ``reap``."""
+    who = run.data.tags.get(PROCESS, "")
+    alive = is_alive(who)
+    if silent_min is None and who.startswith(f"{socket.gethostname()}/"):
+        silent_min = SILENT_MIN
     last_sign_s = float(run.data.tags.get(HEARTBEAT) or run.info.start_time / 1000)
     silent = silent_min is not None and (time.time() - last_sign_s) / 60 > silent_min
     return alive is False or (alive is None and silent)
@@ -59,47 +65,31 @@ def sync(tracker: Tracker) -> list[str]:
     UserError: the store still does not answer."""
     sent = []
     for folder in sorted((*tracker.work.glob("steps/*/"), *tracker.work.glob("runs/*/"))):
-        with _idle(folder) as idle:
+        with file_lock(folder.with_suffix(".lock"), wait=False) as idle:
             if not idle:
                 logger.info("%s is at work, left alone", folder.name)
                 continue
-            try:
-                run_id = _send_folder(tracker, folder)
-            except UNAVAILABLE as error:
-                message = f"the tracking store {tracker.uri} does not answer: {error}"
-                raise UserError(message, "a store that does") from error
-        if run_id:
-            sent.append(run_id)
+            journal = Journal(folder)
+            run_id = journal.waiting()
+            journal.send(tracker)
+            if (folder / DONE).is_file():
+                run_id = _publish(tracker, folder)
+            sent += [run_id] if run_id else []
     return sent
 
 
-def _send_folder(tracker: Tracker, folder: Path) -> str | None:
-    pending = Journal.pending(folder)
-    run_id = pending[0] if pending else None
-    if pending:
-        tracker.send(*pending)
-        Journal.mark_all_sent(folder)
-    if (folder / DONE).is_file():
+def _publish(tracker: Tracker, folder: Path) -> str:
+    """Publish a result that is whole. UserError: what says what it is cannot be read."""
+    try:
         done = json.loads((folder / DONE).read_text(encoding="utf-8"))
-        run_id = str(done["run_id"])
-        if "use" not in done:  # of version 0.1, whose result has another form
-            raise UserError(f"{folder} was recorded by an earlier version", "its chain, run again", f"rm -r {folder}")
-        publish(tracker, folder / OUT, **done)
-        tracker.client.set_terminated(run_id, "FINISHED")
-        shutil.rmtree(folder)
+        run_id, _, _ = str(done["run_id"]), done["use"], done["others"]
+    except (ValueError, KeyError, TypeError) as error:  # damaged, or of version 0.1, whose result has another form
+        message = f"{folder / DONE} is damaged, or of an earlier version: {error!r}"
+        raise UserError(message, "its chain, run again", f"rm -r {folder}") from error
+    publish(tracker, folder / OUT, **done)
+    tracker.client.set_terminated(run_id, "FINISHED")
+    shutil.rmtree(folder)
     return run_id
-
-
-@contextmanager
-def _idle(folder: Path) -> Iterator[bool]:
-    """Hold the lock of a work folder, if no process has it."""
-    with open(folder.with_suffix(".lock"), "a") as handle:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            yield False
-        else:
-            yield True
 
 
 # --- what is not needed any more --------------------------------------------------------------------------------------
@@ -130,8 +120,9 @@ def waste(tracker: Tracker, keep: Set[str], cache_bytes: float) -> Iterator[Wast
             yield Waste(f"cache {path}", size, path.unlink if path.is_file() else partial(shutil.rmtree, path))
     for folder in tracker.work.glob("steps/*/"):
         newest = max(path.stat().st_mtime for path in (folder, *folder.rglob("*")))
-        with _idle(folder) as idle:
-            if idle and time.time() - newest > IDLE_S and not (folder / DONE).is_file() and not Journal.pending(folder):
+        with file_lock(folder.with_suffix(".lock"), wait=False) as idle:
+            old = time.time() - newest > IDLE_S
+            if idle and old and not (folder / DONE).is_file() and not Journal(folder).waiting():
                 yield Waste(f"interrupted work {folder}", _size(folder), partial(shutil.rmtree, folder))
 
 

@@ -18,7 +18,8 @@ from udamlf.report.comparison import ABSENT, COMPLETE, CONTROL, SCORED, SOURCE_O
 from udamlf.report.figures import grid
 from udamlf.runs.log import RunLog
 from udamlf.runs.plan import Step
-from udamlf.runs.tracker import COMMAND, DESCRIPTION, Tracker, step_tag
+from udamlf.runs.tags import COMMAND, DESCRIPTION, step_tag
+from udamlf.runs.tracker import Tracker
 from udamlf.stages.stage import Input
 
 _TITLES = {SOURCE_ONLY: "over source_only", CONTROL: "over its control"}

@@ -109,15 +109,12 @@ class Request:
 
     def command(self) -> str:
         """The command line that repeats it, valid in any folder."""
-        values = {name: getattr(self, name) for name in ("scenario", "method", "of", "profile")}
-        values = {name: _absolute(v) if v.endswith((".yaml", ".yml")) else v for name, v in values.items()}
-        values |= {"recipe": self.recipe} if self.recipe == "published" else {}
-        values |= {"seed": str(self.seed), "rounds": str(self.rounds or "")}
-        values |= {"data-root": _absolute(self.data_root) if self.data_root else ""}
-        values |= {"start": _absolute(self.start) if self.start else ""}
-        pairs = [(name, value) for name, value in values.items() if value]
+        names = ("scenario", "method", "of", "profile", "recipe", "seed", "rounds", "data_root", "start")
+        pairs = [(name, str(value)) for name in names if (value := getattr(self, name)) not in ("", None, "adapted")]
+        pairs = [(k, _absolute(v) if k in names[-2:] or v.endswith((".yaml", ".yml")) else v) for k, v in pairs]
         pairs += [("set", text) for text in self.overrides]
-        return shlex.join(["udamlf", "run", *(text for name, value in pairs for text in (f"--{name}", value))])
+        words = (word for name, value in pairs for word in (f"--{name.replace('_', '-')}", value))
+        return shlex.join(["udamlf", "run", *words])
 
     def reference(self, method: str) -> Request:
         """The request of a reference that this one's gain is measured from: ``CONTROL``, or a baseline's name."""
@@ -247,7 +244,8 @@ def _module(name: str, root: Path) -> tuple[str, tuple[str, ...]]:
     for node in ast.walk(tree):
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef):
             # A string that stands alone documents what it stands in or behind.
-            node.body = [entry for entry in node.body if not _is_text(entry)]
+            texts = [e for e in node.body if isinstance(e, ast.Expr) and isinstance(e.value, ast.Constant)]
+            node.body = [entry for entry in node.body if entry not in texts]
     return digest_json(_plain(tree)), tuple(imported)
 
 
@@ -258,10 +256,6 @@ def _plain(node: Any) -> Any:
     if not isinstance(node, ast.AST):
         return repr(node)
     return [type(node).__name__, *([k, _plain(v)] for k, v in ast.iter_fields(node) if v is not None and v != [])]
-
-
-def _is_text(entry: ast.stmt) -> bool:
-    return isinstance(entry, ast.Expr) and isinstance(entry.value, ast.Constant)
 
 
 def _file(name: str, root: Path) -> Path:

@@ -24,7 +24,7 @@ def segmenter(run_id: str = "", model: str = "") -> Segmenter:
     neither or both, or no such run or model."""
     if bool(run_id) == bool(model):
         raise UserError("a prediction takes exactly one network", "a run's id, or a model's address")
-    tracker = Tracker.connect()
+    tracker = Tracker.existing()
     if model:
         return load_model(model)
     inputs, config = trained(tracker, run_id)
@@ -40,7 +40,7 @@ def predict(images: Sequence[Image], run_id: str = "", model: str = "") -> list[
 
 def register(run_id: str, name: str = "", alias: str = "") -> str:
     """Make the checkpoint of a run, a chain's last one, a version of a registered model; its address."""
-    tracker = Tracker.connect()
+    tracker = Tracker.existing()
     inputs, config = trained(tracker, run_id)
     training, method = inputs["training"], config.method.name
     folders, number = [each.path / "checkpoint" for each in inputs.values()], int(training.tags["round"])

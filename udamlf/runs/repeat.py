@@ -14,15 +14,15 @@ from udamlf.runs.chain import run_chain
 from udamlf.runs.environment import ENVIRONMENT, REQUIREMENTS
 from udamlf.runs.launch import StopFlag
 from udamlf.runs.plan import Request
-from udamlf.runs.reuse import KEY_FILE
 from udamlf.runs.runner import recorded_config
-from udamlf.runs.tracker import CHAIN, COMMIT, Tracker, step_runs
+from udamlf.runs.tags import CHAIN, COMMIT, KEY_FILE, step_runs
+from udamlf.runs.tracker import Tracker
 
 
 def differences(first: str, second: str) -> str:
     """Lines on what differs between two runs, chains or stages: configuration, with where a value was set, data, code,
     environment, results. UserError: no such run."""
-    tracker = Tracker.connect()
+    tracker = Tracker.existing()
     left, right = _facts(tracker, first), _facts(tracker, second)
     lines = []
     for kind in left:
@@ -88,7 +88,7 @@ class Recorded(Request):
 def rerun(run_id: str, overrides: tuple[str, ...], stop: StopFlag, env_manager: str) -> str:
     """Run a chain again with its recorded configuration and further overrides; its table, and what differs from then.
     UserError: the run is no chain, or see ``run_chain``."""
-    tracker = Tracker.connect()
+    tracker = Tracker.existing()
     config = with_overrides(recorded_config(tracker, run_id), overrides)
     names = {kind: getattr(config, kind).name for kind in ("scenario", "method", "profile")}
     request = Recorded(**names, seed=config.seed, overrides=overrides, config=config, run_id=run_id)

@@ -16,7 +16,8 @@ from udamlf.report import comparison
 from udamlf.report.comparison import Row
 from udamlf.runs.launch import StopFlag
 from udamlf.runs.log import ending
-from udamlf.runs.tracker import COMMAND, Tracker, step_runs
+from udamlf.runs.tags import COMMAND, step_runs
+from udamlf.runs.tracker import Tracker
 
 
 def compare(scenario: str | None = None, baseline: str = "", over: str = "seeds") -> pd.DataFrame:
@@ -28,7 +29,7 @@ def compare(scenario: str | None = None, baseline: str = "", over: str = "seeds"
         baseline: method that differences are from; default: ``source_only`` and the matched control.
         over: "seeds"; "worlds" pools runs on different generated worlds too.
     """
-    return comparison.frame(finished_rows(Tracker.connect(), scenario, baseline, over), baseline)
+    return comparison.frame(finished_rows(Tracker.existing(), scenario, baseline, over), baseline)
 
 
 def run(
@@ -50,8 +51,8 @@ def run(
 
     request = Request(scenario, method, **{**fields, "overrides": tuple(fields.get("overrides", ()))})
     run_chain(request, StopFlag(), references=[*(REFERENCES if references else ()), *([CONTROL] if control else [])])
-    tracker = Tracker.connect()
-    tags = Chain(request, tracker).parent_tags()
+    tracker = Tracker.existing()
+    tags = Chain(request, tracker).parent_tags
     same = {name: tags[name] for name in ("seed", comparison.CONFIG, comparison.DATA)}
     (found,) = comparison.plain(comparison.rows(tracker.search(comparison.finished() | same)[:1]))
     scores = {k: {name: v and v["mean"] for name, v in found[k].items()} for k in comparison.METRICS}
@@ -110,7 +111,7 @@ def report(scenario: str, out: Path, run_ids: Sequence[str] = ()) -> str:
         recorded = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
         return Origin(tags.get(COMMAND, ""), tags, recorded, evaluations)
 
-    tracker = Tracker.connect()
+    tracker = Tracker.existing()
     rows = finished_rows(tracker, scenario, run_ids=run_ids)
     if not rows:
         raise UserError(f"no finished chain of {scenario}", "at least one", f"udamlf run --scenario {scenario}")

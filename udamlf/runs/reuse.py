@@ -3,10 +3,8 @@
 import json
 import logging
 import statistics
-import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
 from itertools import groupby
@@ -15,15 +13,13 @@ from typing import Any
 from udamlf.config.schema import Config
 from udamlf.data.splits import ScenarioData
 from udamlf.report import comparison
-from udamlf.runs.log import HEARTBEAT_EVERY_S
 from udamlf.runs.maintenance import is_gone
 from udamlf.runs.plan import Request, Step, data_root, key_of, key_parts, plan
 from udamlf.runs.recipes import differing
-from udamlf.runs.tracker import CHAIN, DIGEST, HEARTBEAT, KEY, UNAVAILABLE, Tracker, step_tag
+from udamlf.runs.tags import CHAIN, DIGEST, KEY, KEY_FILE, step_tag
+from udamlf.runs.tracker import Tracker
 from udamlf.stages.stage import Input
 
-KEY_FILE = "key.json"
-"""Artifact of a stage's run: the parts of its key."""
 SILENT_MIN, POLL_S = 10.0, 5.0
 _KINDS = {"config": "configuration", "inputs": "input", "data": "data", "code": "code", "versions": "version",
           "files": "file of weights", "space": "label space"}  # fmt: skip
@@ -37,7 +33,7 @@ logger = logging.getLogger("udamlf")
 def claim(tracker: Tracker, key: str, create: Callable[[], str]) -> Input | str:
     """The finished run of a key; or the id of a new run of it, which is this process's to do and nobody else's.
 
-    Between the processes of one machine a lock decides (``only_once``), between machines the store: everyone creates a
+    Between the processes of one machine a lock decides, between machines the store: everyone creates a
     run and then looks for others. Of two that begin at once at least one sees the other, and withdraws; who sees
     another at work waits for its end, or until it has given no sign for ``SILENT_MIN`` minutes."""
     told = False
@@ -60,23 +56,6 @@ def claim(tracker: Tracker, key: str, create: Callable[[], str]) -> Input | str:
 def _at_work(tracker: Tracker, key: str) -> set[str]:
     running = tracker.search({KEY: key}, status="RUNNING")
     return {run.info.run_id for run in running if not is_gone(run, SILENT_MIN)}
-
-
-@contextmanager
-def heartbeat(tracker: Tracker, run_id: str) -> Iterator[None]:
-    """Give a sign of life every minute, whatever the run's stage is busy with: other machines may wait for it."""
-    over = threading.Event()
-
-    def beat() -> None:
-        while not over.wait(HEARTBEAT_EVERY_S):
-            with suppress(*UNAVAILABLE):
-                tracker.client.set_tag(run_id, HEARTBEAT, str(int(time.time())))
-
-    threading.Thread(target=beat, daemon=True, name="heartbeat").start()
-    try:
-        yield
-    finally:
-        over.set()
 
 
 def changes(tracker: Tracker, config: Config, step: Step, parts: dict[str, Any]) -> str:

@@ -7,22 +7,23 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import yaml
 from pydantic import ValidationError
 
 from udamlf.common.errors import UserError, nearest
-from udamlf.common.files import write_json
+from udamlf.common.files import file_lock, write_json
+from udamlf.config.compose import mapping
 from udamlf.config.parts import validated
 from udamlf.config.schema import OF_SOURCE, SOURCE_VAL, TARGET, Config, Scenario
 from udamlf.data.dataset import split_of
 from udamlf.data.splits import ScenarioData
 from udamlf.models.numerics import numerics
 from udamlf.runs.environment import CONFIG, kept_log, write_record
-from udamlf.runs.launch import StopFlag, identity, only_once
+from udamlf.runs.launch import StopFlag, identity
 from udamlf.runs.log import RunLog, ending
-from udamlf.runs.plan import data_root, plan, step_key, until
+from udamlf.runs.plan import data_root, module_digests, modules, plan, step_key, until
 from udamlf.runs.serving import log_model, use
-from udamlf.runs.tracker import CHAIN, DIGEST, KEY, MODEL, PROCESS, WEIGHTS, Tracker, git_tags, local_folder, step_runs
+from udamlf.runs.tags import CHAIN, DIGEST, KEY, KEY_FILE, MODEL, PROCESS, step_runs
+from udamlf.runs.tracker import WEIGHTS, Tracker, local_folder
 from udamlf.stages.stage import TRAININGS, Input, Job, stage
 
 DONE, OUT, RECORD = "done.json", "out", "record"
@@ -50,17 +51,27 @@ def run_stage(
         if key is None:  # started by hand
             digests = {input_name: value.tags[DIGEST] for input_name, value in inputs.items()}
             key = step_key(config, name, number, digests, data.digest)
-            tags |= git_tags()
+        else:
+            _check_code(json.loads(tracker.text(run_id, KEY_FILE) or "{}"), config, name, number)
         if "training" in inputs and MODEL in inputs["training"].tags:
             tags[MODEL] = inputs["training"].tags[MODEL]
         execute(name, config, number, inputs, tracker, run_id, key, tags | {KEY: key}, stop)
+
+
+def _check_code(parts: dict[str, Any], config: Config, name: str, round: int) -> None:
+    """UserError: the code has been edited since the chain made the key, so that the result would not be the key's."""
+    planned, here = parts.get("code"), module_digests(modules(config, name, round))
+    if planned is not None and planned != here:
+        edited = sorted(module for module, digest in {**planned, **here}.items() if planned.get(module) != digest)
+        message = f"{', '.join(edited) or 'its code'} was edited while the chain was running"
+        raise UserError(message, "the code that the chain started with", "the same command again")
 
 
 def read_config(path: Path) -> Config:
     """The configuration that a chain hands on. UserError: the file is gone, or none of this version's."""
     if not path.is_file():
         raise UserError(f"no configuration {path}", "the file that the chain has written", "start the chain again")
-    config: Config = validated(Config, yaml.safe_load(path.read_text(encoding="utf-8")), str(path))
+    config: Config = validated(Config, mapping(path.read_bytes(), str(path)), str(path))
     return config
 
 
@@ -117,9 +128,12 @@ def execute(
 ) -> dict[str, Any]:
     """Run a stage in this process under an existing run; publish its output, or nothing. Its ``evaluation.json``."""
     work, splits = tracker.work / "steps" / key, stage(name).declare(config, round).splits
-    profile = config.profile
-    with only_once(work.with_suffix(".lock"), name), numerics(profile.precision, profile.deterministic):
-        log = RunLog(tracker, run_id, work, stop, tags.get(MODEL))
+    profile, model = config.profile, tags.get(MODEL)
+    with (
+        file_lock(work.with_suffix(".lock"), name),
+        numerics(profile.precision, profile.deterministic),
+        RunLog(tracker, run_id, work, stop, model) as log,
+    ):
         # Whose process this is must be known at once, not with the next batch.
         tracker.client.set_tag(run_id, PROCESS, identity())
         log.set_tags({**tags, **{f"udamlf.input.{key}": value.run_id for key, value in inputs.items()}})
@@ -127,14 +141,13 @@ def execute(
             log.set_tags({"uses_target_labels": "true"})
         log.log_params({f"cfg.{name}": value for name, value in config.flat().items()})
         write_record(work / RECORD, config)
-        log.log_folder(work / RECORD)
+        log.log_file(work / RECORD)
         job = Job(config, round, inputs, splits, data_root(config, splits), work / OUT, work, log, key, predictions)
         try:
             with kept_log(work / RECORD, f"{name} {round} of run {run_id}"), tracker.system_metrics(run_id):
                 result = _do(name, job, log)
         except BaseException:
-            log.flush()  # what was measured up to here
-            log.log_folder(work / RECORD)
+            log.log_file(work / RECORD)
             raise
         shutil.rmtree(work, ignore_errors=True)
     return result
@@ -207,7 +220,7 @@ def evaluate_run(
     Returns:
         ``run_id``, ``split``, ``images``, ``protocol``, ``miou`` and ``iou`` in percent; and the configuration.
     """
-    tracker = Tracker.connect()
+    tracker = Tracker.existing()
     inputs, recorded = trained(tracker, run_id, config)
     training, tracker = inputs["training"], tracker.within(run_id)
     config = _changed(recorded, split, folder, scales, flip)
@@ -252,9 +265,11 @@ def recorded_config(tracker: Tracker, run_id: str) -> Config:
     text = tracker.text(run_id, CONFIG)
     if not text:
         raise UserError(f"run {run_id} has no {CONFIG}", "the configuration it was trained with", "train it again")
-    tree = yaml.safe_load(text)
-    tree["scenario"].setdefault("splits", tree["scenario"].get("lists"))
-    config: Config = validated(Config, _without_unknown(tree), f"the configuration of run {run_id}")
+    where = f"the configuration of run {run_id}"
+    tree = mapping(text, where)
+    if isinstance(scenario := tree.get("scenario"), dict) and "lists" in scenario:  # of version 0.1
+        scenario.setdefault("splits", scenario["lists"])
+    config: Config = validated(Config, _without_unknown(tree), where)
     return config
 
 

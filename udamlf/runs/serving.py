@@ -30,7 +30,8 @@ from udamlf.evaluation.predict import scores
 from udamlf.models import checkpoint
 from udamlf.models.base import device
 from udamlf.report.figures import colour
-from udamlf.runs.tracker import MODEL, NETWORKS, PRUNED, Tracker, local_folder
+from udamlf.runs.tags import MODEL, NETWORKS, PRUNED
+from udamlf.runs.tracker import Tracker, local_folder
 
 Image = np.ndarray | bytes | str | os.PathLike[str]
 """Pixels uint8 RGB [H, W, 3], the content of an image file, or its path."""

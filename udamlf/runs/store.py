@@ -1,23 +1,32 @@
-"""Where the tracking store lies, and the work in progress beside it; a store that was moved. Imports no mlflow."""
+"""Where the tracking store lies, and the work in progress beside it; a store that was moved, and one that does not
+answer. Imports no mlflow."""
 
 import os
 import sqlite3
-from contextlib import closing
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from contextvars import ContextVar
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote
 
-from udamlf.common.errors import UserError, masked
+from udamlf.common.errors import UserError
 from udamlf.common.files import cache_folder, digest_bytes
 
 SQLITE = "sqlite:///"
+PATIENCE_S = 300.0
+_patient = ContextVar("patient", default=True)
+_PASSING = ("INTERNAL_ERROR", "TEMPORARILY_UNAVAILABLE", "REQUEST_LIMIT_EXCEEDED")
+# What SQLite and the operating system say of a disk; waiting does not help then.
+_FULL_OR_FORBIDDEN = ("[Errno 28]", "[Errno 13]", "[Errno 30]", "disk is full", "readonly database")
 # Where a database of MLflow's holds absolute addresses of artifacts.
-_ADDRESSES = (
-    ("experiments", "artifact_location"),
-    ("runs", "artifact_uri"),
-    ("logged_models", "artifact_location"),
-    ("model_versions", "source"),
-    ("model_versions", "storage_location"),
-)
+_ADDRESSES = {
+    "experiments": ["artifact_location"],
+    "runs": ["artifact_uri"],
+    "logged_models": ["artifact_location"],
+    "model_versions": ["source", "storage_location"],
+}
 
 
 def store_uri() -> str:
@@ -25,6 +34,12 @@ def store_uri() -> str:
     uri = os.environ.get("MLFLOW_TRACKING_URI") or f"{SQLITE}mlflow.db"
     path = sqlite_file(uri)
     return f"{SQLITE}{path.absolute()}" if path else uri
+
+
+def is_there() -> bool:
+    """Whether there is a store, rather than one that the first run is yet to create."""
+    database = sqlite_file(store_uri())
+    return database is None or database.is_file()
 
 
 def sqlite_file(uri: str) -> Path | None:
@@ -46,7 +61,7 @@ def relocate(uri: str) -> list[str]:
     for every folder of an experiment that it named instead. UserError: not both are there."""
     path = sqlite_file(uri)
     if path is None or not path.is_file() or not (path.parent / "mlruns").is_dir():
-        raise UserError(f"no moved store {masked(uri)}", "mlflow.db with its mlruns", "cd to the folder that has both")
+        raise UserError(f"no moved store {uri}", "mlflow.db with its mlruns", "cd to the folder that has both")
     changes = []
     with closing(sqlite3.connect(path)) as connection, connection:
         for (old,) in connection.execute("SELECT artifact_location FROM experiments").fetchall():
@@ -54,9 +69,51 @@ def relocate(uri: str) -> list[str]:
             folder = path.parent.resolve() / "mlruns" / unquote(name)
             new = folder.as_uri() if old.startswith("file:") else str(folder)
             if root and folder.is_dir() and old != new:
-                for table, column in _ADDRESSES:
+                for table, column in ((table, column) for table, columns in _ADDRESSES.items() for column in columns):
                     there = f"instr({column} || '/', ?) = 1"
                     change = f"UPDATE {table} SET {column} = ? || substr({column}, ?) WHERE {there}"
                     connection.execute(change, (new, len(old) + 1, f"{old}/"))
                 changes.append(f"{old} -> {new}")
     return changes
+
+
+@contextmanager
+def at_once() -> Iterator[None]:
+    """Inside, a store that does not answer raises what MLflow raises, and is not waited for."""
+    token = _patient.set(False)
+    try:
+        yield
+    finally:
+        _patient.reset(token)
+
+
+class Patient:
+    """MLflow's client, each call of which is tried for some minutes while the store does not answer. UserError: it has
+    not, or cannot be written."""
+
+    def __init__(self, client: Any, uri: str) -> None:
+        self.client, self.uri = client, uri
+
+    def __getattr__(self, name: str) -> Any:
+        def call(*arguments: Any, **options: Any) -> Any:
+            patience_s = float(os.environ.get("UDAMLF_PATIENCE_S", PATIENCE_S))
+            deadline, pause_s = time.monotonic() + patience_s, 1.0
+            while True:
+                try:
+                    return getattr(self.client, name)(*arguments, **options)
+                except Exception as error:
+                    if not _patient.get():
+                        raise
+                    if any(sign in str(error) for sign in _FULL_OR_FORBIDDEN):
+                        expected = "a writable store with free space"
+                        raise UserError(f"cannot write to the tracking store {self.uri}: {error}", expected) from error
+                    passing = isinstance(error, ConnectionError | TimeoutError)
+                    if not passing and getattr(error, "error_code", "") not in _PASSING:
+                        raise
+                    if time.monotonic() + pause_s > deadline:
+                        message = f"the tracking store {self.uri} did not answer for {patience_s:.0f} s: {error}"
+                        raise UserError(message, "a store that answers", "the same command again") from error
+                time.sleep(pause_s)
+                pause_s = min(2 * pause_s, 30.0)
+
+        return call

@@ -18,7 +18,8 @@ from udamlf.config.schema import Config
 from udamlf.runs.launch import RunCommand
 from udamlf.runs.plan import CONTROL, Request
 from udamlf.runs.reuse import finished_chain, survey
-from udamlf.runs.tracker import KEY, Tracker
+from udamlf.runs.tags import KEY
+from udamlf.runs.tracker import Tracker
 
 WAITING, RUNNING, DONE, REUSED, FAILED = "waiting", "running", "done", "reused", "failed"
 _COLOURS = {RUNNING: "yellow", DONE: "green", FAILED: "red"}

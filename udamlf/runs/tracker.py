@@ -1,6 +1,4 @@
-"""The only door to MLflow's tracking: the store, its runs, their artifacts.
-
-Tags with a plain name (``method``, ``scenario``, ``stage`` …) are for people and filters; ``udamlf.*`` is machinery."""
+"""The only door to MLflow's tracking: the store, its runs, their artifacts."""
 
 from __future__ import annotations
 
@@ -24,30 +22,30 @@ from mlflow.environment_variables import MLFLOW_ENABLE_SYSTEM_METRICS_LOGGING
 from mlflow.exceptions import MlflowException
 from mlflow.utils.file_utils import local_file_uri_to_path
 from mlflow.utils.uri import is_local_uri
-from sqlalchemy import create_engine
+from sqlalchemy import create_engine, inspect
 from sqlalchemy.exc import SQLAlchemyError
 
 from udamlf.common.errors import UserError, masked
 from udamlf.common.files import atomic_folder, cache_folder, digest_file, file_lock, write_json
 from udamlf.config.labels import find_space
 from udamlf.runs.launch import git, identity
-from udamlf.runs.store import sqlite_file, store_uri, work_root
+from udamlf.runs.store import Patient, is_there, sqlite_file, store_uri, work_root
+from udamlf.runs.tags import (
+    CHAIN,
+    COMMIT,
+    DIGEST,
+    ERROR,
+    KEY,
+    MODEL,
+    NETWORKS,
+    PARENT,
+    PROCESS,
+    PRUNED,
+    damage,
+    warn_of,
+)
 from udamlf.stages.stage import Input
 
-KEY, DIGEST, PROCESS, HEARTBEAT = "udamlf.key", "udamlf.artifacts_digest", "udamlf.process", "udamlf.heartbeat"
-TRACKING, ERROR = "udamlf.tracking", "udamlf.error"
-PARENT, DESCRIPTION, COMMIT = "mlflow.parentRunId", "mlflow.note.content", "mlflow.source.git.commit"
-CHAIN = "chain"
-"""Tag ``stage`` of a chain's parent run."""
-COMMAND, _STEP = "udamlf.command", "udamlf.run."
-"""Tags of a chain's parent run: the command that repeats it; before STAGE.ROUND, the runs of its steps."""
-MODEL, NETWORKS = "udamlf.model", "networks"
-"""Tag of a training's run and of its evaluation: the id of the LoggedModel; the model's folder in which each network
-has a checkpoint folder."""
-PRUNED = "udamlf.pruned"
-"""Tag of a training whose checkpoint was deleted."""
-INTERRUPTED = "interrupted by a signal"
-"""The error tag of a run that a signal ended."""
 MANIFEST, WEIGHTS = "manifest.json", "checkpoint/model.safetensors"
 """Files of a run; its weights, where artifacts lie behind a server, are stored once, with the LoggedModel."""
 UNAVAILABLE = (MlflowException, OSError)
@@ -57,35 +55,20 @@ Entry = dict[str, Any]
 logger = logging.getLogger("udamlf")
 
 
-def step_tag(stage: str, round: int) -> str:
-    """The tag of a chain that names the run of a step."""
-    return f"{_STEP}{stage}.{round}"
-
-
-def step_runs(tags: Mapping[str, str]) -> dict[tuple[str, int], str]:
-    """(stage, round) -> id of its run, from the tags of a chain."""
-    names = {tag: tag.removeprefix(_STEP).rsplit(".", 1) for tag in tags if tag.startswith(_STEP)}
-    return {(stage, int(round)): tags[tag] for tag, (stage, round) in sorted(names.items())}
-
-
-def git_tags() -> dict[str, str]:
-    """Commit and whether the tree differs from it; empty outside a repository."""
-    commit = git("rev-parse", "HEAD")
-    return {COMMIT: commit, "git_dirty": str(bool(git("status", "--porcelain"))).lower()} if commit else {}
-
-
 class Tracker:
     """A tracking store and the experiment in which runs are created; ``work`` is a folder of work in progress."""
 
-    def __init__(self, uri: str, client: MlflowClient, experiment_id: str) -> None:
+    def __init__(self, uri: str, client: Any, experiment_id: str) -> None:
         self.uri, self.client, self.experiment_id = uri, client, experiment_id
         self.work = work_root(uri)
 
     @classmethod
-    def existing(cls) -> Tracker | None:
-        """The store, to look at; None where the first run is yet to create it."""
-        database = sqlite_file(store_uri())
-        return cls.connect() if database is None or database.is_file() else None
+    def existing(cls) -> Tracker:
+        """The store, to look at. UserError: the first run is yet to create it."""
+        if not is_there():
+            hint = "cd to the folder of mlflow.db, or set MLFLOW_TRACKING_URI"
+            raise UserError(f"no tracking store {store_uri()}", "one in which something has been run", hint)
+        return cls.connect()
 
     @classmethod
     def connect(cls) -> Tracker:
@@ -99,19 +82,20 @@ class Tracker:
         os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")  # a bar a file
         logging.getLogger("mlflow.system_metrics").setLevel(logging.WARNING)
         mlflow.set_tracking_uri(uri)
-        database = sqlite_file(uri)
+        database, remote = sqlite_file(uri), uri.startswith("http")
         place = database.with_name(f"{database.name}.lock") if database else work_root(uri) / "store.lock"
-        lock = contextlib.nullcontext() if uri.startswith("http") else file_lock(place)
-        # A new store puts the default experiment's artifacts under the current folder: make that the database's.
-        home = contextlib.chdir(database.parent) if database else contextlib.nullcontext()
         try:
-            if not database and not uri.startswith("http"):
-                create_engine(uri).connect().close()  # MLflow itself tries a refused password for two minutes
-            with lock, home:
+            # A new store puts the default experiment's artifacts under the current folder: make that the database's.
+            with (
+                contextlib.nullcontext() if remote else file_lock(place),
+                contextlib.chdir(database.parent) if database else contextlib.nullcontext(),
+            ):
+                if not remote:  # MLflow itself tries a refused password, a folder or another file for two minutes
+                    inspect(create_engine(uri)).get_table_names()
                 client = MlflowClient(uri)  # creates the store
-                return cls(uri, client, _experiment(client, database))
+                return cls(uri, Patient(client, uri), _experiment(client, database))
         except (MlflowException, SQLAlchemyError, ImportError) as error:  # the last: a database's driver
-            hint = "start the server, or unset MLFLOW_TRACKING_URI" if uri.startswith("http") else "udamlf doctor"
+            hint = "start the server, or unset MLFLOW_TRACKING_URI" if remote else "udamlf doctor"
             raise UserError(f"cannot open the tracking store {uri}: {error}", "a store of this mlflow", hint) from error
 
     def within(self, run_id: str) -> Tracker:
@@ -120,42 +104,57 @@ class Tracker:
 
     def create_run(self, name: str, tags: Mapping[str, str], parent: str | None = None) -> str:
         """Create a run (RUNNING) and return its id; until a process adopts it, it is this process's."""
-        every = {PROCESS: identity(), "mlflow.user": getpass.getuser(), **git_tags(), **tags}
+        commit = git("rev-parse", "HEAD")  # none outside of a repository
+        code = {COMMIT: commit, "git_dirty": str(bool(git("status", "--porcelain"))).lower()} if commit else {}
+        every = {PROCESS: identity(), "mlflow.user": getpass.getuser(), **code, **tags}
         every |= {PARENT: parent} if parent else {}
         return str(self.client.create_run(self.experiment_id, tags=every, run_name=name).info.run_id)
 
     def get(self, run_id: str) -> MlflowRun:
-        """UserError when there is no such run."""
+        """UserError: there is no such run, or a tag of it cannot be read."""
         try:
-            return self.client.get_run(run_id)
+            run: MlflowRun = self.client.get_run(run_id)
         except MlflowException as error:
             message = f"no run {run_id!r} in {self.uri}: {error.message}"
             raise UserError(message, "a run id", "udamlf compare --format json lists run ids") from error
+        if why := damage(run):
+            raise UserError(f"run {run_id} is none that udamlf has written: {why}")
+        return run
 
     def search(
         self, conditions: Mapping[str, str], status: str | None = "FINISHED", most: int | None = None
     ) -> list[MlflowRun]:
-        """Runs of every experiment whose tags equal ``conditions``, newest first; ``most``: no more than so many."""
-        parts = [f"tags.`{name}` = '{value}'" for name, value in conditions.items()]
-        parts += [f"attributes.status = '{status}'"] if status else []
-        experiments = [e.experiment_id for e in self.client.search_experiments()]
-        runs: list[MlflowRun] = []
-        query, token = " and ".join(parts), None
+        """Runs of every experiment whose tags equal ``conditions``, newest first; ``most``: no more than so many. One
+        that cannot be read is left out, with a warning."""
+        parts = [f"attributes.status = '{status}'"] if status else []
+        for name, value in conditions.items():
+            if value.endswith("\\") or ("'" in value and '"' in value):
+                return []  # MLflow's language cannot say it
+            quote_mark = '"' if "'" in value else "'"
+            parts.append(f"tags.`{name}` = {quote_mark}{value}{quote_mark}")
+        places = [e.experiment_id for e in self.client.search_experiments()]
+        options = {"max_results": most or 1000, "order_by": ["start_time DESC"]}
+        runs, token = list[MlflowRun](), None
         while True:
-            page = self.client.search_runs(
-                experiments, query, max_results=most or 1000, order_by=["start_time DESC"], page_token=token
-            )
-            runs += page
-            token = page.token
+            page = self.client.search_runs(places, " and ".join(parts), page_token=token, **options)
+            runs, token = runs + page, page.token
             if not token or most:
-                return runs
+                break
+        bad = {run.info.run_id: why for run in runs if (why := damage(run))}
+        for run_id, why in bad.items():
+            warn_of(run_id, why)
+        return [run for run in runs if run.info.run_id not in bad]
 
     def end(self, run_id: str, status: str, error: str | None = None) -> None:
-        """Close a run that is still open."""
-        if self.client.get_run(run_id).info.status == "RUNNING":
+        """Close a run that is still open. UserError: it ought to have come to its end, but something closed it."""
+        before = self.client.get_run(run_id).info.status
+        if before == "RUNNING":
             if error:
-                self.client.set_tag(run_id, ERROR, error[:5000])
+                self.client.set_tag(run_id, ERROR, masked(error)[:5000])
             self.client.set_terminated(run_id, status)
+        elif status == "FINISHED" != before:
+            message = f"run {run_id} was marked {before} while it was at work"
+            raise UserError(message, "RUNNING: has `udamlf runs reap --older-than` been called?", "the command again")
 
     def fetch(self, run_id: str) -> Input:
         """Artifacts of a finished stage run in a local folder, checked against their manifest. UserError: no such run,
@@ -191,19 +190,27 @@ class Tracker:
                     shutil.rmtree(path)
             with atomic_folder(path) as folder:
                 # By run id: named by its address, MLflow would put the files into a folder "artifacts" of their own.
-                mlflow.artifacts.download_artifacts(run_id=run_id, dst_path=str(folder))
-                if (folder / WEIGHTS).parent.is_dir() and not (folder / WEIGHTS).exists():
-                    uri = (
-                        f"{self.client.get_logged_model(model_id).artifact_location}/{NETWORKS}/0/{Path(WEIGHTS).name}"
-                    )
-                    mlflow.artifacts.download_artifacts(artifact_uri=uri, dst_path=str((folder / WEIGHTS).parent))
+                download = mlflow.artifacts.download_artifacts
+                try:
+                    download(run_id=run_id, dst_path=str(folder))
+                    if (folder / WEIGHTS).parent.is_dir() and not (folder / WEIGHTS).exists():
+                        model = self.client.get_logged_model(model_id).artifact_location
+                        uri = f"{model}/{NETWORKS}/0/{Path(WEIGHTS).name}"
+                        download(artifact_uri=uri, dst_path=str((folder / WEIGHTS).parent))
+                except UNAVAILABLE as error:
+                    raise UserError(f"cannot download the artifacts of run {run_id}: {error}") from error
                 _check_manifest(folder, digest, run_id, hashes=True)
         return path
 
     def text(self, run_id: str, name: str) -> str:
-        """An artifact of a run; empty where it has none."""
+        """An artifact of a run; empty where it has none. UserError: it is no text."""
         with tempfile.TemporaryDirectory() as temporary, contextlib.suppress(*UNAVAILABLE):
-            return Path(self.client.download_artifacts(run_id, name, temporary)).read_text(encoding="utf-8")
+            if name not in [file.path for file in self.client.list_artifacts(run_id)]:
+                return ""  # MLflow says the same of a missing file as of a store that is away
+            try:
+                return Path(self.client.download_artifacts(run_id, name, temporary)).read_text(encoding="utf-8")
+            except UnicodeDecodeError as error:
+                raise UserError(f"{name} of run {run_id} is no text: {error}") from error
         return ""
 
     def finished(self, key: str, pruned: bool = False) -> Input | None:
@@ -269,16 +276,21 @@ class Tracker:
             for entry in entries
             for name, value in entry.get("metrics", {}).items()
         ]
-        tags = {name: value for entry in entries for name, value in entry.get("tags", {}).items()}
-        params = {name: value for entry in entries for name, value in entry.get("params", {}).items()}
-        tag_list = [RunTag(name, value) for name, value in tags.items()]
-        param_list = [Param(name, value) for name, value in params.items()]
-        while metrics or tag_list or param_list:
-            self.client.log_batch(run_id, metrics[:800], param_list[:100], tag_list[:100])
-            metrics, param_list, tag_list = metrics[800:], param_list[100:], tag_list[100:]
-        datasets = [_dataset(**entry["dataset"]) for entry in entries if "dataset" in entry]
-        if datasets:
-            self.client.log_inputs(run_id, datasets)
+        latest: dict[str, dict[str, str]] = {"tags": {}, "params": {}}
+        for kind, entry in ((kind, entry) for kind in latest for entry in entries):
+            latest[kind] |= entry.get(kind, {})
+        tags = [RunTag(name, value) for name, value in latest["tags"].items()]
+        params = [Param(name, value) for name, value in latest["params"].items()]
+        while metrics or tags or params:
+            self.client.log_batch(run_id, metrics[:800], params[:100], tags[:100])
+            metrics, params, tags = metrics[800:], params[100:], tags[100:]
+        inputs = []
+        for data in (entry["dataset"] for entry in entries if "dataset" in entry):
+            place, profile = json.dumps({"uri": data["source"]}), json.dumps({"images": data["count"]})
+            dataset = Dataset(data["name"], data["digest"], "local", place, profile=profile)
+            inputs.append(DatasetInput(dataset, [InputTag("mlflow.data.context", data["context"])]))
+        if inputs:
+            self.client.log_inputs(run_id, inputs)
 
     def address(
         self, base: str | None = None, scenario: str | None = None, like: Mapping[str, str] | None = None
@@ -304,11 +316,11 @@ class Tracker:
 
 def _experiment(client: MlflowClient, database: Path | None) -> str:
     """The experiment that the environment names, else MLflow's default one: where `mlflow run` creates its runs."""
-    if os.environ.get("MLFLOW_EXPERIMENT_ID"):
-        return os.environ["MLFLOW_EXPERIMENT_ID"]
-    name = os.environ.get("MLFLOW_EXPERIMENT_NAME", "Default")
-    experiment = client.get_experiment_by_name(name)
+    name, number = os.environ.get("MLFLOW_EXPERIMENT_NAME", "Default"), os.environ.get("MLFLOW_EXPERIMENT_ID")
+    experiment = client.get_experiment(number) if number else client.get_experiment_by_name(name)
     if experiment is not None:
+        if experiment.lifecycle_stage != "active":
+            raise UserError(f"the experiment {experiment.name!r} is deleted", "another one in MLFLOW_EXPERIMENT_NAME")
         return str(experiment.experiment_id)
     location = (database.parent / "mlruns" / name).as_uri() if database else None
     return str(client.create_experiment(name, artifact_location=location))
@@ -328,8 +340,3 @@ def _check_manifest(path: Path, digest: str, run_id: str, hashes: bool) -> None:
         file = path / name
         if not file.is_file() or (hashes and digest_file(file) != expected):
             raise UserError(f"{file} of run {run_id} is missing or damaged", "the file its manifest describes", hint)
-
-
-def _dataset(name: str, digest: str, context: str, count: int, source: str) -> DatasetInput:
-    dataset = Dataset(name, digest, "local", json.dumps({"uri": source}), profile=json.dumps({"images": count}))
-    return DatasetInput(dataset, [InputTag("mlflow.data.context", context)])

@@ -204,11 +204,11 @@ class Trainer:
             scaled, inputs = self.scaler.scale(total), _parameters(self.optimisers[name])
             scaled.backward(inputs=inputs, retain_graph=position + 1 < len(totals))
 
-    def _metrics(self, seconds: float) -> dict[str, float]:
+    def _metrics(self, steps_per_s: float) -> dict[str, float]:
         steps = self.state.summed_steps
         metrics = {name: float(value) / steps for name, value in self.state.sums.items()}
         metrics["train/lr"] = self.optimisers["model"].param_groups[0]["lr"]
-        metrics["train/images_per_s"] = steps * sum(size for _, size in self.streams.values()) / max(seconds, 1e-9)
+        metrics["train/images_per_s"] = steps_per_s * sum(size for _, size in self.streams.values())
         metrics.update(self.objective.scalars())
         self.state.sums, self.state.summed_steps = {}, 0
         return {name: value for name, value in metrics.items() if math.isfinite(value)}

@@ -1,0 +1,70 @@
+"""The tags of a run: their names, and whether they are what this program writes.
+
+Tags with a plain name (``method``, ``scenario``, ``stage`` …) are for people and filters; ``udamlf.*`` is machinery."""
+
+import logging
+import shlex
+from collections.abc import Callable, Mapping
+from functools import cache
+from typing import Any
+
+from udamlf.common.errors import CONTROL, UserError
+from udamlf.config.labels import find_space
+
+KEY, DIGEST, PROCESS, HEARTBEAT = "udamlf.key", "udamlf.artifacts_digest", "udamlf.process", "udamlf.heartbeat"
+TRACKING, ERROR = "udamlf.tracking", "udamlf.error"
+PARENT, DESCRIPTION, COMMIT = "mlflow.parentRunId", "mlflow.note.content", "mlflow.source.git.commit"
+CHAIN = "chain"
+"""Tag ``stage`` of a chain's parent run."""
+COMMAND, _STEP = "udamlf.command", "udamlf.run."
+"""Tags of a chain's parent run: the command that repeats it; before STAGE.ROUND, the runs of its steps."""
+MODEL, NETWORKS = "udamlf.model", "networks"
+"""Tag of a training's run and of its evaluation: the id of the LoggedModel; the model's folder in which each network
+has a checkpoint folder."""
+PRUNED = "udamlf.pruned"
+"""Tag of a training whose checkpoint was deleted."""
+INTERRUPTED = "interrupted by a signal"
+"""The error tag of a run that a signal ended."""
+KEY_FILE = "key.json"
+"""Artifact of a stage's run: the parts of its key."""
+logger = logging.getLogger("udamlf")
+
+
+def step_tag(stage: str, round: int) -> str:
+    """The tag of a chain that names the run of a step."""
+    return f"{_STEP}{stage}.{round}"
+
+
+def step_runs(tags: Mapping[str, str]) -> dict[tuple[str, int], str]:
+    """(stage, round) -> id of its run, from the tags of a chain."""
+    names = {tag: tag.removeprefix(_STEP).rsplit(".", 1) for tag in tags if tag.startswith(_STEP)}
+    return {(stage, int(round)): tags[tag] for tag, (stage, round) in sorted(names.items())}
+
+
+_READ: dict[str, Callable[[str], Any]] = {
+    "seed": int, "round": int, "udamlf.scored": int, HEARTBEAT: float, "label_space": find_space,
+    "overrides": shlex.split, "data": ("real", "miniature").index,
+}  # fmt: skip
+"""Tags that are more than text, with what reads them."""
+_OF_A_CHAIN = {"scenario", "method", "seed", "data", "label_space"}
+
+
+def damage(run: Any) -> str:
+    """The tag or param that makes a run unreadable, empty where all are fine: who shares a store may write anything."""
+    tags = run.data.tags
+    if "udamlf.complete" in tags and (missing := _OF_A_CHAIN - tags.keys()):
+        return f"without {', '.join(sorted(missing))}"
+    for name, value in tags.items():
+        try:
+            _READ.get(name, str)(value)
+            step_runs({name: value})
+        except (ValueError, UserError):
+            return f"{name}={value!r}"
+    shown = {name: value for name, value in {**run.data.params, **tags}.items() if not name.startswith("mlflow.")}
+    return next((f"{name}={value!r}" for name, value in shown.items() if CONTROL.search(name + value)), "")
+
+
+@cache  # one line a run
+def warn_of(run_id: str, why: str) -> None:
+    """Tell that a run is left out."""
+    logger.warning("run %s is left out: %s", run_id, why)
