@@ -63,12 +63,8 @@ def available(kind: str) -> list[str]:
 
 def titles(kind: str) -> list[tuple[str, str]]:
     """Name and title of every shipped configuration of a kind, and its publication where there is one."""
-    lines = []
-    for name in available(kind):
-        fields = _read(kind, name)[1]
-        publication = fields.get("publication")
-        lines.append((name, f"{fields['title']} ({publication})" if publication else fields["title"]))
-    return lines
+    files = [(name, _read(kind, name)[1]) for name in available(kind)]
+    return [(name, f"{f['title']} ({f['publication']})" if f.get("publication") else f["title"]) for name, f in files]
 
 
 def _read(kind: str, name: str, folder: Path = Path()) -> _File:
@@ -160,18 +156,14 @@ def resolve(
     recipe: Recipe = "adapted",
     overrides: Sequence[str] = (),
 ) -> Config:
-    """Read, merge and check a configuration; the building blocks' parameters are checked by the stages.
+    """Read, merge and check a configuration; the building blocks' parameters are checked by the stages. UserError:
+    unknown name or key (with the nearest valid one), or a value out of range.
 
     Args:
         scenario, method, profile: names in ``configs/`` or paths of YAML files; no profile = the scenario's.
-        seed: non-negative.
         rounds: replaces the method's number of rounds (at least 1).
         data_root: folder that holds the data sets; none = the embedded miniature.
-        recipe: the method's published values, or those adapted to the profile, where there are any.
         overrides: ``key=value`` texts, keys are dotted paths (``profile.round.steps=60``).
-
-    Raises:
-        UserError: unknown name or key (with the nearest valid one), or a value out of range.
     """
     if seed < 0:
         raise UserError(f"--seed {seed}", "a seed of 0 or more")

@@ -28,25 +28,16 @@ Name = Annotated[str, Field(pattern=r"^[\w.-][\w .-]*$")]  # what MLflow takes a
 
 @dataclass(frozen=True)
 class LabelSpace:
-    """The classes of a scenario.
-
-    Attributes:
-        classes: class names; the position is the train id and the output channel of a network.
-        palette: one RGB colour (0-255) per class.
-        subsets: reported subsets, name -> class names; the first is the headline. By default all classes.
-        not_in_source: classes of the target data set that the source lacks: no output channel, ignored in the
-            ground truth, shown as "not in source" and never averaged.
-        rare: classes that IntraDA's normalised ranking counts as rare.
-        coarser: class of a data set -> the class of this space that it is part of.
-    """
+    """The classes of a scenario."""
 
     name: str
-    classes: tuple[str, ...]
-    palette: tuple[Colour, ...]
-    subsets: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    classes: tuple[str, ...]  # the position is the train id and the output channel of a network
+    palette: tuple[Colour, ...]  # one for each class
+    subsets: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # reported; the first is the headline
+    # Of the target's data set: no output channel, ignored in the truth, shown as "not in source", never averaged.
     not_in_source: tuple[str, ...] = ()
-    rare: tuple[str, ...] = ()
-    coarser: Mapping[str, str] = field(default_factory=dict)
+    rare: tuple[str, ...] = ()  # by IntraDA's normalised ranking
+    coarser: Mapping[str, str] = field(default_factory=dict)  # class of a data set -> the one that it is part of
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "subsets", self.subsets or {str(self.num_classes): self.classes})

@@ -1,6 +1,5 @@
 """Building blocks: how a configuration names one, how it is found by that name, and how its parameters are checked."""
 
-import ast
 import importlib
 import re
 from collections.abc import Mapping, Sequence
@@ -47,16 +46,9 @@ class Parts:
     @cached_property
     def _files(self) -> dict[str, str]:
         folder = Path(__file__).parents[1].joinpath(*self.package.split(".")[1:])
-        return {file.stem.rstrip("_"): file.stem for file in sorted(folder.glob("*.py")) if self._defines(file)}
-
-    def _defines(self, file: Path) -> bool:
-        try:
-            body = ast.parse(file.read_text(encoding="utf-8")).body
-        except SyntaxError:
-            return False
-        targets = [target for node in body if isinstance(node, ast.Assign) for target in node.targets]
-        words = {node.name for node in body if isinstance(node, ast.ClassDef)}
-        return self.word in words | {target.id for target in targets if isinstance(target, ast.Name)}
+        defines = re.compile(rf"^(class {self.word}\b|{self.word} *[:=])", re.MULTILINE)
+        files = [file for file in sorted(folder.glob("*.py")) if defines.search(file.read_text(encoding="utf-8"))]
+        return {file.stem.rstrip("_"): file.stem for file in files}
 
     def names(self) -> list[str]:
         """Names accepted by ``find``."""

@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import Annotated, Any, Literal, Self
 
 import yaml
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from udamlf.common.errors import UserError
 from udamlf.common.rounds import per_round
@@ -43,15 +43,12 @@ class FolderData(Strict):
     colours: dict[Name, Colour] = Field({})
     home: str = "who made the scenario"
 
-    @field_validator("ids", mode="before")
+    @field_validator("ids", "void", mode="before")
     @classmethod
-    def _numbered(cls, ids: Any) -> Any:
-        return dict(enumerate(ids)) if isinstance(ids, list) else ids
-
-    @field_validator("void", mode="before")
-    @classmethod
-    def _several(cls, void: Any) -> Any:
-        return [void] if isinstance(void, int) else void
+    def _as_it_is_written(cls, value: Any, info: ValidationInfo) -> Any:
+        if info.field_name == "ids":
+            return dict(enumerate(value)) if isinstance(value, list) else value
+        return [value] if isinstance(value, int) else value
 
     @model_validator(mode="after")
     def _fits(self) -> Self:

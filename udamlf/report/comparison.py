@@ -72,33 +72,27 @@ def difference(scores: Mapping[Any, float], reference: Mapping[Any, float]) -> E
 
 @dataclass(frozen=True)
 class Row:
-    """One line of a comparison.
-
-    ``recipe`` is published or adapted, "" without a publication; ``data`` is miniature or real; ``overrides`` is what
-    differs from the shipped configuration; ``files``, ``config``, ``matched`` and ``reference`` are digests of the
-    data's listing ("" where worlds are pooled), of the configuration, of its matched control's and of its
-    ``source_only``'s; ``run_ids``, ``seeds`` and ``worlds`` have an entry for each parent run, ``scores`` the metrics
-    of each, in percent, without the undefined ones."""
+    """One line of a comparison; of each of its parent runs there is a world, a seed and an id."""
 
     scenario: str
     method: str
-    recipe: str
+    recipe: str  # published, adapted; "": there is no publication
     profile: str
-    data: str
+    data: str  # miniature, real
     split: str
     network: str
-    overrides: str
+    overrides: str  # what differs from the shipped configuration
     role: str
     space: LabelSpace
-    files: str
+    files: str  # digest of the data's listing; "": worlds are pooled
     protocol: str
-    config: str
+    config: str  # digest of the configuration, and those of its matched control's and of its source_only's
     matched: str
     reference: str
     worlds: list[str]
     seeds: list[int]
     run_ids: list[str]
-    scores: dict[str, dict[Run, float]]
+    scores: dict[str, dict[Run, float]]  # by metric, in percent, without the undefined ones
 
     def headline(self, kind: str = "miou") -> dict[Run, float]:
         """The headline mIoU on the reported split, or ("source") at home, on the source's held-out frames."""

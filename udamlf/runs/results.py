@@ -21,31 +21,21 @@ from udamlf.runs.tracker import Tracker
 
 
 def compare(scenario: str | None = None, baseline: str = "", over: str = "seeds") -> pd.DataFrame:
-    """The finished chains of the store (``MLFLOW_TRACKING_URI``, else ``mlflow.db`` here) as ``udamlf compare`` shows
-    them; columns: ``report.comparison.frame``. UserError: no such scenario or baseline.
-
-    Args:
-        scenario: only this one.
-        baseline: method that differences are from; default: ``source_only`` and the matched control.
-        over: "seeds"; "worlds" pools runs on different generated worlds too.
-    """
+    """The finished chains of the store (``MLFLOW_TRACKING_URI``, else ``mlflow.db`` here), or those of a scenario, as
+    ``udamlf compare`` shows them; columns: ``report.comparison.frame``. ``baseline``: method that differences are from
+    (default: ``source_only`` and the matched control); ``over`` "worlds" pools runs on different generated worlds too.
+    UserError: no such scenario or baseline."""
     return comparison.frame(finished_rows(Tracker.existing(), scenario, baseline, over), baseline)
 
 
 def run(
     scenario: str, method: str = "iast", *, references: bool = True, control: bool = False, **fields: Any
 ) -> dict[str, Any]:
-    """Run a chain as ``udamlf run`` does, every stage a process, finished stages reused. UserError: bad input, or a
-    stage failed.
+    """Run a chain as ``udamlf run`` does, also ``source_only`` and ``adabn`` (``references``) and the matched control;
+    ``fields``: further ones of ``runs.plan.Request``. UserError: bad input, or a stage failed.
 
-    Args:
-        references, control: also run ``source_only`` and ``adabn``; the matched control.
-        fields: further ones of ``runs.plan.Request``: seed, rounds, profile, recipe, data_root, start, overrides.
-
-    Returns:
-        ``run_id`` of its parent run, ``scenario``, ``method``, ``seed``, ``split``, and in percent ``miou`` by subset,
-        ``iou`` by class and ``source``, the mIoU on the source's held-out frames; None where it is undefined.
-    """
+    Returns ``run_id`` of its parent run, ``scenario``, ``method``, ``seed``, ``split``, and in percent ``miou`` by
+    subset, ``iou`` by class and ``source``, the mIoU on the source's held-out frames; None where it is undefined."""
     from udamlf.runs.chain import REFERENCES, Chain, run_chain
     from udamlf.runs.plan import CONTROL, Request
 
