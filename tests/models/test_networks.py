@@ -153,6 +153,13 @@ def test_unknown_network_names_the_nearest() -> None:
             build(helper, CLASSES)
 
 
+class TestHrda(ModelContract):
+    """In evaluation the detail comes from windows over the whole image."""
+
+    name, stride, features_stride = "hrda", 4, 64
+    options = {"variant": "tiny", "channels": 16, "detail": (32, 32)}  # noqa: RUF012
+
+
 class TestMit(ModelContract):
     """SegFormer's encoder in the miniature's size with DAFormer's head; features are its last stage."""
 

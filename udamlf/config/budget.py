@@ -122,6 +122,7 @@ class EvalProtocol(Strict):
         interpolation: how the image is resized: ``tensor`` (bilinear, on the normalised tensor), or a rule.
         align_corners: of the bilinear resizing of input tensor and probabilities; logits follow the network.
         output_hw: labelling only: size of the label maps; none = size_hw, native = the image's own.
+        window: the network sees windows of this size, half of it apart, and their logits are averaged (HRDA).
         average: what is averaged at the output's size: softmax taken at the input's size, at the network's own (ProDA)
             or at the output's (CRST), the logits, or softmax of the padded image after CBST's three resamplings.
     """
@@ -132,6 +133,7 @@ class EvalProtocol(Strict):
     interpolation: Literal["tensor"] | Rule = "tensor"
     align_corners: bool = True
     output_hw: Size | Literal["native"] | None = None
+    window: Size | None = None
     average: Literal["probabilities", "network", "output", "logits", "cbst"] = "probabilities"
 
 

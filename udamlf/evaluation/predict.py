@@ -14,6 +14,7 @@ from udamlf.common.errors import UserError
 from udamlf.config.budget import EvalProtocol, Size
 from udamlf.data.geometry import resize_image
 from udamlf.models.base import SegmentationModel
+from udamlf.models.windows import crop_of, mean_of_windows, sliding_boxes
 
 CANVAS = 8  # CBST pads an image to a multiple of so many pixels
 
@@ -106,8 +107,18 @@ def _logits(model: SegmentationModel, inputs: Iterable[Tensor], protocol: EvalPr
             if protocol.average == "cbst":  # the image at the top left of a canvas of zeros
                 pixels = F.pad(pixels, (0, -pixels.shape[-1] % CANVAS, 0, -pixels.shape[-2] % CANVAS))
             views = (pixels, pixels.flip(-1)) if protocol.flip else (pixels,)
-            logits += [model(view).logits.float() for view in views]
+            logits += [_view_logits(model, view, protocol.window) for view in views]
     return logits
+
+
+def _view_logits(model: SegmentationModel, pixels: Tensor, window: Size | None) -> Tensor:
+    """The network's logits float32, or at the input's size the mean of those of windows half of their size apart."""
+    if window is None:
+        return model(pixels).logits.float()  # type: ignore[no-any-return]
+    boxes = sliding_boxes(pixels.shape[-2:], window, (window[0] // 2, window[1] // 2))
+    crops = (crop_of(pixels, box) for box in boxes)
+    maps = [model.upsample(model(crop).logits.float(), crop.shape[-2:]) for crop in crops]
+    return mean_of_windows(maps, boxes, pixels.shape[-2:])
 
 
 def mean_scores(

@@ -5,6 +5,7 @@ of a source image's classes are pasted onto the augmented crop, the student lear
 A method on top overrides ``prepare`` (what a sample holds) and ``terms`` (images and their losses)."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -24,10 +25,12 @@ from udamlf.losses import cross_entropy, masked_mean
 from udamlf.methods.device_colour import coloured
 from udamlf.models.base import Output, SegmentationModel
 from udamlf.models.ema import ema_update, make_teacher, ramped_decay
+from udamlf.models.windows import crop_of
 from udamlf.selection.quality import Quality
 from udamlf.training.objective import BaseObjective, Batch, Context, Losses, Term
 
 THINGS = ("traffic_light", "traffic_sign", "person", "rider", "car", "truck", "bus", "train", "motorcycle", "bicycle")
+DETAIL = 0.1  # weight of the detail crop's loss in HRDA
 MIN_SHARE = 0.75  # of a feature's cell that a class must fill to count (online-ema.md 4)
 
 
@@ -54,6 +57,14 @@ def feature_distance(features: Tensor, reference: Tensor, mask: Tensor) -> Tenso
     return masked_mean(torch.linalg.vector_norm(features - reference.detach(), dim=1), mask)
 
 
+def inside_margin(hw: Sequence[int], margin: Sequence[int]) -> np.ndarray:
+    """uint8 [H, W], 1 but for the outer rows (top, bottom) and columns (left, right)."""
+    top, bottom, left, right = margin
+    inside = np.zeros(hw, np.uint8)
+    inside[top : hw[0] - bottom, left : hw[1] - right] = 1
+    return inside
+
+
 class EmaMixParams(Strict):
     """Parameters of ``ema_mix``; the teacher's EMA decay ramps up as min(1 - 1/(t+1), decay)."""
 
@@ -63,12 +74,16 @@ class EmaMixParams(Strict):
     threshold: float = Field(0.968, ge=0, le=1)  # the share of pixels this confident weighs the mixed loss
     ignore_top: int = Field(0, ge=0)  # rows of the crop without weight
     ignore_bottom: int = Field(0, ge=0)
+    margin: tuple[int, int, int, int] | None = (
+        None  # the same of the frame: rows above and below, columns left and right
+    )
     jitter: float = Field(0.2, ge=0)  # photometric strength on the target part of the student's view, or, with
     colour_of_mixed: bool = False  # on the whole mixed image, with a blur, as released
     joint_batch: bool = True  # one forward pass and BatchNorm batch for all images; released: one after the other
     all_pixels: bool = False  # the source's loss is a mean over all pixels, as released, not over those with a label
     rare_class_temperature: float | None = Field(None, gt=0)  # of rare-class sampling of source images; None: uniform
-    rare_class_min_pixels: int = Field(3000, ge=0)  # of the class in the image, half of it in the crop
+    rare_class_min_pixels: int = Field(3000, ge=0)  # of the class in the image
+    rare_class_crop_ratio: float = Field(0.5, ge=0)  # times that in the crop
     feature_distance: float = Field(0.0, ge=0)  # weight of DAFormer's distance to the pretrained features: 0.005
 
 
@@ -81,6 +96,7 @@ class Objective(BaseObjective):
     def __init__(self, params: Any, context: Context) -> None:
         super().__init__(params, context)
         self.teacher = self.modules["teacher"] = make_teacher(context.model)
+        self.teacher.whole_view = True
         self.weights = {"source_feature_distance": params.feature_distance}
         self.sampler = None
         if params.rare_class_temperature is not None and context.source_class_pixels is not None:
@@ -107,7 +123,11 @@ class Objective(BaseObjective):
 
     def prepare(self, draw: Draw) -> Sample:
         if draw.domain == "target":
-            crop = plain(draw)
+            frame = draw.read(draw.index)
+            if self.params.margin is not None:
+                trusted = inside_margin(frame.label.shape, self.params.margin)
+                frame = replace(frame, maps={**frame.maps, "trusted": trusted})
+            crop = draw.crop(frame)
             if not self.params.colour_of_mixed:
                 crop.images["augmented"] = jitter(crop.image, draw.rng, self.params.jitter)
             return crop
@@ -115,7 +135,7 @@ class Objective(BaseObjective):
             crop = plain(draw)
         else:  # an image and a crop of it that show a rare class
             rare, draw.index = self.sampler.draw(draw.rng)
-            enough = self.params.rare_class_min_pixels // 2
+            enough = int(self.params.rare_class_min_pixels * self.params.rare_class_crop_ratio)
             crop = draw.crop(draw.read(draw.index), accept=lambda crop: shows_class(crop.label, rare, enough))
         crop.maps["pasted"] = mix_mask(crop.label, draw.rng)
         return crop
@@ -134,6 +154,8 @@ class Objective(BaseObjective):
                 module.eval()
         logits = self.model.upsample(self.teacher(target.images).logits.float(), target.images.shape[-2:])
         online = online_labels(logits, p.threshold, p.ignore_top, p.ignore_bottom)
+        if p.margin is not None:
+            online = online._replace(weights=online.weights * (target.maps["trusted"] == 1))
         self.quality.add(online.confidence, online.labels, torch.where(online.confident, online.labels, IGNORE))
         return online
 
@@ -150,7 +172,7 @@ class Objective(BaseObjective):
         weights = mix(masks, torch.ones_like(online.weights), online.weights)
 
         def on_source(output: Output) -> dict[str, Tensor]:
-            if p.all_pixels:
+            if p.all_pixels or output.box is not None:
                 named = {"source_ce": self.weighted_loss(output, source.labels, torch.ones_like(online.weights))}
             else:
                 pair = self.at_loss_resolution(output.logits, source.labels)
@@ -168,15 +190,20 @@ class Objective(BaseObjective):
         return coloured(target.images, self.model, rng, self.params.jitter, one_sigma)
 
     def weighted_loss(self, output: Output, labels: Tensor, weights: Tensor) -> Tensor:
-        """``mixed_cross_entropy`` of labels and weights [N, H, W] at the loss's resolution."""
-        logits, labels = self.at_loss_resolution(output.logits, labels)
-        return mixed_cross_entropy(logits, labels, self.maps_at_loss_resolution(weights))
+        """``mixed_cross_entropy`` of labels and weights [N, H, W] at the loss's resolution; of a network with a detail
+        crop nine tenths of it, and a tenth of the crop's (mic-hrda.md 3)."""
+        logits, at_cells = self.at_loss_resolution(output.logits, labels)
+        loss = mixed_cross_entropy(logits, at_cells, self.maps_at_loss_resolution(weights))
+        if output.detail is None or output.box is None:
+            return loss
+        part = Output(output.detail), crop_of(labels, output.box), crop_of(weights, output.box)
+        return (1 - DETAIL) * loss + DETAIL * self.weighted_loss(*part)
 
     def _feature_distance(self, output: Output, source: Domain) -> Tensor:
         """Mean distance of the source's features to the pretrained ones, over the cells that a thing class fills."""
         assert self.reference is not None
         with torch.no_grad():
-            expected = self.reference(source.images).features
+            expected = self.reference.features(source.images)
         if output.features is None or expected is None:
             raise UserError("feature_distance with a network without features", "deeplabv2 or proda_deeplab")
         scale = -(-source.labels.shape[-1] // expected.shape[-1])

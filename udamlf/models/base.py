@@ -27,6 +27,8 @@ class Output(NamedTuple):
     logits: Tensor
     aux: Tensor | None = None
     features: Tensor | None = None
+    detail: Tensor | None = None  # logits of a part of the image at full size, which has a loss of its own (HRDA)
+    box: tuple[int, int, int, int] | None = None  # that part: y1, y2, x1, x2, pixels
 
 
 def parameter_group(
@@ -55,6 +57,7 @@ class SegmentationModel(nn.Module):
     bgr: bool = False
     align_corners: bool = False
     stored_statistics: bool = False
+    whole_view: bool = False  # no part of the image is drawn in training mode either: of a teacher
 
     def __init__(self, num_classes: int) -> None:
         super().__init__()
@@ -82,6 +85,10 @@ class SegmentationModel(nn.Module):
     def upsample(self, logits: Tensor, size: Sequence[int]) -> Tensor:
         """[N, C, h, w] to [N, C, *size], bilinear."""
         return F.interpolate(logits, list(size), mode="bilinear", align_corners=self.align_corners)
+
+    def features(self, images: Tensor) -> Tensor | None:
+        """The features alone."""
+        return self(images).features  # type: ignore[no-any-return]
 
     def parameter_groups(self) -> list[dict[str, Any]]:
         """Every trained parameter exactly once."""

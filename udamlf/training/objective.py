@@ -123,7 +123,7 @@ class BaseObjective:
             message = f"source and target images of {shapes[0]} and {shapes[-1]} pixels in one forward pass"
             raise UserError(message, "one size", "--set profile.round.augmentation.crop_hw=[H,W]")
         output = self.model(torch.cat(images))
-        columns = [[None] * len(sizes) if value is None else value.split(sizes) for value in output]
+        columns = [v.split(sizes) if isinstance(v, Tensor) else [v] * len(sizes) for v in output]
         return [Output(*values) for values in zip(*columns, strict=True)]
 
 
