@@ -40,6 +40,7 @@ import torch
 import torch.nn.functional as F
 from torch.utils.flop_counter import FlopCounterMode
 
+from udamlf.common.ahead import ahead
 from udamlf.common.errors import UserError
 from udamlf.config.compose import available, resolve
 from udamlf.config.labels import CITYSCAPES_19
@@ -71,10 +72,9 @@ class Sizes:
         self.methods: Sequence[str] = METHODS[:2] if tiny else METHODS
         self.profile = "miniature" if tiny else "paper"
         self.profiles = ["miniature"] if tiny else [p for p in available("profiles") if p.startswith("paper")]
-        self.steps, self.frames, self.frame_hw, self.product = (
-            (6, 2, (64, 128), 256) if tiny else (50, 24, (1024, 2048), 8192)
-        )
-        self.tiny = tiny
+        self.steps, self.frames, self.product = (6, 2, 256) if tiny else (50, 24, 8192)
+        self.frame_hw, self.repeats = ((64, 128), 1) if tiny else ((1024, 2048), 20)
+        self.parts = [part for part in PARTS if part != "compiled" or not tiny]
 
 
 def synchronise() -> None:
@@ -103,11 +103,11 @@ def seconds_of(work: Callable[[], Any], repeats: int) -> float:
     return (time.perf_counter() - began) / done
 
 
-def product_flops(size: int, precision: str) -> float:
+def product_flops(size: int, precision: str, repeats: int) -> float:
     """Operations a second of a square matrix product: what "peak" means here."""
     with numerics(precision, False):  # type: ignore[arg-type]
         one = torch.randn(size, size, device=device(), dtype=PRECISIONS[precision])
-        return 2 * size**3 / seconds_of(lambda: one @ one, 20)
+        return 2 * size**3 / seconds_of(lambda: one @ one, repeats)
 
 
 def network(sizes: Sizes) -> SegmentationModel:
@@ -138,11 +138,11 @@ def step_of(sizes: Sizes, batch: int, precision: str, compiled: bool) -> Row:
 
         with FlopCounterMode(display=False) as counter, torch.no_grad():
             model(images)
-        seconds = seconds_of(step, 10)
+        seconds = seconds_of(step, sizes.repeats)
     done = 3 * counter.get_total_flops() / seconds  # the backward pass is two forward ones
     return {
         **{"precision": precision, "batch": batch, "seconds": seconds, "images_per_s": batch / seconds},
-        **{"peak_gib": peak_gib(), "share_of_product": done / product_flops(sizes.product, precision)},
+        **{"peak_gib": peak_gib(), "share_of_product": done / product_flops(sizes.product, precision, sizes.repeats)},
     }
 
 
@@ -282,9 +282,7 @@ class Folder:
         cells = (sizes.frame_hw[1] // 16, sizes.frame_hw[0] // 16)
         for frame in self.frames:
             image = cv2.resize(draw.integers(0, 256, (*cells[::-1], 3), np.uint8), sizes.frame_hw[::-1])
-            label = cv2.resize(
-                draw.integers(0, 19, cells[::-1], np.uint8), sizes.frame_hw[::-1], interpolation=cv2.INTER_NEAREST
-            )
+            label = draw.integers(0, 19, cells[::-1], np.uint8).repeat(16, 0).repeat(16, 1)
             cv2.imwrite(str(frame.image), image)
             cv2.imwrite(str(frame.label), label)
 
@@ -298,23 +296,23 @@ class Folder:
 
 
 def frames(sizes: Sizes) -> Iterator[Row]:
-    """Labelling by IAST's selector and evaluation, from PNG files on this disk."""
+    """Labelling by IAST's selector and evaluation, from PNG files on this disk, read ahead as the stages do."""
     config = resolve("gta2city", "iast", sizes.profile, overrides=plain(sizes.profile))
     folder, model = Folder(sizes), network(sizes).eval()
     size = config.profile.evaluation.size_hw or sizes.frame_hw
     images = torch.randn(1, 3, *size, device=device()).contiguous(memory_format=torch.channels_last)
     with numerics(config.profile.precision, False), evaluating(model):
-        bare = seconds_of(lambda: model(images), 20)
-        protocol = config.labelling(1)
+        bare = seconds_of(lambda: model(images), sizes.repeats)
+        protocol, workers = config.labelling(1), config.profile.workers
 
         def label() -> None:
             selector = build_selector(Part(name="instance_adaptive", alpha=0.5, gamma=8.0), CITYSCAPES_19, 1)
-            images = (folder.read_image(frame) for frame in folder.frames)
+            images = ahead(folder.read_image, folder.frames, workers)
             list(label_images(selector, sizes.frames, 0, lambda n: label_scores(model, next(images), protocol)))
 
         def score() -> None:
             read: Any = folder
-            evaluate(model, read, folder.frames, CITYSCAPES_19, "noise", config.profile.evaluation)
+            evaluate(model, read, folder.frames, CITYSCAPES_19, "noise", config.profile.evaluation, workers=workers)
 
         for name, work, passes in (("labelling", label, 1 + protocol.flip), ("evaluation", score, 1)):
             seconds = seconds_of(work, 1) / sizes.frames
@@ -339,7 +337,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, default=Path("gpu.json"))
     parser.add_argument("--minutes", type=float, default=10)
-    parser.add_argument("--only", nargs="+", choices=PARTS, default=list(PARTS))
+    parser.add_argument("--only", nargs="+", choices=PARTS)
     parser.add_argument("--tiny", action="store_true")
     args = parser.parse_args()
     end, sizes = time.monotonic() + 60 * args.minutes - 30, Sizes(args.tiny)
@@ -350,7 +348,8 @@ def main() -> None:
         "python": sys.version.split()[0],
         "tiny": args.tiny,
     }
-    for part in args.only:
+    parts = args.only or sizes.parts
+    for part in parts:
         rows = found[part] = []
         try:
             for row in PARTS[part](sizes):
@@ -362,7 +361,7 @@ def main() -> None:
         except (UserError, RuntimeError) as error:  # out of memory, or a kernel that a card does not have
             rows.append({"error": f"{type(error).__name__}: {error}".splitlines()[0]})
     args.out.write_text(json.dumps(found, indent=1))
-    text = "\n\n".join(f"## {part}\n\n{table(found[part])}" for part in args.only)
+    text = "\n\n".join(f"## {part}\n\n{table(found[part])}" for part in parts)
     args.out.with_suffix(".md").write_text(f"{where}, torch {torch.__version__}\n\n{text}\n")
     print(args.out.with_suffix(".md").read_text())
 
