@@ -84,7 +84,8 @@ def our_value(method: str, row: dict[str, Any]) -> Any:
         return _effective(method, row.get("scenario", "gta2city"))[row["key"]]
     if "constant" in row:
         module, name = row["constant"].split(":")
-        return getattr(importlib.import_module(f"udamlf.{module}"), name)
+        value = getattr(importlib.import_module(f"udamlf.{module}"), name)
+        return list(value) if isinstance(value, tuple) else value
     return row["ours"]
 
 

@@ -12,6 +12,7 @@ from udamlf.config.compose import available, resolve
 from udamlf.evaluation.predict import input_sizes
 
 SEEDS = ("st", "cbst", "cbst_sp", "crst_mrkld", "iast", "hiast", "advent", "intrada", "proda")
+ONLINE = ("daformer", "hrda", "mic")
 ROWS = [(method, row) for method, rows in read().items() for row in rows]
 
 
@@ -36,7 +37,7 @@ def test_the_page_is_that_of_the_rows() -> None:
 
 
 def test_every_seed_is_there() -> None:
-    assert tuple(read()) == SEEDS and set(SEEDS) <= set(available("methods"))
+    assert tuple(read()) == (*SEEDS, *ONLINE) and set(read()) <= set(available("methods"))
 
 
 def test_sizes_of_none_are_native() -> None:

@@ -73,9 +73,8 @@ def coloured(
     if rng.random() < JITTERED:
         spread = rng.uniform(-strength, strength, (4, count)) + np.array([[1], [1], [1], [0]])
         factors = torch.from_numpy(spread).to(images).unbind()
-        colours = model.denormalise(images).permute(0, 3, 1, 2) / 255
-        colours = colour_jitter(colours, factors, rng.permutation(4).tolist())
-        images = model.normalise(255 * colours.permute(0, 2, 3, 1))
+        order = rng.permutation(4).tolist()
+        images = model.recoloured(images, lambda colours: colour_jitter(colours, factors, order))
     if rng.random() < BLURRED:
         images = gaussian_blur(
             images, torch.tensor(rng.uniform(*SIGMA, 1 if one_sigma else count), device=images.device)

@@ -22,8 +22,7 @@ from udamlf.losses import cross_entropy, masked_mean
 from udamlf.models.ema import ema_update, make_teacher
 from udamlf.training.objective import BaseObjective, Batch, Context, Losses
 
-# Weights as released (hiast.md 5); IAST's entropy has 3.
-REGULARISERS = {"target_kl": 0.1, "target_entropy": 1.0, "target_consistency": 0.5}
+KL, ENTROPY, CONSISTENCY = 0.1, 1.0, 0.5  # weights of the regularisers as released (hiast.md 5); IAST's entropy has 3
 
 
 def consistency(log_p: Tensor, targets: Tensor, mask: Tensor) -> Tensor:
@@ -95,7 +94,8 @@ class Objective(BaseObjective):
     def __init__(self, params: HiastParams, context: Context) -> None:
         super().__init__(params, context)
         self.teacher = self.modules["teacher"] = make_teacher(context.model).eval()
-        self.weights = {"source_ce": params.source_weight, **REGULARISERS}
+        self.weights = {"target_kl": KL, "target_entropy": ENTROPY, "target_consistency": CONSISTENCY}
+        self.weights["source_ce"] = params.source_weight
         self.donors = donors(context, round(params.hard_share * context.space.num_classes))
 
     def prepare(self, draw: Draw) -> Sample:

@@ -77,10 +77,11 @@ class SegmentationModel(nn.Module):
         normalised = ((images.float() - mean) / std).permute(0, 3, 1, 2)
         return normalised.flip(1) if self.bgr else normalised
 
-    def denormalise(self, images: Tensor) -> Tensor:
-        """The inverse, float RGB [N, H, W, 3] of 0-255."""
-        mean, std = (_constants(values, images.device) for values in (self.mean, self.std))
-        return (images.flip(1) if self.bgr else images).permute(0, 2, 3, 1) * std + mean
+    def recoloured(self, images: Tensor, change: Callable[[Tensor], Tensor]) -> Tensor:
+        """Normalised images [N, 3, H, W] after a ``change`` of their colours, RGB of 0-1 in that shape."""
+        mean, std = (_constants(values, images.device).view(3, 1, 1) / 255 for values in (self.mean, self.std))
+        changed = (change((images.flip(1) if self.bgr else images) * std + mean) - mean) / std
+        return changed.flip(1) if self.bgr else changed
 
     def upsample(self, logits: Tensor, size: Sequence[int]) -> Tensor:
         """[N, C, h, w] to [N, C, *size], bilinear."""
