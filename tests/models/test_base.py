@@ -13,7 +13,6 @@ from udamlf.models.base import (
     build,
     freeze_batchnorm,
     reestimate_batchnorm,
-    reestimate_batchnorm_balanced,
 )
 
 
@@ -108,11 +107,20 @@ def test_balanced_statistics_are_those_of_a_target_with_the_sources_classes() ->
     images = np.concatenate([dark, bright], 2).astype(np.uint8)  # a quarter of the pixels is of class 0
     plain, balanced, same = Sure(), Sure(), Sure()
     reestimate_batchnorm(plain, images.__getitem__, 16)
-    reestimate_batchnorm_balanced(balanced, images.__getitem__, 16, torch.tensor([0.5, 0.5]))
-    reestimate_batchnorm_balanced(same, images.__getitem__, 16, torch.tensor([0.25, 0.75]))
+    reestimate_batchnorm(balanced, images.__getitem__, 16, source_share=torch.tensor([0.5, 0.5]))
+    reestimate_batchnorm(same, images.__getitem__, 16, source_share=torch.tensor([0.25, 0.75]))
     pixels = [plain.normalise(torch.from_numpy(part.astype(np.uint8))) for part in (dark, bright)]
     means = [part.mean((0, 2, 3)) for part in pixels]
     torch.testing.assert_close(balanced.norm.running_mean, (means[0] + means[1]) / 2, rtol=1e-4, atol=1e-4)
     torch.testing.assert_close(same.norm.running_mean, plain.norm.running_mean, rtol=1e-4, atol=1e-4)
     torch.testing.assert_close(same.norm.running_var, plain.norm.running_var, rtol=1e-2, atol=1e-3)
     assert not balanced.norm._forward_pre_hooks
+
+
+def test_re_estimated_batches_are_no_larger_than_a_pass() -> None:
+    """``most`` images at once, where a card holds no more."""
+    model, seen = build("compact", 3), list[int]()
+    model.register_forward_pre_hook(lambda module, inputs: seen.append(len(inputs[0])))
+    images = np.zeros((5, 16, 16, 3), np.uint8)
+    reestimate_batchnorm(model, images.__getitem__, 5, most=2)
+    assert seen == [2, 2]

@@ -53,8 +53,8 @@ def test_blocks(golden: Golden) -> None:
 def test_encoder(golden: Golden) -> None:
     """08: four stages of a small encoder, of a size that 32 divides and of one that it does not."""
     with every(golden, "08_mit_tiny") as (a, h):
-        kind = h["embed_dims"], h["depths"], h["num_heads"], h["sr_ratios"], h["drop_path_rate"]
-        encoder = MixTransformer(*kind)
+        kind = h["embed_dims"], h["depths"], h["num_heads"], h["sr_ratios"]
+        encoder = MixTransformer(*kind, drop=h["drop_path_rate"])
         load(encoder, a, "w")
         close(np.array(encoder.drop_rates), a["drop_path_rates"], atol=1e-7)
         for number in range(sum(name.startswith("image_") for name in a)):
@@ -150,7 +150,7 @@ def _theirs(name: str) -> list[str]:
 def test_encoder_equals_that_of_transformers() -> None:
     """The same random weights give the same four stages as an implementation of others (whose norms have one eps)."""
     transformers = pytest.importorskip("transformers", reason="transformers is not installed: pip install transformers")
-    channels, depths = VARIANTS["b0"]
+    channels, depths, *_ = VARIANTS["b0"]
     config = transformers.SegformerConfig(hidden_sizes=list(channels), depths=list(depths), drop_path_rate=0.0)
     model = transformers.SegformerModel(config).eval()
     values, encoder = model.state_dict(), MixTransformer(channels, depths).eval()

@@ -131,7 +131,7 @@ class Round(Strict):
         ensemble: scored is the mean of the logits of this training and the one before it.
         reestimate_bn: when to re-estimate BatchNorm statistics on target images: before the labelling, before or after
             the training; ``balanced_bn``: around the training as if the target's classes were as frequent as the
-            source's (``models.base.reestimate_batchnorm_balanced``).
+            source's (``models.base.reestimate_batchnorm``).
         labelling, training, model: overrides of the profile's ``labelling`` (``size_hw`` may be a list, one size a
             round), ``round`` (dotted keys) and ``model``.
     """

@@ -148,43 +148,56 @@ def freeze_batchnorm(model: SegmentationModel, affine: bool, statistics: bool) -
 
 @torch.no_grad()
 def reestimate_batchnorm(
-    model: SegmentationModel, image: Callable[[int], np.ndarray], count: int, most: int | None = None
+    model: SegmentationModel,
+    image: Callable[[int], np.ndarray],
+    count: int,
+    most: int | None = None,
+    source_share: Tensor | None = None,
 ) -> None:
     """Replace the running statistics by the plain average over batches of 8 target images (AdaBN, Li et al. 2016), or
     of ``most`` where fewer fit into memory: uint8 RGB [H, W, 3] of one size. As batches weigh the same, a shorter last
-    one is left out unless it is the only."""
-    training, norms = model.training, batchnorm_modules(model)
-    momenta = [norm.momentum for norm in norms]
+    one is left out unless it is the only.
+
+    ``source_share`` float32 [C]: as if the target's classes were as frequent as the source's: a pixel weighs share in
+    the source / share in the target of its class, within 1/10..10, by the network's own probabilities. (Plain AdaBN
+    takes trees, 10 % of CamVid and 44 % of KITTI, for a shift of the domain.)"""
+    training, where, size = model.training, next(model.parameters()).device, min(BN_BATCH, most or BN_BATCH)
+
+    def batches() -> Iterator[Tensor]:
+        for start in range(0, max(count // size, 1) * size, size):
+            images = [image(index) for index in range(start, min(start + size, count))]
+            yield model.normalise(torch.from_numpy(np.stack(images)).to(where))
+
     model.eval()
+    if source_share is None:
+        _average_statistics(model, batches())
+    else:
+        _balance_statistics(model, batches, source_share)
+    model.train(training)
+
+
+def _average_statistics(model: SegmentationModel, batches: Iterable[Tensor]) -> None:
+    norms = batchnorm_modules(model)
+    momenta = [norm.momentum for norm in norms]
     for norm in norms:
         norm.reset_running_stats()
         norm.momentum = None  # average over all batches
         norm.train()
-    for images in _bn_batches(model, image, count, most):
+    for images in batches:
         model(images)
     for norm, momentum in zip(norms, momenta, strict=True):
         norm.momentum = momentum
-    model.train(training)
 
 
-@torch.no_grad()
-def reestimate_batchnorm_balanced(
-    model: SegmentationModel,
-    image: Callable[[int], np.ndarray],
-    count: int,
-    source_share: Tensor,
-    most: int | None = None,
+def _balance_statistics(
+    model: SegmentationModel, batches: Callable[[], Iterable[Tensor]], source_share: Tensor
 ) -> None:
-    """``reestimate_batchnorm`` as if the target's classes were as frequent as the source's, ``source_share`` float32
-    [C]: a pixel weighs share in the source / share in the target of its class, within 1/10..10, by the network's own
-    probabilities. (Plain AdaBN takes trees, 10 % of CamVid and 44 % of KITTI, for a shift of the domain.)"""
-    training, norms, reference = model.training, batchnorm_modules(model), copy.deepcopy(model).eval()
-    model.eval()
+    norms, reference = batchnorm_modules(model), copy.deepcopy(model)
 
     def probabilities(images: Tensor) -> Tensor:
         return reference.upsample(reference(images).logits, images.shape[-2:]).float().softmax(1)
 
-    shares = [probabilities(images).mean((0, 2, 3)) for images in _bn_batches(model, image, count, most)]
+    shares = [probabilities(images).mean((0, 2, 3)) for images in batches()]
     target_share = torch.stack(shares).mean(0).clamp_min(1e-4)
     ratio = (source_share.to(target_share) / target_share).clamp(0.1, 10.0)
     weights = target_share  # of the pixels of the batch at hand, set below
@@ -198,19 +211,9 @@ def reestimate_batchnorm_balanced(
         moments[norm].append(torch.stack([mean, variance]))
 
     hooks = [norm.register_forward_pre_hook(normalise_by_batch) for norm in norms]
-    for images in _bn_batches(model, image, count, most):
+    for images in batches():
         weights = torch.einsum("nchw,c->nhw", probabilities(images), ratio).unsqueeze(1)
         model(images)
     for norm, hook in zip(norms, hooks, strict=True):
         hook.remove()
         norm.running_mean, norm.running_var = torch.stack(moments[norm]).mean(0)
-    model.train(training)
-
-
-def _bn_batches(
-    model: SegmentationModel, image: Callable[[int], np.ndarray], count: int, most: int | None
-) -> Iterator[Tensor]:
-    where, size = next(model.parameters()).device, min(BN_BATCH, most or BN_BATCH)
-    for start in range(0, max(count // size, 1) * size, size):
-        images = [image(index) for index in range(start, min(start + size, count))]
-        yield model.normalise(torch.from_numpy(np.stack(images)).to(where))

@@ -18,8 +18,8 @@ from udamlf.models.weight_files import load_into, read_weights
 
 HEADS, REDUCTIONS = (1, 2, 5, 8), (8, 4, 2, 1)
 WIDE = (64, 128, 320, 512)
-VARIANTS = {  # channels and blocks of each stage; ``tiny`` is the miniature's
-    "tiny": ((16, 32, 80, 128), (1, 1, 1, 1)),
+VARIANTS: dict[str, tuple[tuple[int, ...], ...]] = {  # channels and blocks of each stage
+    "tiny": ((16, 32, 80, 128), (1, 1, 1, 1), HEADS, (4, 2, 1, 1)),  # of the miniature, whose maps are small
     "b0": ((32, 64, 160, 256), (2, 2, 2, 2)),
     "b1": (WIDE, (2, 2, 2, 2)),
     "b2": (WIDE, (3, 4, 6, 3)),
@@ -129,6 +129,7 @@ class MixTransformer(nn.Module):
         depths: Sequence[int],
         heads: Sequence[int] = HEADS,
         reductions: Sequence[int] = REDUCTIONS,
+        *,
         drop: float = 0.1,
     ) -> None:
         super().__init__()

@@ -20,7 +20,6 @@ from udamlf.models.base import (
     device,
     freeze_batchnorm,
     reestimate_batchnorm,
-    reestimate_batchnorm_balanced,
 )
 from udamlf.models.base import build as build_network
 from udamlf.stages.images import Domains
@@ -114,11 +113,9 @@ def train(
     def reestimate(when: str) -> None:
         if frames is None or when not in reestimate_bn:
             return
-        if balanced_bn:
-            pixels = torch.from_numpy(class_pixels().sum(0)).float()
-            reestimate_batchnorm_balanced(model, frames.image, len(frames), pixels / pixels.sum(), most)
-        else:
-            reestimate_batchnorm(model, frames.image, len(frames), most)
+        pixels = torch.from_numpy(class_pixels().sum(0)).float() if balanced_bn else None
+        share = None if pixels is None else pixels / pixels.sum()
+        reestimate_batchnorm(model, frames.image, len(frames), most, share)
 
     reestimate("before")
     states = _run(job, build(objective, context), domains)
