@@ -15,6 +15,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from datetime import date
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -112,7 +113,7 @@ def iast() -> Iterator[Row]:
             return selector.thresholds(), label, selector.publish().arrays.get("class_mean_confidence", np.zeros(0))
 
         fast, (theta, label, mean) = cpu(ours, 7)
-        slow, (known, expected, means) = cpu(lambda s=statistics: released_iast(scores.numpy(), s), 1)
+        slow, (known, expected, means) = cpu(partial(released_iast, scores.numpy(), statistics), 1)
         assert np.array_equal(theta, known) and np.array_equal(label, expected)
         np.testing.assert_allclose(mean, means, rtol=1e-5)
         yield Row(f"{name} selection as a whole, 1536x768", slow, fast, "thresholds and labels equal")

@@ -4,7 +4,6 @@ the box of the crop is resized: the cost is that of the output."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import lru_cache
 
 import cv2
 import numpy as np
@@ -49,22 +48,14 @@ def _nearest(label: np.ndarray, size_hw: Size, rule: str) -> tuple[np.ndarray, n
 def resize_label(label: np.ndarray, size_hw: Size, rule: str = "pillow") -> np.ndarray:
     """Resize ids [H, W]: "opencv" picks floor(i*n/N) (INTER_NEAREST; HIAST), "pillow" floor((i+0.5)*n/N), the sample
     under the centre, both in integers (IAST); "pillow_ties" is "pillow" with Pillow's own rounding of ties (ProDA)."""
-    height, width = label.shape
-    if (height, width) == tuple(size_hw):
+    if label.shape == tuple(size_hw):
         return label
-    filters = _opencv_nearest(height, size_hw[0], rule) & _opencv_nearest(width, size_hw[1], rule)
-    if filters and label.dtype == np.uint8:
-        return cv2.resize(label, size_hw[::-1], interpolation=min(filters))
-    return label[np.ix_(*_nearest(label, size_hw, rule))]
+    return _taken(label, *_nearest(label, size_hw, rule))
 
 
-@lru_cache(maxsize=256)
-def _opencv_nearest(source: int, target: int, rule: str) -> frozenset[int]:
-    """OpenCV's filters that take the same positions as a rule, five times as fast as an index does."""
-    wanted, positions = _NEAREST[rule](source, target), np.arange(source, dtype=np.float32)[None]
-    filters = (cv2.INTER_NEAREST, cv2.INTER_NEAREST_EXACT)
-    taken = {each: cv2.resize(positions, (target, 1), interpolation=each)[0] for each in filters}
-    return frozenset(each for each in filters if np.array_equal(taken[each], wanted))
+def _taken(label: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
+    """One axis after the other, of the fewer rows first, is seven times as fast as an index of both."""
+    return label.take(rows, 0).take(columns, 1) if len(rows) < len(label) else label.take(columns, 1).take(rows, 0)
 
 
 @dataclass(frozen=True)
@@ -105,7 +96,7 @@ def cut_label(label: np.ndarray, geometry: Geometry) -> np.ndarray:
         return _new(resize_label(cut_box(label, g, IGNORE), g.output_hw, g.label_rule), label)
     rows, columns = _nearest(label, g.resized_hw, "pillow_ties")
     columns = columns[g.left : g.left + g.width][:: -1 if g.flip else 1]
-    return label[np.ix_(rows[g.top : g.top + g.height], columns)]
+    return _taken(label, rows[g.top : g.top + g.height], columns)
 
 
 def _new(crop: np.ndarray, frame: np.ndarray) -> np.ndarray:
