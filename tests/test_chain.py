@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+import signal
 import threading
 import time
 from collections.abc import Callable
@@ -230,6 +231,25 @@ def test_a_signal_kills_the_stage_and_the_chain(go: Any, tracker: Tracker, reque
         go(request_, interrupt)
     assert tracker.get(go.parent).info.status == "KILLED"
     assert [run.data.tags["stage"] for run in tracker.search({"stage": "warmup"}, status="KILLED")] == ["warmup"]
+
+
+@pytest.mark.parametrize(
+    ("code", "ended", "reason"),
+    [
+        (-signal.SIGTERM, "KILLED", "by SIGTERM"),
+        (-signal.SIGKILL, "FAILED", "by SIGKILL"),
+        (1, "FAILED", "with code 1"),
+    ],
+)
+def test_a_stage_that_ended_before_it_could_speak_has_a_reason(
+    tracker: Tracker, store: Path, request_: Request, code: int, ended: str, reason: str
+) -> None:
+    """A signal during its imports, for example."""
+    chain = Chain(request_, tracker, launch=lambda *arguments: code)
+    with pytest.raises(UserError, match=f"its process was ended {reason}"):
+        chain.run(RunLog(tracker, tracker.create_run("parent", {}), store / "parent"))
+    (run,) = tracker.search({"stage": "warmup"}, status=ended)
+    assert reason in run.data.tags[ERROR]
 
 
 def test_two_chains_at_once_do_shared_work_once(tracker: Tracker, store: Path, request_: Request) -> None:
