@@ -59,26 +59,19 @@ class Schedule(Strict):
 class Augmentation(Strict):
     """Geometry and photometry of training crops.
 
-    Attributes:
-        crop_hw: output size; none = the whole frame.
-        crop_height_range: random sized crop (IAST, HIAST).
-        scale_range: random scale, then crop (CBST, CRST); with ``cbst_length``, the native width, CBST's integer rule
-            for square crops; with ``nominal_width`` ProDA's weak view: resized to a multiple of it, cropped, mirrored.
-        brightness_contrast: probability of IAST's step; ``flip``: of a mirror.
-        jitter_source, jitter_target: strength of the photometric jitter of each domain.
-        source: values that are others for the images called source.
-    """
+    ``scale_range``: random scale, then crop (CBST, CRST); with ``cbst_length``, the native width, CBST's integer rule
+    for square crops; with ``nominal_width`` ProDA's weak view: resized to a multiple of it, cropped, mirrored."""
 
-    crop_hw: tuple[Pixels, Pixels] | None = None
-    crop_height_range: tuple[int, int] | None = None
+    crop_hw: tuple[Pixels, Pixels] | None = Field(None, description="output size; none = the whole frame")
+    crop_height_range: tuple[int, int] | None = Field(None, description="random sized crop (IAST, HIAST)")
     scale_range: tuple[float, float] | None = None
     cbst_length: int | None = None
     nominal_width: int | None = None
-    brightness_contrast: Share = 0.0
-    flip: Share = 0.5
-    jitter_source: Rate = 0.0
-    jitter_target: Rate = 0.0
-    source: dict[str, Any] = Field({})
+    brightness_contrast: Share = Field(0.0, description="probability of IAST's step")
+    flip: Share = Field(0.5, description="probability of a mirror")
+    jitter_source: Rate = Field(0.0, description="strength of the source's photometric jitter")
+    jitter_target: Rate = Field(0.0, description="strength of the target's photometric jitter")
+    source: dict[str, Any] = Field({}, description="values that are others for the images called source")
 
     def of(self, domain: str) -> Self:
         """That of a domain, "source" or "target"."""
@@ -93,43 +86,33 @@ class Augmentation(Strict):
 
 
 class Training(Strict):
-    """The budget of one training.
-
-    Attributes:
-        loss_stride: the loss is taken at 1/loss_stride of the crop's resolution.
-        freeze_bn_affine: BatchNorm's weights and biases are not trained.
-        freeze_bn_statistics: BatchNorm uses its stored statistics and does not update them.
-    """
+    """The budget of one training."""
 
     steps: Count | Annotated[tuple[Count, ...], OneOrMore]
     batch: BatchSize
     optimiser: OptimiserConfig
     schedule: Schedule = Schedule()
     augmentation: Augmentation = Augmentation()
-    loss_stride: int = Field(1, ge=1)
+    loss_stride: int = Field(1, ge=1, description="the loss is taken at 1/loss_stride of the crop's resolution")
     class_weights: Literal["none", "sqrt_median_frequency"] = "none"
-    freeze_bn_affine: bool = False
-    freeze_bn_statistics: bool = False
+    freeze_bn_affine: bool = Field(False, description="BatchNorm's weights and biases are not trained")
+    freeze_bn_statistics: bool = Field(False, description="BatchNorm uses its stored statistics, not updated")
 
 
 class EvalProtocol(Strict):
     """How a score is computed (adversarial-warmup.md 7, advent.md 6, cbst.md 7).
 
-    Attributes:
-        size_hw: network input at scale 1; none = the image's own size.
-        scales: test sizes: factors of size_hw, or explicit (height, width).
-        flip: average with the prediction of the mirrored image.
-        interpolation: how the image is resized: ``tensor`` (bilinear, on the normalised tensor), or a rule.
-        align_corners: of the bilinear resizing of input tensor and probabilities; logits follow the network.
-        output_hw: labelling only: size of the label maps; none = size_hw, native = the image's own.
-        window: the network sees windows of this size, half of it apart, and their logits are averaged (HRDA).
-        average: what is averaged at the output's size: softmax taken at the input's size, at the network's own (ProDA)
-            or at the output's (CRST), the logits, or softmax of the padded image after CBST's three resamplings.
-    """
+    ``scales``: factors of ``size_hw``, or explicit (height, width). ``interpolation``: how the image is resized,
+    ``tensor`` (bilinear, on the normalised tensor) or by a rule; ``align_corners``: of the bilinear resizing of input
+    tensor and probabilities, logits follow the network. ``output_hw``, of a labelling: size of the label maps; none =
+    size_hw, native = the image's own. ``window``: the network sees windows of this size, half of it apart, and their
+    logits are averaged (HRDA). ``average``: what is averaged at the output's size: softmax taken at the input's size,
+    at the network's own (ProDA) or at the output's (CRST), the logits, or softmax of the padded image after CBST's
+    three resamplings."""
 
-    size_hw: Size | None = None
+    size_hw: Size | None = Field(None, description="network input at scale 1; none = the image's own size")
     scales: tuple[float | Size, ...] = Field((1.0,), min_length=1)
-    flip: bool = False
+    flip: bool = Field(False, description="average with the prediction of the mirrored image")
     interpolation: Literal["tensor"] | Rule = "tensor"
     align_corners: bool = True
     output_hw: Size | Literal["native"] | None = None
@@ -140,35 +123,28 @@ class EvalProtocol(Strict):
 class Profile(Strict):
     """How much is computed.
 
-    Attributes:
-        extends: another profile, of which this file gives what differs; what methods set for it holds for both.
-        scenarios: values of its own for a named scenario; a method's values win.
-        frames_hw: training frames are decoded once at this size; source_frames_hw: the source's, and the network's
-            input for the source's score, where its frames have another shape than the target's.
-        audit: the evaluate stage also scores pseudo-labels where target labels exist.
-        validators: it also reads off a sample of target_train, without labels, how good a network seems.
-        report: overrides the scenario's reported split.
-        precision: of the trainings' forward passes; float16 with dynamic loss scaling, as apex O1; tf32 everywhere.
-        micro_batch: most images of a domain in one pass; gradients accumulate, the batch stays the same.
-        workers: threads that prepare batches; the result does not depend on them.
-    """
+    ``extends``: another profile, of which this file gives what differs; what methods set for it holds for both.
+    ``source_frames_hw``: size of the source's frames, and the network's input for the source's score, where they have
+    another shape than the target's. ``precision``: of the trainings' forward passes; float16 with dynamic loss scaling,
+    as apex O1; tf32 everywhere. ``micro_batch``: most images of a domain in one pass; gradients accumulate, the batch
+    stays the same."""
 
     name: str
     title: str
     extends: str | None = None
-    scenarios: dict[str, dict[str, Any]] = Field({})
+    scenarios: dict[str, dict[str, Any]] = Field({}, description="values for a named scenario; a method's values win")
     model: Part
-    frames_hw: tuple[FramePixels, FramePixels] | None = None
+    frames_hw: tuple[FramePixels, FramePixels] | None = Field(None, description="frames are decoded once at this size")
     source_frames_hw: tuple[FramePixels, FramePixels] | None = None
     frames_interpolation: Rule = "area"
     warmup: Training
     round: Training
     labelling: EvalProtocol = EvalProtocol()
     evaluation: EvalProtocol = EvalProtocol()
-    audit: bool = False
-    validators: bool = True
-    report: str | None = None
+    audit: bool = Field(False, description="also score pseudo-labels where target labels exist")
+    validators: bool = Field(True, description="also read off target_train, without labels, how good a network seems")
+    report: str | None = Field(None, description="overrides the scenario's reported split")
     precision: Precision = "float32"
     micro_batch: int | None = Field(None, ge=1)
     deterministic: bool = False
-    workers: int = Field(1, ge=0)
+    workers: int = Field(1, ge=0, description="threads that prepare batches; the result does not depend on them")

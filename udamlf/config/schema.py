@@ -25,23 +25,17 @@ _WILDCARDS = re.compile(r"\*(.*\*)?")
 class FolderData(Strict):
     """A data set: images and labels in the folder of its name under the data root.
 
-    Attributes:
-        images: glob of the image files (``images/*.jpg``, ``*/rgb/*.png``, ``images/**/*.png``). What stands from the
-            first to the last wildcard is a frame's name.
-        labels: the label files, with the same wildcards (``masks/*.png``); none = no frame has a label.
-        ids: raw id in a label file -> class; a list counts from 0. A class that the label space does not have is
-            ignored.
-        void: further ids that occur, of no class.
-        colours: class -> its colour, where labels are coloured pictures; then there are no ids.
-        home: where the data set is to be had.
-    """
+    ``images``: glob of the image files (``images/*.jpg``, ``*/rgb/*.png``, ``images/**/*.png``); what stands from the
+    first to the last wildcard is a frame's name. ``labels``: the label files, with the same wildcards; none = no frame
+    has a label. ``ids``: raw id in a label file -> class; a list counts from 0; a class that the label space does not
+    have is ignored."""
 
     images: Paths
     labels: Paths | None = None
     ids: dict[Grey, Name] = Field({})
-    void: tuple[Grey, ...] = (IGNORE,)
-    colours: dict[Name, Colour] = Field({})
-    home: str = "who made the scenario"
+    void: tuple[Grey, ...] = Field((IGNORE,), description="further ids that occur, of no class")
+    colours: dict[Name, Colour] = Field({}, description="where labels are coloured pictures, in place of ids")
+    home: str = Field("who made the scenario", description="where the data set is to be had")
 
     @field_validator("ids", "void", mode="before")
     @classmethod
@@ -119,22 +113,15 @@ class Pretraining(Strict):
 
 
 class Round(Strict):
-    """One round: label the target (when there is a selector), then train.
+    """One round: label the target (when there is a selector) with weights of the previous training (``generator``),
+    then train, from its weights or the initial ones (``start``), which ``pretrain`` replaces.
 
-    Attributes:
-        generator: which weights of the previous training label the target.
-        start: weights the training starts from; ``pretrain`` replaces the initial ones.
-        source: the labelled images: a split, or a part of the target that the selector publishes (labels.NAME).
-        target: the other images: target_train, or such a part.
-        source_portion: share of the source images that is used; ``source_policy``: picks of a round contain those of
-            earlier ones, or are drawn anew (cbst.md 4.6).
-        ensemble: scored is the mean of the logits of this training and the one before it.
-        reestimate_bn: when to re-estimate BatchNorm statistics on target images: before the labelling, before or after
-            the training; ``balanced_bn``: around the training as if the target's classes were as frequent as the
-            source's (``models.base.reestimate_batchnorm``).
-        labelling, training, model: overrides of the profile's ``labelling`` (``size_hw`` may be a list, one size a
-            round), ``round`` (dotted keys) and ``model``.
-    """
+    ``source``: the labelled images, a split, or a part of the target that the selector publishes (labels.NAME);
+    ``target``: the others. ``source_policy``: picks of a round contain those of earlier ones, or are drawn anew
+    (cbst.md 4.6). ``reestimate_bn``: when to re-estimate BatchNorm statistics on target images, before the labelling,
+    before or after the training; ``balanced_bn``: around the training as if the target's classes were as frequent as
+    the source's (``models.base.reestimate_batchnorm``). ``labelling``, ``training``, ``model``: overrides of
+    the profile's ``labelling`` (``size_hw`` may be a list, one size a round), ``round`` (dotted keys) and ``model``."""
 
     objective: Part
     selector: Part | None = None
@@ -142,9 +129,9 @@ class Round(Strict):
     start: Literal["last", "initial"] = "last"
     source: str = Field(SOURCE, pattern=rf"^({SOURCE}|labels\.\w+)$")
     target: str = Field(TARGET, pattern=rf"^({TARGET}|labels\.\w+)$")
-    source_portion: Share | Annotated[tuple[Share, ...], OneOrMore] = 1.0
+    source_portion: Share | Annotated[tuple[Share, ...], OneOrMore] = Field(1.0, description="share of its images")
     source_policy: Literal["cumulative", "random"] = "cumulative"
-    ensemble: bool = False
+    ensemble: bool = Field(False, description="scored is the mean of this training's logits and the one's before it")
     pretrain: Pretraining | None = None
     reestimate_bn: tuple[Literal["labelling", "before", "after"], ...] = ()
     balanced_bn: bool = False
@@ -178,28 +165,21 @@ class TargetSubset(Strict):
 class Method(Strict):
     """What is computed: the published recipe, where there is a publication.
 
-    Attributes:
-        extends: another method, of which this file gives what differs.
-        publication: authors, venue and year, not taken from a method that is extended; none = a baseline, or a
-            composition of this project.
-        target_subset: none = every image of target_train.
-        scenarios: values of its own for a named scenario.
-        profiles: the budget at a profile, or at PROFILE/SCENARIO: network, sizes, steps, batches, rates; wins over the
-            scenario's.
-        adapted: what is changed beyond the budget at a profile (objective, selector, warm-up, generator), which makes
-            it an adapted recipe; wins over both.
-    """
+    ``publication``: authors, venue and year, not taken from a method that is extended; none = a baseline, or a
+    composition of this project. ``profiles``: the budget at a profile, or at PROFILE/SCENARIO (network, sizes, steps,
+    batches, rates), wins over the values for a scenario; ``adapted``, what is changed beyond the budget at a profile
+    (objective, selector, warm-up, generator), which makes it an adapted recipe, wins over both."""
 
     name: str
     title: str
     role: Literal["baseline", "method", "oracle"] = "method"
     warmup: Warmup
-    extends: str | None = None
+    extends: str | None = Field(None, description="another method, of which this file gives what differs")
     publication: str | None = None
-    target_subset: TargetSubset | None = None
+    target_subset: TargetSubset | None = Field(None, description="none = every image of target_train")
     rounds: int = Field(0, ge=0, le=1000)
     round: Round | Annotated[tuple[Round, ...], OneOrMore] | None = None
-    scenarios: dict[str, dict[str, Any]] = Field({})
+    scenarios: dict[str, dict[str, Any]] = Field({}, description="values of its own for a named scenario")
     profiles: dict[str, dict[str, Any]] = Field({})
     adapted: dict[str, dict[str, Any]] = Field({})
 
@@ -212,20 +192,16 @@ class Method(Strict):
 
 
 class Config(Strict):
-    """Everything a chain is a function of, beside the data and the code.
-
-    Attributes:
-        recipe: whether a published method has its published values; none = there is no publication.
-        data_root: none = the miniature.
-        start: absolute path of a file whose network, ``profile.model`` then, takes the warm-up's place.
-    """
+    """Everything a chain is a function of, beside the data and the code. ``recipe``: whether a published method has its
+    published values; ``start``: absolute path of a file whose network, ``profile.model`` then, takes the warm-up's
+    place."""
 
     scenario: Scenario
     method: Method
     profile: Profile
     recipe: Recipe | None = None
     seed: int = Field(0, ge=0)
-    data_root: str | None = None
+    data_root: str | None = Field(None, description="none = the miniature")
     start: str | None = None
     overrides: tuple[str, ...] = ()
 
