@@ -152,7 +152,7 @@ def prune(keep: str, cache_gib: float, yes: bool) -> None:
     for each in found:
         click.echo(f"{each.size / 2**20:10.1f} MiB  {each.what}")
     click.echo(f"{sum(each.size for each in found) / 2**30:.2f} GiB in {len(found)} places")
-    if found and (yes or click.confirm("Delete them?", abort=True)):
+    if found and (yes or click.confirm("Delete them?")):
         for each in found:
             each.delete()
 

@@ -104,7 +104,8 @@ def _copied(stream: TextIO, descriptor: int, note: Callable[[str], None]) -> Ite
         rest = b""
         with suppress(OSError):  # how the end of a terminal is told
             while chunk := os.read(reader, 1 << 16):
-                os.write(original, chunk)
+                with suppress(OSError):  # nobody reads it any more
+                    os.write(original, chunk)
                 *lines, rest = (rest + chunk).split(b"\n")
                 say(lines)
         say([rest])
