@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Iterator
-from typing import NamedTuple
 
 import torch
 
@@ -19,14 +18,6 @@ from udamlf.stages.pseudo_label import selector_part
 from udamlf.training.measure import Arrays, Label, measure_step
 
 
-class Cost(NamedTuple):
-    """What a training takes: its step in words, its hours, and the seconds in which its labels are made for a frame."""
-
-    step: str
-    hours: float
-    label_s: float
-
-
 def measured_steps(config: Config) -> Iterator[str]:
     """A line for every training of a method: what one of its steps took, each in a fresh process, and how long the
     whole training takes here; at the end the hours of the chain, with labelling where the data are at hand."""
@@ -36,10 +27,10 @@ def measured_steps(config: Config) -> Iterator[str]:
     hours, labelling = 0.0, 0.0
     for step in plan(config):
         if step.stage in ("warmup", "pretrain", "self_train"):
-            cost = apart(_measured, config, step.round, step.stage == "pretrain")
-            labels = f"; a frame is labelled in {cost.label_s:.2f} s" if cost.label_s else ""
-            yield f"{step}: {cost.step}: {cost.hours:.2f} h{labels}"
-            hours, labelling = hours + cost.hours, labelling + cost.label_s * images / 3600
+            text, training_h, label_s = apart(_measured, config, step.round, step.stage == "pretrain")
+            labels = f"; a frame is labelled in {label_s:.2f} s" if label_s else ""
+            yield f"{step}: {text}: {training_h:.2f} h{labels}"
+            hours, labelling = hours + training_h, labelling + label_s * images / 3600
     more = f"labelling of {images} images {labelling:.2f} h" if images else "labelling not counted (give --data-root)"
     yield f"the chain: trainings {hours:.2f} h, {more}; evaluation comes on top"
 
@@ -64,7 +55,8 @@ def labels_of(config: Config, round: int) -> Label | None:
     return label
 
 
-def _measured(config: Config, round: int, pretraining: bool) -> Cost:
+def _measured(config: Config, round: int, pretraining: bool) -> tuple[str, float, float]:
+    """A training's step in words, the training's hours, the seconds in which its labels are made for a frame."""
     training = config.pretraining(round) if pretraining else config.training(round)
     label, label_s = labels_of(config, round), 0.0
 
@@ -79,4 +71,4 @@ def _measured(config: Config, round: int, pretraining: bool) -> Cost:
     measured = measure_step(config, round, pretraining, timed if label else None)
     batch, steps = training.batch, int(str(training.steps))
     text = f"{measured} ({batch.source} + {batch.target} images), {steps} steps"
-    return Cost(text, measured.seconds * steps / 3600, label_s)
+    return text, measured.seconds * steps / 3600, label_s

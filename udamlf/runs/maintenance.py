@@ -17,8 +17,8 @@ from udamlf.report.comparison import COMPLETE
 from udamlf.runs.launch import is_alive
 from udamlf.runs.log import Journal
 from udamlf.runs.runner import DONE, OUT, publish
-from udamlf.runs.serving import checkpoint_size, drop_checkpoint
-from udamlf.runs.tags import CHAIN, ERROR, HEARTBEAT, INTERRUPTED, PROCESS, step_runs
+from udamlf.runs.serving import checkpoint_waste
+from udamlf.runs.tags import CHAIN, ERROR, HEARTBEAT, INTERRUPTED, PROCESS, PRUNED, step_runs
 from udamlf.runs.tracker import Tracker
 from udamlf.stages.stage import TRAININGS
 
@@ -107,11 +107,10 @@ def waste(tracker: Tracker, keep: Set[str], cache_bytes: float) -> Iterator[Wast
     """Checkpoints of whole chains but the ones to ``keep`` (of ``KEEP``) and those that an unfinished chain, or a model
     in the registry, has; the least recently used caches beyond so many bytes; the work of stages that were interrupted
     more than a day ago."""
-    for run_id in sorted(_superfluous(tracker, keep)):
-        run = tracker.get(run_id)
-        what = " ".join(run.data.tags.get(name, "") for name in ("scenario", "method", "stage", "round"))
-        if size := checkpoint_size(tracker, run):
-            yield Waste(f"checkpoint of {what}, run {run_id}", size, partial(drop_checkpoint, tracker, run))
+    for run in map(tracker.get, sorted(_superfluous(tracker, keep))):
+        if PRUNED not in run.data.tags:
+            what = " ".join(run.data.tags.get(name, "") for name in ("scenario", "method", "stage", "round"))
+            yield Waste(f"checkpoint of {what}, run {run.info.run_id}", *checkpoint_waste(tracker, run))
     caches = [path for pattern in ("frames/*.npy", "artifacts/*/") for path in cache_folder().glob(pattern)]
     left = cache_bytes
     for path in sorted(caches, key=lambda path: max(path.stat().st_atime, path.stat().st_mtime), reverse=True):

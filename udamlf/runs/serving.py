@@ -7,7 +7,8 @@ import base64
 import os
 import shutil
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from io import BytesIO
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -164,29 +165,21 @@ def _write_model(folder: Path, networks: Sequence[Path], use: Any, model: Model)
     model.save(str(folder / "MLmodel"))
 
 
-def _checkpoint(tracker: Tracker, run: Any) -> list[str]:
-    """Addresses of a run's checkpoint: of its folder, and of its LoggedModel."""
-    named = [run.data.tags[MODEL]] if MODEL in run.data.tags else []
-    models = [tracker.client.get_logged_model(model_id).artifact_location for model_id in named]
-    return [f"{run.info.artifact_uri}/checkpoint", *models]
+def checkpoint_waste(tracker: Tracker, run: Any) -> tuple[int, Callable[[], None]]:
+    """Bytes of a run's checkpoint, and what deletes it, the content of its LoggedModel too; the run then tells it."""
+    places = [f"{run.info.artifact_uri}/checkpoint"]
+    with suppress(MlflowException):  # somebody has deleted it, or there is none
+        places += [tracker.client.get_logged_model(run.data.tags.get(MODEL, "")).artifact_location]
+    repositories = [get_artifact_repository(uri) for uri in places]
 
-
-def checkpoint_size(tracker: Tracker, run: Any) -> int:
-    """Bytes of a run's checkpoint; 0 where it was dropped."""
-
-    def below(repository: Any, path: str | None) -> int:
+    def below(repository: Any, path: str | None = None) -> int:
         entries = repository.list_artifacts(path)
         return sum(below(repository, entry.path) if entry.is_dir else entry.file_size for entry in entries)
 
-    if PRUNED in run.data.tags:
-        return 0
-    places = _checkpoint(tracker, run)
-    places = places[:1] if local_folder(places[0]) else places  # the model of a local one is links to it
-    return sum(below(get_artifact_repository(uri), None) for uri in places)
+    def delete() -> None:
+        tracker.client.set_tag(run.info.run_id, PRUNED, "true")
+        for repository in repositories:
+            repository.delete_artifacts()
 
-
-def drop_checkpoint(tracker: Tracker, run: Any) -> None:
-    """Delete a run's weights, and the content of its LoggedModel; the run tells it."""
-    tracker.client.set_tag(run.info.run_id, PRUNED, "true")
-    for uri in _checkpoint(tracker, run):
-        get_artifact_repository(uri).delete_artifacts()
+    # The model of a local store is links.
+    return sum(map(below, repositories[:1] if local_folder(places[0]) else repositories)), delete
