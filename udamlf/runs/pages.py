@@ -46,15 +46,14 @@ def _shown(tracker: Tracker, runs: Sequence[Any]) -> Iterator[tuple[Any, Others]
     by_id, rows = {run.info.run_id: run for run in runs}, comparison.rows(runs)
     for row in rows:
         group = [other for other in rows if other.space == row.space]
-        measured = {SOURCE_ONLY: comparison.source_only_of(row, group), CONTROL: comparison.control_of(row, group)}
+        measured = comparison.baselines(row, group)
         for seed, run_id in zip(row.seeds, row.run_ids, strict=True):
             run, others = by_id[run_id], Others()
             for name, other in measured.items():
                 ids = {} if isinstance(other, str) else dict(zip(other.seeds, other.run_ids, strict=True))
                 others[name] = by_id.get(ids.get(seed), other if isinstance(other, str) else "no run of this seed")
-            found = {
-                f"{view.GAIN}{name}": _gain(f"miou/{row.space.headline}", run, other) for name, other in others.items()
-            }
+            headline = f"miou/{row.space.headline}"
+            found = {f"{view.GAIN}{name}": _gain(headline, run, other) for name, other in others.items()}
             gains = {name: gain for name, gain in found.items() if gain not in (None, run.data.metrics.get(name))}
             tags, page = run.data.tags, {DESCRIPTION: _page(run, row.space, others)}
             if gains or not page.items() <= tags.items():
@@ -79,10 +78,10 @@ def _page(run: Any, space: LabelSpace, others: Others) -> str:
     lines = [f"## {metrics['miou']:.1f} mIoU-{space.headline}", f"{where}, seed {tags['seed']}", ""]
     for name, other in others.items():
         gain, title = _gain(f"miou/{space.headline}", run, other), _TITLES[name]
-        told = (
-            f"**{gain:+.1f}** {title} ({other.data.metrics['miou']:.1f})" if gain is not None else f"{title}: {other}"
-        )
-        lines += [f"- {told}"] if other != ABSENT else []
+        if gain is not None:
+            lines.append(f"- **{gain:+.1f}** {title} ({other.data.metrics['miou']:.1f})")
+        elif other != ABSENT:
+            lines.append(f"- {title}: {other}")
     # The address is relative to MLflow's page, whatever the server is called.
     lines += ["", f"![rounds](get-artifact?path=figures/rounds.png&run_uuid={run.info.run_id})", ""]
     lines += [f"| IoU, % | {tags['method']} | {' | '.join(_TITLES.values())} |", "| --- | ---: | ---: | ---: |"]
