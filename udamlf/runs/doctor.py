@@ -14,9 +14,9 @@ from udamlf.config.schema import SOURCE, TARGET
 from udamlf.data.check import look
 from udamlf.data.splits import ScenarioData
 from udamlf.runs.launch import gpus, managers
-from udamlf.runs.plan import Request, data_root, plan
+from udamlf.runs.plan import Request, data_root, opened, plan
 from udamlf.runs.store import store_uri, work_root
-from udamlf.stages.stage import TRAININGS, stage
+from udamlf.stages.stage import TRAININGS
 
 _PACKAGES = ("udamlf", "torch", "mlflow", "numpy", "opencv-python", "pydantic", "safetensors")
 SAMPLED_LABELS = 16
@@ -67,12 +67,9 @@ def _data(scenario: str, folder: str | None) -> ScenarioData:
 def cache_data(request: dict[str, Any]) -> Iterator[str]:
     """Decode and keep the frames that the trainings of a chain read; a line for each of their splits."""
     config = Request(**request).resolve()
-    data, splits = ScenarioData(config, data_root(config)), dict[str, bool]()
-    for step in plan(config):
-        if step.stage in (*TRAININGS, "pretrain"):
-            for split, labelled in stage(step.stage).declare(config, step.round).splits.items():
-                splits[split] = splits.get(split, False) or labelled
-    for split, labelled in splits.items():
+    data = ScenarioData(config, data_root(config))
+    trainings = [step for step in plan(config) if step.stage in (*TRAININGS, "pretrain")]
+    for split, labelled in opened(config, trainings).items():
         frames = data.frames(split, labelled)
         size = "their own size" if frames.size is None else "{1}x{0}".format(*frames.size)
         yield f"{split}: {len(frames)} frames at {size} in {cache_folder() / 'frames'}"
