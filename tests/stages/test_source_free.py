@@ -42,6 +42,7 @@ def keys_of(config: Config, root: Path) -> list[str]:
         ("st", ["method.round.source_portion=0"]),
         ("iast", [NO_SOURCE]),
         ("adabn", []),  # takes no step
+        ("shot", []),
         ("intrada", ["method.warmup.objective={name: supervised}"]),  # learns from a part of the target
     ],
 )
