@@ -56,10 +56,9 @@ def gaussian_blur(images: Tensor, sigma: Tensor) -> Tensor:
         places = torch.arange(size, device=images.device) - size // 2
         kernel = torch.exp(-(places**2) / (2 * sigma.double().view(-1, 1) ** 2))
         kernel = (kernel / kernel.sum(1, keepdim=True)).to(images).expand(count, -1).repeat_interleave(channels, 0)
-        shape, pad = ((-1, 1, size, 1), (0, 0, size // 2, size // 2)), ((-1, 1, 1, size), (size // 2, size // 2, 0, 0))
-        weight, border = (shape, pad)[axis]
-        padded = F.pad(moved, border, mode="reflect")
-        moved = F.conv2d(padded, kernel.reshape(weight), groups=count * channels)
+        border = [size // 2] * 2
+        padded = F.pad(moved, [0, 0, *border] if axis == 0 else [*border, 0, 0], mode="reflect")
+        moved = F.conv2d(padded, kernel.view(-1, 1, *((size, 1) if axis == 0 else (1, size))), groups=count * channels)
     return moved.reshape(images.shape)
 
 

@@ -1,6 +1,7 @@
 """Heads that fuse four stages at the size of the first (mic-hrda.md 5): DAFormer's context-aware one, SegFormer's, and
 HRDA's scale attention, which is SegFormer's in another width. Tensor names are DAFormer's."""
 
+from collections import OrderedDict
 from collections.abc import Sequence
 
 import torch
@@ -24,16 +25,10 @@ class ConvNorm(nn.Module):
         return F.relu(self.bn(self.conv(x)))
 
 
-class Separable(nn.Module):
+def _separable(inputs: int, outputs: int, dilation: int) -> nn.Sequential:
     """A dilated 3x3 convolution of each channel, then a 1x1 one across them."""
-
-    def __init__(self, inputs: int, outputs: int, dilation: int) -> None:
-        super().__init__()
-        self.depthwise_conv = ConvNorm(inputs, inputs, 3, dilation, groups=inputs)
-        self.pointwise_conv = ConvNorm(inputs, outputs)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.pointwise_conv(self.depthwise_conv(x))
+    depthwise, pointwise = ConvNorm(inputs, inputs, 3, dilation, groups=inputs), ConvNorm(inputs, outputs)
+    return nn.Sequential(OrderedDict(depthwise_conv=depthwise, pointwise_conv=pointwise))
 
 
 class SeparableASPP(nn.Module):
@@ -41,7 +36,7 @@ class SeparableASPP(nn.Module):
 
     def __init__(self, inputs: int, outputs: int) -> None:
         super().__init__()
-        separable = (Separable(inputs, outputs, dilation) for dilation in DILATIONS)
+        separable = (_separable(inputs, outputs, dilation) for dilation in DILATIONS)
         self.aspp_modules = nn.ModuleList([ConvNorm(inputs, outputs), *separable])
         self.bottleneck = ConvNorm(outputs * len(self.aspp_modules), outputs, 3)
 
@@ -49,23 +44,12 @@ class SeparableASPP(nn.Module):
         return self.bottleneck(torch.cat([module(x) for module in self.aspp_modules], 1))
 
 
-class Projection(nn.Module):
-    """A linear map of each pixel's channels."""
-
-    def __init__(self, inputs: int, outputs: int) -> None:
-        super().__init__()
-        self.proj = nn.Linear(inputs, outputs)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.proj(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
-
-
 class FusionHead(nn.Module):
     """Maps [N, inputs[i], h_i, w_i] -> logits [N, C, h_0, w_0]; ``context``: DAFormer's, else a 1x1 convolution."""
 
     def __init__(self, inputs: Sequence[int], channels: int, num_classes: int, context: bool) -> None:
         super().__init__()
-        self.embed_layers = nn.ModuleList(Projection(width, channels) for width in inputs)
+        self.embed_layers = nn.ModuleList(nn.ModuleDict({"proj": nn.Linear(width, channels)}) for width in inputs)
         fuse = SeparableASPP if context else ConvNorm
         self.fuse_layer = fuse(channels * len(inputs), channels)
         self.dropout = nn.Dropout2d(DROPOUT)
@@ -74,7 +58,7 @@ class FusionHead(nn.Module):
         nn.init.zeros_(self.conv_seg.bias)  # type: ignore[arg-type]
 
     def forward(self, stages: Sequence[Tensor]) -> Tensor:
-        size = stages[0].shape[-2:]
-        maps = [embed(x) for embed, x in zip(self.embed_layers, stages, strict=True)]
-        maps = [F.interpolate(x, size, mode="bilinear", align_corners=False) for x in maps]
+        layers = zip(self.embed_layers, stages, strict=True)
+        maps = [layer.get_submodule("proj")(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2) for layer, x in layers]
+        maps = [F.interpolate(x, stages[0].shape[-2:], mode="bilinear", align_corners=False) for x in maps]
         return self.conv_seg(self.dropout(self.fuse_layer(torch.cat(maps, 1))))

@@ -69,27 +69,18 @@ class Attention(nn.Module):
         return self.proj(F.scaled_dot_product_attention(query, key, value).transpose(1, 2).flatten(2))
 
 
-class DepthwiseConv(nn.Module):
-    """The 3x3 convolution that tells the feed-forward part where a token is."""
-
-    def __init__(self, channels: int) -> None:
-        super().__init__()
-        self.dwconv = nn.Conv2d(channels, channels, 3, 1, 1, groups=channels)
-
-    def forward(self, x: Tensor, hw: Sequence[int]) -> Tensor:
-        return _as_tokens(self.dwconv(_as_map(x, hw)))
-
-
 class FeedForward(nn.Module):
-    """Tokens [N, h * w, D] -> the same, through four times the width."""
+    """Tokens [N, h * w, D] -> the same, through four times the width, where a convolution of each channel tells them
+    their place."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
-        self.fc1, self.fc2 = nn.Linear(channels, 4 * channels), nn.Linear(4 * channels, channels)
-        self.dwconv = DepthwiseConv(4 * channels)
+        wide = 4 * channels
+        self.fc1, self.fc2 = nn.Linear(channels, wide), nn.Linear(wide, channels)
+        self.dwconv = nn.ModuleDict({"dwconv": nn.Conv2d(wide, wide, 3, 1, 1, groups=wide)})
 
     def forward(self, x: Tensor, hw: Sequence[int]) -> Tensor:
-        return self.fc2(F.gelu(self.dwconv(self.fc1(x), hw)))
+        return self.fc2(F.gelu(_as_tokens(self.dwconv["dwconv"](_as_map(self.fc1(x), hw)))))
 
 
 class Block(nn.Module):
