@@ -124,32 +124,35 @@ def test_schedule_and_drop_path(golden: Golden) -> None:
             close(left, a[f"dp_output_{number}"].astype(np.float32), rtol=1e-6)
 
 
-# Ours -> transformers' names of the parts of a block.
+# Ours -> the names of the parts of a block in transformers 5.
 OF_TRANSFORMERS = {
-    "norm1": "layer_norm_1", "attn.q": "attention.self.query", "attn.proj": "attention.output.dense",
-    "norm2": "layer_norm_2", "attn.sr": "attention.self.sr", "attn.norm": "attention.self.layer_norm",
-    "mlp.fc1": "mlp.dense1", "mlp.dwconv.dwconv": "mlp.dwconv.dwconv", "mlp.fc2": "mlp.dense2",
-}  # fmt: skip
+    "norm1": "layernorm_before",
+    "norm2": "layernorm_after",
+    "attn.q": "attention.q_proj",
+    "attn.proj": "attention.o_proj",
+    "attn.sr": "attention.sequence_reduction.sequence_reduction",
+    "attn.norm": "attention.sequence_reduction.layer_norm",
+}
 
 
 def _theirs(name: str) -> list[str]:
     """Transformers' names of a tensor; two where it keeps keys and values apart."""
     module, _, kind = name.rpartition(".")
     first, _, rest = module.partition(".")
-    stage = int(first[-1]) - 1
+    stage = f"stages.{int(first[-1]) - 1}"
     if first.startswith("patch"):
-        return [f"encoder.patch_embeddings.{stage}.{'proj' if rest == 'proj' else 'layer_norm'}.{kind}"]
+        return [f"{stage}.patch_embeddings.{'proj' if rest == 'proj' else 'layer_norm'}.{kind}"]
     if first.startswith("norm"):
-        return [f"encoder.layer_norm.{stage}.{kind}"]
+        return [f"{stage}.layer_norm.{kind}"]
     block, _, part = rest.partition(".")
-    parts = ["attention.self.key", "attention.self.value"] if part == "attn.kv" else [OF_TRANSFORMERS[part]]
-    return [f"encoder.block.{stage}.{block}.{theirs}.{kind}" for theirs in parts]
+    parts = ["attention.k_proj", "attention.v_proj"] if part == "attn.kv" else [OF_TRANSFORMERS.get(part, part)]
+    return [f"{stage}.blocks.{block}.{theirs}.{kind}" for theirs in parts]
 
 
 @torch.no_grad()
 def test_encoder_equals_that_of_transformers() -> None:
     """The same random weights give the same four stages as an implementation of others (whose norms have one eps)."""
-    transformers = pytest.importorskip("transformers", reason="transformers is not installed: pip install transformers")
+    transformers = pytest.importorskip("transformers", minversion="5", reason="no transformers 5 is installed")
     channels, depths, *_ = VARIANTS["b0"]
     config = transformers.SegformerConfig(hidden_sizes=list(channels), depths=list(depths), drop_path_rate=0.0)
     model = transformers.SegformerModel(config).eval()
