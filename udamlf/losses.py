@@ -18,8 +18,7 @@ def masked_mean(values: Tensor, mask: Tensor) -> Tensor:
 
 
 def cross_entropy(logits: Tensor, labels: Tensor, class_weights: Tensor | None = None) -> Tensor:
-    """Mean cross-entropy (nats) over the pixels with a label. With ``class_weights`` float [C] it is the weighted mean:
-    divided by the summed weights."""
+    """Mean cross-entropy (nats) over the pixels with a label; with ``class_weights`` float [C] the weighted mean."""
     valid = labels != IGNORE
     losses = F.cross_entropy(logits, labels, weight=class_weights, ignore_index=IGNORE, reduction="none")
     if class_weights is None:

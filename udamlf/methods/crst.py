@@ -22,8 +22,7 @@ from udamlf.training.objective import Context
 
 
 def mrkld(logits: Tensor, labels: Tensor, image_weights: Tensor | None = None) -> Tensor:
-    """Model regularisation by KL to uniform over labelled pixels. ``image_weights`` float [N] multiply each image; one
-    with weight 0 is left out of the divisor too."""
+    """KL to uniform over labelled pixels; ``image_weights`` float [N] multiply each image, 0 leaves it out."""
     if image_weights is None:
         return kl_to_uniform(logits, labels != IGNORE)
     weights = image_weights.to(logits).view(-1, 1, 1)
@@ -36,8 +35,7 @@ def mrent(logits: Tensor, labels: Tensor) -> Tensor:
 
 
 def lrent(logits: Tensor, soft_labels: Tensor, class_weights: Tensor | None = None) -> Tensor:
-    """Cross-entropy against soft labels float [N, C, H, W], mean over the pixels that have one (the others are 0 for
-    every class). ``class_weights`` float [C] as in ``cross_entropy``."""
+    """Cross-entropy against soft labels float [N, C, H, W], mean over the pixels that have one; the others are 0."""
     if class_weights is None:
         return soft_cross_entropy(logits, soft_labels, torch.any(soft_labels != 0, dim=1))
     weighted = soft_labels * class_weights.view(1, -1, 1, 1)

@@ -1,5 +1,4 @@
-"""DAFormer's colour changes of a normalised batch on its device: jitter and blur, by kornia 0.5.8's formulas
-(online-ema.md 3.8, mic-hrda.md 2)."""
+"""DAFormer's jitter and blur of a normalised batch on its device, by kornia 0.5.8's formulas (mic-hrda.md 2)."""
 
 import math
 from collections.abc import Sequence

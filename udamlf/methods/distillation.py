@@ -1,7 +1,5 @@
-"""ProDA's stages 2 and 3: a student from self-supervised weights learns hard labels and from the previous network.
-
-Zhang et al., CVPR 2021 (arXiv 2101.10979); proda.md, section 9. Labels, student and the frozen teacher meet on the
-strong view of the crop, cutout included."""
+"""ProDA's stages 2 and 3 (Zhang et al., CVPR 2021; proda.md 9): a student from self-supervised weights learns hard
+labels and from the previous network, on the strong view of the crop."""
 
 from collections.abc import Iterator
 from typing import ClassVar, Literal

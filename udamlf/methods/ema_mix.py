@@ -1,8 +1,8 @@
 """Online self-training with an EMA teacher and class mixing (DACS, arXiv 2007.08702; DAFormer, arXiv 2111.14887).
 
-After any warm-up or round, without stored pseudo-labels (online-ema.md): the teacher labels the clean target crop, half
-of a source image's classes are pasted onto the augmented crop, the student learns the source and the mixed image.
-A method on top overrides ``prepare`` (what a sample holds) and ``terms`` (images and their losses)."""
+The teacher labels the clean target crop, half of a source image's classes are pasted onto the crop, the student learns
+the source and the mixed image (online-ema.md). A method on top overrides ``prepare`` (what a sample holds) and
+``terms`` (images and their losses)."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace

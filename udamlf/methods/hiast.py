@@ -1,7 +1,5 @@
-"""HIAST's training: hard-class copy-paste, weak and strong views, an EMA teacher, region-adaptive regularisers.
-
-Zhu et al., "Hard-aware Instance Adaptive Self-training", TPAMI 2025 (arXiv 2302.06992); hiast.md sections 3 to 5.
-The student sees the strong view only; the teacher labels the ignored region softly from the weak view."""
+"""HIAST's training (Zhu et al., TPAMI 2025, arXiv 2302.06992; hiast.md 3 to 5): hard-class copy-paste, weak and strong
+views, an EMA teacher that labels the ignored region softly, region-adaptive regularisers."""
 
 from collections.abc import Sequence
 from typing import ClassVar, Literal

@@ -1,6 +1,5 @@
 """Masked image consistency (MIC; Hoyer et al., CVPR 2023, arXiv 2212.01322; mic-hrda.md 2) on top of ``ema_mix``: the
-student also learns the teacher's labels where it sees only some squares of the target. There is no second teacher pass.
-"""
+student also learns the same teacher's labels where it sees only some squares of the target."""
 
 from typing import ClassVar, Literal, NamedTuple
 

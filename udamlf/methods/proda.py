@@ -124,8 +124,7 @@ class StrongViewObjective(BaseObjective):
         return image_hw[-2] // self.params.stride, image_hw[-1] // self.params.stride
 
     def labels_on_grid(self, labels: Tensor) -> Tensor:
-        """Labels [N, H, W] at the cells of an upsampled output: their top left pixels with aligned corners (as
-        released), the central ones without."""
+        """Labels [N, H, W] at the cells of an upsampled output: top left (corners aligned, as released) or central."""
         stride, (height, width) = self.params.stride, self.grid(labels.shape)
         start = 0 if self.model.align_corners else stride // 2
         return labels[:, start::stride, start::stride][:, :height, :width]

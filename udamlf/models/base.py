@@ -155,8 +155,7 @@ def reestimate_batchnorm(
     source_share: Tensor | None = None,
 ) -> None:
     """Replace the running statistics by the plain average over batches of 8 target images (AdaBN, Li et al. 2016), or
-    of ``most`` where fewer fit into memory: uint8 RGB [H, W, 3] of one size. As batches weigh the same, a shorter last
-    one is left out unless it is the only.
+    of ``most`` where fewer fit: uint8 RGB [H, W, 3] of one size. A shorter last batch is left out unless it is alone.
 
     ``source_share`` float32 [C]: as if the target's classes were as frequent as the source's: a pixel weighs share in
     the source / share in the target of its class, within 1/10..10, by the network's own probabilities. (Plain AdaBN

@@ -70,8 +70,7 @@ class Attention(nn.Module):
 
 
 class FeedForward(nn.Module):
-    """Tokens [N, h * w, D] -> the same, through four times the width, where a convolution of each channel tells them
-    their place."""
+    """Tokens -> the same, through four times the width, where a convolution of each channel tells their places."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -111,8 +110,7 @@ class PatchEmbedding(nn.Module):
 
 
 class MixTransformer(nn.Module):
-    """Images [N, 3, H, W] -> four maps at strides 4, 8, 16, 32 (sizes round up); the share of left-out branches rises
-    linearly over all blocks to ``drop``."""
+    """Images [N, 3, H, W] -> maps at strides 4, 8, 16, 32; the share of left-out branches rises up to ``drop``."""
 
     def __init__(
         self,

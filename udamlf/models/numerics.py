@@ -12,9 +12,8 @@ from udamlf.config.budget import Precision
 
 @contextmanager
 def numerics(precision: Precision, deterministic: bool) -> Iterator[None]:
-    """Inside: "float32" means float32 (torch's default has TF32 in convolutions) and "tf32" allows it in all products;
-    convolutions are chosen by trial, or kernels are deterministic. One OpenCV thread: batches have threads themselves.
-    """
+    """Inside, "float32" means float32 (torch's default has TF32 in convolutions), "tf32" allows it in all products, and
+    convolutions are chosen by trial or kernels deterministic. One OpenCV thread: batches have threads themselves."""
     if deterministic:  # read when cuBLAS starts
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     cuda, cudnn, mode = torch.backends.cuda.matmul, torch.backends.cudnn, torch.get_deterministic_debug_mode()

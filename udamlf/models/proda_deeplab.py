@@ -44,8 +44,7 @@ class Head(nn.Module):
 
 
 class ProDAParams(ResNetParams):
-    """bn_clr: extra BatchNorm in front of the head (stages 2 and 3, which start from SimCLRv2's weights).
-    head_lr_scale: learning rate of the head relative to the backbone's; 1 in stage 1."""
+    """bn_clr: BatchNorm in front of the head (stages 2 and 3). head_lr_scale: of the head; 1 in stage 1."""
 
     bn_clr: bool = False
     head_lr_scale: float = 10.0

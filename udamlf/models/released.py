@@ -29,8 +29,7 @@ _RESNET = {f"{part}.": f"backbone.{part}." for part in ("conv1", "bn1", "layer1"
 
 
 class Format(NamedTuple):
-    """What a project's files hold: our network with options, and the prefixes of tensor names, theirs -> ours (None:
-    no part in a forward pass). MXNet's names follow the network's own list."""
+    """What a project's files hold: our network with options, and prefixes of tensor names, theirs -> ours or None."""
 
     title: str
     network: str
@@ -75,9 +74,8 @@ FORMATS = {
 
 
 class Released(NamedTuple):
-    """A checkpoint of a ``project`` (key of ``FORMATS``): ``state``, with our names, of a ``backbone``. The file's
-    names: ``used``, ``ignored`` as a forward pass has no use for them, ``missing`` though the network has them; its
-    ``outputs``, and the ``classes`` whose rows were kept."""
+    """A checkpoint of a ``project`` (key of ``FORMATS``): ``state``, with our names, of a ``backbone``; names of the
+    file by what became of them; its ``outputs``, and the ``classes`` whose rows were kept."""
 
     project: str
     backbone: Part
@@ -116,8 +114,7 @@ class Released(NamedTuple):
 
 
 def read(path: Path) -> Released:
-    """A published checkpoint. UserError: unreadable or unsafe; a tensor or an entry that is missing, unknown, or not as
-    its project has it, by its name; a backbone without a head."""
+    """A published checkpoint. UserError: unreadable or unsafe, without a head, or a tensor that does not fit."""
     path = Path(path).expanduser().absolute()
     content, beside = read_weights(path), list[str]()
     while inner := next((name for name in CONTAINERS if isinstance(content.get(name), Mapping)), None):
@@ -181,8 +178,7 @@ def _their_names(project: str, model: SegmentationModel) -> dict[str, str]:
 
 
 def _network(project: str, state: State) -> tuple[dict[str, Any], int]:
-    """The options of the network and its outputs (a backbone alone: 0), as most tensors that show them have it: one
-    that is of another shape is then the one that is wrong."""
+    """The options of the network and its outputs (a backbone alone: 0), as most tensors that show them have it."""
 
     def first(*prefixes: str) -> list[int]:
         return [value.shape[0] for name, value in state.items() if name.startswith(prefixes) and value.ndim]

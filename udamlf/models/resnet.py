@@ -98,9 +98,8 @@ class ResNet(nn.Module):
         return x, self.layer4(x)
 
     def parameter_groups(self) -> list[dict[str, Any]]:
-        """One group; in the ``caffe`` geometry one per number of visits (whether they count, the optimiser decides):
-        ADVENT, IntraDA, CRST and ProDA list the stem once, the blocks 3 times, the projections 4 times (advent.md 5.1).
-        """
+        """One group; in the ``caffe`` geometry one per number of visits, which were 1 for the stem, 3 for blocks and 4
+        for projections in the optimisers of ADVENT, IntraDA, CRST and ProDA (advent.md 5.1)."""
         if self.geometry == "torchvision":
             return [parameter_group("backbone", self.parameters())]
         listed: dict[int, list[nn.Parameter]] = {1: [], 3: [], 4: []}

@@ -44,8 +44,7 @@ def read_weights(source: str | Path) -> Mapping[str, Any]:
 
 
 def misfits(expected: Mapping[str, Tensor], state: Mapping[str, Tensor]) -> list[str]:
-    """What keeps ``state`` from being copied into tensors like ``expected``: one that is missing, of another shape or
-    kind of number, or unknown. BatchNorm counters may be missing (PyTorch 0.4 had none)."""
+    """What keeps ``state`` from being copied into tensors like ``expected``; BatchNorm counters may be missing."""
     absent = [n for n in expected if n not in state and not n.endswith("num_batches_tracked")]
     shared = [n for n in expected if n in state]
     reshaped = [n for n in shared if expected[n].shape != state[n].shape]

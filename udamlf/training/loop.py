@@ -38,8 +38,8 @@ def to_domain(host: Domain, model: SegmentationModel, device: torch.device, part
 
 
 def micro_batches(batch: BatchSize, most: int | None) -> int:
-    """Equal pieces that pass through the network one after another: as many as it takes for no domain to have more
-    than ``most`` images in one, or as the batch can be cut into; a mixed one cannot be."""
+    """Equal pieces, one after another: as many as it takes for no domain to have more than ``most`` images in one, or
+    as the batch can be cut into; a mixed one cannot be."""
     common, largest = math.gcd(batch.source, batch.target), max(batch.source, batch.target)
     if most is None or not common or batch.mixed:
         return 1
@@ -57,14 +57,9 @@ def autocast_dtype(precision: Precision, device: torch.device) -> torch.dtype:
 
 
 class Trainer:
-    """Runs an objective for the steps of its training budget, which has the batch sizes too.
-
-    Args:
-        key: identifies the training; a state file of another one is refused.
-        state_path: where the state is kept; None = nowhere.
-        precision: of autocast; with "float16" the loss is scaled, and a step whose gradients overflow is skipped.
-        micro_batch: most images of a domain in one pass; None = a batch in one piece.
-    """
+    """Runs an objective for the steps of its training budget. With "float16" the loss is scaled, and a step whose
+    gradients overflow is skipped; ``micro_batch``: most images of a domain in one pass; ``key`` identifies the training
+    to the state at ``state_path``."""
 
     def __init__(
         self,

@@ -91,8 +91,7 @@ class BaseObjective:
         return {}
 
     def at_loss_resolution(self, logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-        """Logits float [N, C, h, w] and labels int64 [N, H, W] -> float32 [N, C, H', W'] and [N, H', W'], where
-        H' = ceil(H / loss_stride)."""
+        """Logits float [N, C, h, w] and labels int64 [N, H, W] -> float32 and int64 at ceil(H / loss_stride)."""
         labels, logits = self.maps_at_loss_resolution(labels), logits.float()
         same = logits.shape[-2:] == labels.shape[-2:]
         return (logits if same else self.model.upsample(logits, labels.shape[-2:])), labels

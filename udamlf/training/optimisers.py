@@ -14,9 +14,9 @@ WARMUP_FROM = 1e-6  # factor of a linear warm-up at step 0
 
 
 class VisitedSGD(Optimizer):
-    """SGD that visits a group of ``build_optimiser`` ``visits`` times per step with one gradient (advent.md 5.1): each
-    decays the momentum, adds the weight decay and moves the parameter. PyTorch 0.4 added the decay into the gradient
-    itself, so that it grows over the visits: ``accumulate_decay``; without, each visit adds it afresh."""
+    """SGD that visits a group ``visits`` times per step with one gradient (advent.md 5.1): each decays the momentum,
+    adds the weight decay and moves the parameter. ``accumulate_decay``: the decay grows over the visits (PyTorch 0.4
+    added it into the gradient itself)."""
 
     def __init__(self, groups: list[dict[str, Any]], momentum: float, accumulate_decay: bool) -> None:
         self.accumulate_decay = accumulate_decay

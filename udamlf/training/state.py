@@ -37,8 +37,8 @@ class TrainState:
         return {**self.modules, **{f"optimiser {n}": o for n, o in self.optimisers.items()}, "scaler": self.scaler}
 
     def save(self, path: Path) -> None:
-        """Write the state: a SHA-256 digest, without which a flipped bit would become a weight, and what ``torch.save``
-        writes. The previous state stays when the writer is killed or the disk is full (UserError)."""
+        """Write the state behind a SHA-256 digest of it. The previous one stays when the writer is killed or the disk
+        is full (UserError)."""
         buffer, states = io.BytesIO(), {name: part.state_dict() for name, part in self._parts().items()}
         payload = {"key": self.key, "step": self.step, "sums": self.sums, "summed_steps": self.summed_steps}
         torch.save({**payload, "states": states}, buffer)
