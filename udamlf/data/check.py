@@ -17,7 +17,7 @@ from udamlf.data.dataset import DataSet, Frame, split_of
 from udamlf.data.splits import ScenarioData
 
 _THREADS = 2 * len(os.sched_getaffinity(0))
-_FORMAT = 1  # raise when more is looked at
+_FORMAT = 2  # raise when more is looked at
 _NAMED = 5  # bad files in the message of a chain
 
 
