@@ -175,12 +175,12 @@ class DataSet:
     def faults(self, frame: Frame, needs_label: bool = False) -> list[UserError]:
         """What the headers of a frame's files show to be wrong: one that is missing (a label: that is needed),
         truncated, of another format or size. No pixel is decoded."""
-        errors, sizes = list[UserError](), list[tuple[int, int]]()
+        errors, sizes, labels = list[UserError](), list[tuple[int, int]](), self.labels
         with _collected(errors):
             sizes.append(check_header(frame.image))
         with _collected(errors):
             if needs_label or frame.label is not None:
-                sizes.append(check_header(self._label(frame), *self.labels.header))
+                sizes.append(check_header(self._label(frame), labels.modes, labels.expected, labels.bits))
         with _collected(errors):
             if len(sizes) == 2:
                 self._misfit(frame, sizes[1], sizes[0])

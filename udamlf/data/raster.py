@@ -24,31 +24,24 @@ _DAMAGE = (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombEr
 
 
 @contextmanager
-def _refused(path: Path | BytesIO) -> Iterator[None]:
-    """Damage is a UserError that names the file."""
-    try:
-        yield
-    except _DAMAGE as error:
-        if isinstance(path, BytesIO):
-            raise UserError(
-                f"cannot decode the image ({path.getbuffer().nbytes} bytes)", "a whole image file"
-            ) from error
-        size = path.stat().st_size if path.is_file() else 0
-        message = f"cannot decode {path} ({size} bytes): {error}" if size else f"{path} is missing or empty"
-        raise UserError(message, "a whole image file", "download the file again") from error
-
-
-@contextmanager
 def _opened(
     path: Path | BytesIO, modes: tuple[str, ...] = (), expected: str = "", bits: int = 8
 ) -> Iterator[ImageFile.ImageFile]:
     """The file, in one of Pillow's ``modes`` (none = any), which do not tell colours of 16 ``bits`` from those of 8.
-    A header of more than 180 million pixels is refused."""
-    with _refused(path), Image.open(path) as image:
-        deep = ";16" in str(image.tile)
-        if modes and (image.mode not in modes or deep != (bits == 16)):
-            raise UserError(f"{path} has pixel format {image.mode!r}{' of 16 bits' if deep else ''}", expected)
-        yield image
+    Damage, and a header of more than 180 million pixels, is a UserError that names the file."""
+    try:
+        with Image.open(path) as image:
+            deep = ";16" in str(image.tile)
+            if modes and (image.mode not in modes or deep != (bits == 16)):
+                raise UserError(f"{path} has pixel format {image.mode!r}{' of 16 bits' if deep else ''}", expected)
+            yield image
+    except _DAMAGE as error:
+        if isinstance(path, BytesIO):
+            message = f"cannot decode the image ({path.getbuffer().nbytes} bytes)"
+            raise UserError(message, "a whole image file") from error
+        size = path.stat().st_size if path.is_file() else 0
+        message = f"cannot decode {path} ({size} bytes): {error}" if size else f"{path} is missing or empty"
+        raise UserError(message, "a whole image file", "download the file again") from error
 
 
 def image_size_hw(path: Path) -> tuple[int, int]:
@@ -134,11 +127,6 @@ class LabelFormat(NamedTuple):
     write: Callable[[Path, np.ndarray], None]  # (path, uint8 [H, W])
     colours: tuple[tuple[int, int, int], ...] = ()  # RGB of raw ids 0, 1, ... where files are coloured pictures
     bits: int = 8
-
-    @property
-    def header(self) -> tuple[tuple[str, ...], str, int]:
-        """What ``check_header`` asks for."""
-        return self.modes, self.expected, self.bits
 
 
 def id_format(
