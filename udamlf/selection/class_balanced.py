@@ -133,7 +133,7 @@ def every_nth_of_each_class(label: Tensor, step: int) -> Tensor:
     # NumPy sorts bytes by their value's place, ten times as fast.
     on_host = None if label.is_cuda else torch.from_numpy(np.argsort(label.numpy(), kind="stable"))
     order = torch.argsort(label, stable=True) if on_host is None else on_host
-    sizes = torch.bincount(label.to(torch.int64)).tolist()
+    sizes = torch.bincount(label).tolist()
     return torch.cat([part[::step] for part in order.split(sizes)])
 
 
