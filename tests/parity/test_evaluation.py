@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from tests.parity.conftest import Golden
 from udamlf.config.budget import EvalProtocol
 from udamlf.config.labels import IGNORE
-from udamlf.evaluation.predict import scores_of_inputs
+from udamlf.evaluation.predict import scores
 from udamlf.evaluation.score import confusion_matrix, iou, miou
 from udamlf.models.base import Output, SegmentationModel
 
@@ -82,7 +82,7 @@ def test_hiast_multi_scale_and_flip(golden: Golden) -> None:
         sizes, flip = arrays[f"{case}.sizes_hw"].tolist(), bool(arrays[f"{case}.flip"])
         assert (hp[f"{case}_sizes_hw"], hp[f"{case}_flip"]) == (sizes, flip)
         protocol = EvalProtocol(scales=sizes, flip=flip, align_corners=hp["align_corners"])
-        mean = scores_of_inputs(toy, images, protocol)
+        mean = scores(toy, images, protocol)
         passes = len(sizes) * (1 + flip)  # ours is the mean, the released one the sum
         step = hp["score_sum_subsample"]
         expected = arrays[f"{case}.score_sum"]

@@ -35,7 +35,7 @@ from udamlf.data.strong_view import (
     level_parameter,
     strong_image,
 )
-from udamlf.evaluation.predict import scores_of_inputs
+from udamlf.evaluation.predict import scores
 from udamlf.evaluation.score import confusion_matrix, iou, miou
 from udamlf.losses import cross_entropy, entropy, kl_to_uniform
 from udamlf.methods.distillation import distillation
@@ -227,7 +227,7 @@ def test_hard_labels(golden: Golden) -> None:
         protocol = EvalProtocol(flip=True, average="network", align_corners=h["align_corners"])
         network = Recorded(a.tensor("logits"), a.tensor("logits_of_flipped_input"))
         inputs = torch.zeros(len(network.outputs[0]), 3, 8, 8)
-        probabilities = scores_of_inputs(network, inputs, protocol, tuple(h["size_hw"]))
+        probabilities = scores(network, inputs, protocol, tuple(h["size_hw"]))
         for threshold, name in ((0.0, "label"), (h["threshold"], "label_thresholded")):
             labels, confidence = confident_labels(probabilities, threshold, half_precision=True)
             assert (file_ids(labels, h["ignore_label"]) == a[name]).mean() >= 0.9999

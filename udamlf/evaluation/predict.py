@@ -53,25 +53,17 @@ def label_scores(model: SegmentationModel, image: np.ndarray, protocol: EvalProt
 
 
 def scores(
-    model: SegmentationModel, images: np.ndarray, protocol: EvalProtocol, output_hw: Size | None = None
+    model: SegmentationModel, images: np.ndarray | Tensor, protocol: EvalProtocol, output_hw: Size | None = None
 ) -> Tensor:
     """Class scores of ``images`` (uint8 RGB [N,H,W,3], one batch), averaged over test sizes and mirrored images.
 
     Returns float32 [N,C,*output_hw], by default of the images' own size, on the model's device: probabilities, or
-    logits with ``average="logits"``. The model is left as it was, its modes and running statistics included."""
-    native_hw = (images.shape[1], images.shape[2])
-    logits = network_logits(model, resized(images, protocol), protocol)
-    return mean_scores(model, logits, native_hw, protocol, output_hw or native_hw)
-
-
-def scores_of_inputs(
-    model: SegmentationModel, inputs: Tensor, protocol: EvalProtocol, output_hw: Size | None = None
-) -> Tensor:
-    """``scores`` of images that are normalised already, float [N,3,H,W] on the model's device, and are resized as
-    tensors (bilinear) whatever the protocol's ``interpolation``."""
-    native_hw = (inputs.shape[-2], inputs.shape[-1])
-    logits = _logits(model, _at_test_sizes(inputs, protocol), protocol)
-    return mean_scores(model, logits, native_hw, protocol, output_hw or native_hw)
+    logits with ``average="logits"``. The model is left as it was, its modes and running statistics included. A tensor
+    holds images that are normalised already, float [N,3,H,W] on the model's device, and are resized as tensors."""
+    height, width = images.shape[2:] if isinstance(images, Tensor) else images.shape[1:3]
+    inputs = images if isinstance(images, Tensor) else resized(images, protocol)
+    logits = network_logits(model, inputs, protocol)
+    return mean_scores(model, logits, (height, width), protocol, output_hw or (height, width))
 
 
 def resized(images: np.ndarray, protocol: EvalProtocol) -> list[np.ndarray]:
@@ -83,25 +75,22 @@ def resized(images: np.ndarray, protocol: EvalProtocol) -> list[np.ndarray]:
     return [np.stack([resize_image(image, size, protocol.interpolation) for image in images]) for size in sizes]
 
 
-def network_logits(model: SegmentationModel, images: Iterable[np.ndarray], protocol: EvalProtocol) -> list[Tensor]:
-    """The network's own outputs for ``resized`` images: logits float32 [N,C,h,w] of each test size, followed by those
-    of the mirrored image where the protocol flips."""
-    device = next(model.parameters()).device
-    # A decoded file may be read-only memory, which torch does not accept without a warning.
-    arrays = (np.require(array, requirements=["C", "W"]) for array in images)
-    inputs: Iterable[Tensor] = (model.normalise(torch.from_numpy(array).to(device)) for array in arrays)
-    if protocol.interpolation == "tensor":
-        inputs = _at_test_sizes(next(iter(inputs)), protocol)
-    return _logits(model, inputs, protocol)
-
-
-def _at_test_sizes(inputs: Tensor, protocol: EvalProtocol) -> Iterator[Tensor]:
-    native_hw = (inputs.shape[-2], inputs.shape[-1])
-    return (_interpolate(inputs, size, protocol.align_corners) for size in input_sizes(protocol, native_hw))
-
-
-def _logits(model: SegmentationModel, inputs: Iterable[Tensor], protocol: EvalProtocol) -> list[Tensor]:
-    logits: list[Tensor] = []
+def network_logits(
+    model: SegmentationModel, images: Sequence[np.ndarray] | Tensor, protocol: EvalProtocol
+) -> list[Tensor]:
+    """The network's own outputs for ``resized`` images, or for those that ``scores`` takes as a tensor: logits float32
+    [N,C,h,w] of each test size, followed by those of the mirrored image where the protocol flips."""
+    logits = list[Tensor]()
+    if isinstance(images, Tensor):
+        inputs: Iterable[Tensor] = [images]
+    else:  # a decoded file may be read-only memory, which torch does not accept without a warning
+        device = next(model.parameters()).device
+        arrays = (np.require(array, requirements=["C", "W"]) for array in images)
+        inputs = (model.normalise(torch.from_numpy(array).to(device)) for array in arrays)
+    if isinstance(images, Tensor) or protocol.interpolation == "tensor":
+        (whole,) = inputs
+        sizes = input_sizes(protocol, (whole.shape[-2], whole.shape[-1]))
+        inputs = (_interpolate(whole, size, protocol.align_corners) for size in sizes)
     with evaluating(model):
         for pixels in inputs:
             if protocol.average == "cbst":  # the image at the top left of a canvas of zeros
