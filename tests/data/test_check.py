@@ -11,12 +11,15 @@ import pytest
 
 from tests.data.own import write_fields
 from udamlf.common.errors import UserError
+from udamlf.common.files import cache_folder
 from udamlf.config.compose import resolve
 from udamlf.data import check
 from udamlf.data.check import check_headers, look
 from udamlf.data.dataset import DataSet, Frame
 from udamlf.data.splits import ScenarioData
+from udamlf.runs.doctor import cache_data
 
+SIDES = ("source", "target")
 SPLITS = {"source_train": True, "target_train": False, "target_test": True}
 
 
@@ -130,3 +133,13 @@ def test_headers_of_the_same_files_are_looked_at_once(data: ScenarioData, monkey
     os.utime(first, ns=(1, 1))
     check_headers(data, SPLITS, "")
     assert sorted(looked[10:]) == [f"day/00{n}" for n in range(4)]
+
+
+def test_frames_are_decoded_and_kept_before_a_chain(data: ScenarioData) -> None:
+    """`udamlf data cache`: what the trainings of a method read, labels where they are declared."""
+    request = {"scenario": str(data.root / "day2night.yaml"), "method": "st", "data_root": str(data.root)}
+    lines = list(cache_data(request))
+    assert [line.split(" in ")[0] for line in lines] == [
+        f"{s}_train: 4 frames at 256x128" for s in ("source", "target")
+    ]
+    assert len(list(cache_folder().glob("frames/*.npy"))) == 3
