@@ -16,7 +16,7 @@ from udamlf.config.budget import BatchSize, EvalProtocol, OptimiserConfig, Train
 from udamlf.config.labels import CITYSCAPES_19, IGNORE
 from udamlf.data.mixing import mix
 from udamlf.data.sample import Domain
-from udamlf.evaluation.predict import scores_of_inputs
+from udamlf.evaluation.predict import scores
 from udamlf.methods.ema_mix import mixed_cross_entropy
 from udamlf.methods.mic import MicParams, block_mask
 from udamlf.methods.mic import Objective as MicObjective
@@ -119,7 +119,7 @@ def test_windows(golden: Golden) -> None:
         model = Recorded(a.tensor("window_logits").float(), a["window_first_pixel"].tolist())
         assert h["stride"] == h["window"] // 2
         protocol = EvalProtocol(average="logits", align_corners=False, window=(h["window"], h["window"]))
-        close(scores_of_inputs(model, image, protocol, tuple(h["original_hw"])), a["outer_logits"], atol=1e-5)
+        close(scores(model, image, protocol, tuple(h["original_hw"])), a["outer_logits"], atol=1e-5)
 
 
 def test_parameter_groups(golden: Golden) -> None:
