@@ -126,7 +126,7 @@ def test_to_look_makes_no_store(
     [
         (["main", "--scenario", "gta2city", "--set", "'a"], "No closing quotation"),
         (["main", "--scenario", "gta2city", "--method", "iasst"], "did you mean 'iast'"),
-        (["main", "--scenario"], "requires an argument"),
+        (["main", "--scenario"], "Missing option '--scenario'"),
         (["warmp", "--scenario", "gta2city"], "unknown stage 'warmp'"),
         (["evaluate", "--scenario", "gta2city", "--inputs", "x='"], "No closing quotation"),
         (["warmup", "--scenario", "gta2city", "--config", "/nowhere.yaml"], "no configuration /nowhere.yaml"),

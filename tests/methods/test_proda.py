@@ -234,9 +234,9 @@ def test_parts_have_the_gradient_of_the_whole() -> None:
 def test_the_teacher_follows_and_the_prototypes_move() -> None:
     """Three steps change both; what the loop keeps for a resumed training holds both."""
     method = objective(prototype_rate=0.1, decay=0.5)
-    before = {n: v.clone() for m in method.modules().values() for n, v in m.state_dict().items()}
+    before = {n: v.clone() for m in method.modules.values() for n, v in m.state_dict().items()}
     toy.trainer(method).run()
-    after = {n: v for m in method.modules().values() for n, v in m.state_dict().items()}
+    after = {n: v for m in method.modules.values() for n, v in m.state_dict().items()}
     assert "vectors" in after and "embed" in after
     assert all(not torch.equal(before[name], after[name]) for name in ("vectors", "embed"))
 

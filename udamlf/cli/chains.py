@@ -71,7 +71,7 @@ def sweep(
 ) -> None:  # fmt: skip
     """Run every method on every scenario with every seed, several chains at once; what is finished is not repeated."""
     stop = StopFlag().install()
-    numbers = [int(seed) if seed.strip().isdigit() else -1 for seed in seeds.split(",")]
+    numbers = [int(seed) if seed.strip().isdecimal() else -1 for seed in seeds.split(",")]
     if min(numbers) < 0:
         raise UserError(f"--seeds {seeds}", "numbers of 0 or more, separated by commas, e.g. 0,1,2")
     from udamlf.runs.cluster import ray_slots

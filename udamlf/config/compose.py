@@ -41,7 +41,7 @@ class Layer(NamedTuple):
     def covers(self, leaf: str) -> bool:
         """Whether it sets a dotted key; a key without an entry's number is that of every entry of a list."""
         wanted, steps = self.key.split("."), leaf.split(".")
-        return wanted in (steps[: len(wanted)], [step for step in steps if not step.isdigit()][: len(wanted)])
+        return wanted in (steps[: len(wanted)], [step for step in steps if not step.isdecimal()][: len(wanted)])
 
     @property
     def is_shipped(self) -> bool:

@@ -113,7 +113,7 @@ def assign(node: Any, key: str, value: Any, where: str, above: str = "") -> None
     block or entry. ``above``: the key of ``node`` in the tree."""
     step, _, rest = key.partition(".")
     at = f"{above}.{step}" if above else step
-    if isinstance(node, list) and not step.isdigit():
+    if isinstance(node, list) and not step.isdecimal():
         for entry in node:
             assign(entry, key, value, where, above)
         return

@@ -232,9 +232,10 @@ def run_chain(
 
 def _check_data(config: Config) -> None:
     """UserError: a split that the chain cannot do without is not there."""
-    data = ScenarioData(config, data_root(config))
-    for split in {SOURCE, TARGET, config.report_split} & opened(config, plan(config)).keys():
-        data.samples(split)
+    data, needed = ScenarioData(config, data_root(config)), opened(config, plan(config))
+    for split in (SOURCE, TARGET, config.report_split):
+        if split in needed:
+            data.samples(split)
 
 
 def _whole(chain: Chain, stop: StopFlag, adopted: str | None = None) -> str:
