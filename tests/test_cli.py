@@ -90,7 +90,7 @@ def test_bad_input_is_told_before_anything_is_written(
     for message in messages:
         assert message in shown.err
     assert "Traceback" not in shown.err and not shown.out
-    assert not MlflowClient().search_runs(["0"])
+    assert not MlflowClient(f"sqlite:///{store}/mlflow.db").search_runs(["0"])
     assert sorted(path.name for path in store.iterdir() if path.suffix != ".lock") == before
 
 
@@ -142,7 +142,7 @@ def test_bad_parameters_of_an_entry_point_are_told(
         entry_points.entry(name)
     shown = capsys.readouterr().err
     assert ended.value.code == 2 and message in shown and "Traceback" not in shown
-    assert not MlflowClient().search_runs(["0"])
+    assert not MlflowClient(f"sqlite:///{store}/mlflow.db").search_runs(["0"])
 
 
 def test_an_unknown_run_is_an_error(store: Path) -> None:
