@@ -246,7 +246,6 @@ STUCK = """
 from udamlf.runs import launch
 launch.LAST_S = 1
 launch.StopFlag().install()
-print(flush=True)
 while True:
     try:
         print(flush=True)
