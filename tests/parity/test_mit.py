@@ -152,7 +152,9 @@ def _theirs(name: str) -> list[str]:
 @torch.no_grad()
 def test_encoder_equals_that_of_transformers() -> None:
     """The same random weights give the same four stages as an implementation of others (whose norms have one eps)."""
-    transformers = pytest.importorskip("transformers", minversion="5", reason="pip install -e .[parity]")
+    transformers = pytest.importorskip(
+        "transformers", minversion="5", reason="no transformers 5: pip install -e .[parity]"
+    )
     channels, depths, *_ = VARIANTS["b0"]
     config = transformers.SegformerConfig(hidden_sizes=list(channels), depths=list(depths), drop_path_rate=0.0)
     model = transformers.SegformerModel(config).eval()

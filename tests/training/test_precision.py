@@ -12,6 +12,7 @@ from tests.training.test_loop import assert_same, run_until
 from udamlf.common.errors import UserError
 from udamlf.config.compose import resolve
 from udamlf.methods import supervised
+from udamlf.models.numerics import described, numerics
 from udamlf.training.loop import Trainer, autocast_dtype
 from udamlf.training.objective import Batch, Losses
 
@@ -99,3 +100,17 @@ def test_published_budgets_have_the_precision_of_their_release() -> None:
     """apex O1 for IAST and HIAST (adversarial-warmup.md 4), float32 for the others."""
     precisions = {m: resolve("gta2city", m, "paper").profile.precision for m in ("iast", "hiast", "st", "proda")}
     assert precisions == {"iast": "float16", "hiast": "float16", "st": "float32", "proda": "float32"}
+
+
+def test_numerics_are_set_said_and_put_back() -> None:
+    """float32 without TF32, tf32 with it; a deterministic run chooses no kernel by trial and says what it promises."""
+    before = described()
+    with numerics("tf32", deterministic=False):
+        inside = described()
+        assert inside["tf32"] and inside["cudnn_benchmark"] and not inside["deterministic_algorithms"]
+        assert torch.backends.cuda.matmul.allow_tf32
+    with numerics("float32", deterministic=True):
+        inside = described()
+        assert not inside["tf32"] and not inside["cudnn_benchmark"] and inside["deterministic_algorithms"]
+        assert inside["cublas_workspace"] and str(inside["resumed_training"]).startswith("bit-identical")
+    assert {**described(), "cublas_workspace": ""} == {**before, "cublas_workspace": ""}
