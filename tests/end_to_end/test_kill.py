@@ -87,10 +87,10 @@ def test_a_stopped_stage_does_not_hold_up_the_end(place: Place) -> None:
     """It hears nothing; its launcher waits for the grace period, or until it is told a third time."""
     process, run, who = start(place, seed=5)
     os.kill(int(who.rsplit(":", 2)[1]), signal.SIGSTOP)
-    while process.poll() is None:
-        process.send_signal(signal.SIGINT)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGINT):
+        process.send_signal(number)
         time.sleep(1)
-    output, _ = process.communicate()
+    output, _ = process.communicate(timeout=60)
     assert process.returncode == 130 and "Traceback" not in output
     assert is_alive(who) is False
     (parent,) = place.runs(stage="chain", seed="5")
