@@ -74,9 +74,7 @@ class EmaMixParams(Strict):
     threshold: float = Field(0.968, ge=0, le=1)  # the share of pixels this confident weighs the mixed loss
     ignore_top: int = Field(0, ge=0)  # rows of the crop without weight
     ignore_bottom: int = Field(0, ge=0)
-    margin: tuple[int, int, int, int] | None = (
-        None  # the same of the frame: rows above and below, columns left and right
-    )
+    margin: tuple[int, int, int, int] | None = None  # the same of the frame: rows above, below, columns left, right
     jitter: float = Field(0.2, ge=0)  # photometric strength on the target part of the student's view, or, with
     colour_of_mixed: bool = False  # on the whole mixed image, with a blur, as released
     joint_batch: bool = True  # one forward pass and BatchNorm batch for all images; released: one after the other
