@@ -45,7 +45,7 @@ def test_the_distance_is_of_thing_classes_to_the_pretrained_features() -> None:
     value = distance(method)
     assert value > 0 and value.requires_grad
     assert method.weights["source_feature_distance"] == 0.005
-    assert "reference" not in method.modules and set(method.modules) == {"teacher"}
+    assert set(method.modules) == {"teacher", "quality"}
     assert isinstance(method, Objective) and method.reference is not None
     method.model.load_state_dict(method.reference.state_dict())
     assert float(distance(method).detach()) == pytest.approx(0, abs=1e-5)

@@ -3,7 +3,6 @@ keeps, the scale of the loss and the step. Batches and dropout are functions of 
 
 import hashlib
 import io
-import pickle
 from pathlib import Path
 from typing import Any
 
@@ -62,7 +61,9 @@ class TrainState:
                 if payload["states"][name]:  # the scaler's is empty where nothing is scaled
                     part.load_state_dict(payload["states"][name])
             self.step, self.sums, self.summed_steps = (payload[name] for name in ("step", "sums", "summed_steps"))
-        except (pickle.UnpicklingError, RuntimeError, EOFError, LookupError, TypeError) as error:  # its digest fits
+        except UserError:
+            raise
+        except Exception as error:  # whatever a pickle can make of it: its digest fits, but others wrote it
             message = f"{path} is no training state: {error!r}"[:300]
             raise UserError(message, "one that udamlf has written", hint) from error
         return True
