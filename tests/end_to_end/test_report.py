@@ -118,3 +118,16 @@ def test_what_is_missing_is_said_and_nothing_is_written(store: Path) -> None:
     with pytest.raises(UserError, match="no finished chain abc of syn2city"):
         report("syn2city", store / "none.html", ["abc"])
     assert not (store / "none.html").exists()
+
+
+def test_cost_is_recorded_by_real_chains(place: Place, example: dict[str, Any]) -> None:
+    """Hours are those of the trainings and labellings, the shared warm-up with them; the page has the same table."""
+    lines = {line["method"]: line for line in json.loads(place.udamlf("compare", "--cost", "--format", "json"))}
+    st, source_only = lines["st"], lines["source_only"]
+    assert st["parameters"] == source_only["parameters"] > 1e5 and st["gflops"] == source_only["gflops"] > 0
+    (run, *_) = place.runs(stage="chain", method="st")
+    stages = [r for name in ("warmup", "pseudo_label", "self_train") for r in place.runs(stage=name)]
+    used = {value for name, value in run.data.tags.items() if name.startswith("udamlf.run.")}
+    hours = sum(float(stage.data.tags["udamlf.hours"]) for stage in stages if stage.info.run_id in used)
+    assert run.data.metrics["cost/hours"] == pytest.approx(hours) and st["hours"] > source_only["hours"] > 0
+    assert st["device"] and "GFLOPs" in place.udamlf("compare", "--cost")

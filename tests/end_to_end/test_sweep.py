@@ -93,4 +93,5 @@ def test_ray_on_this_machine_gives_the_same_numbers(place: Place, resumed: tuple
     assert "source_only s0 done" in output
     (there,), (here,) = (each.runs(stage="chain", method="source_only", **{"udamlf.complete": "true"})
                          for each in (elsewhere, place))  # fmt: skip
-    assert there.data.metrics == here.data.metrics
+    there_, here_ = ({n: v for n, v in run.data.metrics.items() if not n.startswith("cost/")} for run in (there, here))
+    assert there_ == here_

@@ -13,7 +13,14 @@ import pytest
 
 from udamlf.config.labels import CITYSCAPES_16
 from udamlf.report.comparison import CONFIG, MATCHED, SCORED, Row, rows, source_only_of
-from udamlf.report.tables import NOT_IN_SOURCE, render, render_evaluation, render_gains, render_running
+from udamlf.report.tables import (
+    NOT_IN_SOURCE,
+    render,
+    render_cost,
+    render_evaluation,
+    render_gains,
+    render_running,
+)
 
 
 def parent(run_id: str, method: str = "st", seed: int = 0, score: float = 40.0, **tags: str) -> Any:
@@ -201,3 +208,20 @@ def test_a_running_chain_shows_its_last_scored_round() -> None:
 
 def test_an_empty_store_says_how_to_fill_it() -> None:
     assert "udamlf run" in render(rows([]), "table") and render(rows([]), "json") == "[]"
+
+
+def test_cost_stands_beside_the_score_and_is_empty_where_nobody_recorded_it() -> None:
+    """Means over the seeds in every form, on which device; a chain of an earlier version has empty cells."""
+    measured = [parent(f"s{seed}", "st", seed, 40.0 + 2 * seed, device="H100") for seed in range(2)]
+    for seed, run in enumerate(measured):
+        numbers = {"parameters": 4.2e5, "gflops": 1.25, "frames_per_second": 50.0 + seed, "hours": 0.25}
+        run.data.metrics |= {f"cost/{name}": value for name, value in numbers.items()}
+    compared = rows([*measured, parent("old", "source_only")])
+    lines = [[c.strip() for c in line.split("|")[1:-1]] for line in render_cost(compared, "markdown").splitlines()[4:]]
+    empty = ["", "", "", "", ""]
+    assert lines == [["source_only", "40.0", *empty], ["st", "41.0", "0.42", "1.25", "50.5", "0.250", "H100"]]
+    old, st = json.loads(render_cost(compared, "json"))
+    assert (old["hours"], st["hours"], st["frames_per_second"], st["device"]) == (None, 0.25, 50.5, "H100")
+    old, st = csv.DictReader(io.StringIO(render_cost(compared, "csv")))
+    assert (old["hours"], st["hours"], st["parameters"]) == ("", "0.25", "420000")
+    assert "cost" not in str(render(compared, "csv")), "no class is called so"

@@ -73,14 +73,19 @@ def _factors(text: str) -> list[float]:
               help="Worlds: pool runs on different generated worlds too.")  # fmt: skip
 @click.option("--format", "form", type=click.Choice(FORMATS), default="table", show_default=True)
 @click.option("--gains", is_flag=True, help="Instead: headline mIoU and gains seed by seed (not csv, json).")
+@click.option("--cost", is_flag=True, help="Instead: parameters, FLOPs, frames/s and training hours beside mIoU.")
 @click.option("--plot", type=click.Path(path_type=Path, dir_okay=False),
               help="Write a PNG: mIoU over the rounds, classes, coverage against precision.")  # fmt: skip
-def compare(scenario: str | None, baseline: str, over: str, form: str, gains: bool, plot: Path | None) -> None:
+def compare(
+    scenario: str | None, baseline: str, over: str, form: str, gains: bool, cost: bool, plot: Path | None
+) -> None:
     """Methods with 95 % intervals and paired differences, and by class, from every finished chain of the store."""
     from udamlf.report import comparison, tables
     from udamlf.runs.results import finished_rows, rounds
     from udamlf.runs.tracker import Tracker
 
+    if gains and cost:
+        raise UserError("--gains --cost", "one of them")
     if gains and form in ("csv", "json"):
         raise UserError(f"--gains --format {form}", "table, markdown or latex", "udamlf compare --format json")
     tracker = Tracker.existing()
@@ -89,8 +94,9 @@ def compare(scenario: str | None, baseline: str, over: str, form: str, gains: bo
         from udamlf.report.plots import comparison_figure
 
         comparison_figure(rows, rounds(tracker, rows), plot)
-    text = tables.render_gains(rows, form) if gains else tables.render(rows, form, baseline)
-    summary = rows and not gains and form not in ("csv", "json")
+    table = tables.render_gains if gains else tables.render_cost
+    text = table(rows, form) if gains or cost else tables.render(rows, form, baseline)
+    summary = rows and not gains and not cost and form not in ("csv", "json")
     click.echo(f"{tables.render_summary(rows, form, baseline)}\n\n{text}" if summary else text)
     running = tracker.search(comparison.chains(scenario), "RUNNING") if form == "table" else []
     click.echo(tables.render_running(running), nl=False)

@@ -26,6 +26,7 @@ DATA = "udamlf.data"  # digest of the listings of its splits
 SOURCE_ONLY, CONTROL = "source_only", "control"
 ABSENT, NO_RUN = "-", "no run"
 OVER = ("seeds", "worlds")
+COSTS = ("parameters", "gflops", "frames_per_second", "hours")
 METRICS = {"miou": "miou", "iou": "iou", "source": "source/miou"}
 """What a row has, by subset, class and, on the source's held-out frames, subset -> how its metrics begin."""
 
@@ -92,6 +93,7 @@ class Row:
     worlds: list[str]
     seeds: list[int]
     run_ids: list[str]
+    devices: list[str]  # that trained them, as far as they are known
     scores: dict[str, dict[Run, float]]  # by metric, in percent, without the undefined ones
 
     def headline(self, kind: str = "miou") -> dict[Run, float]:
@@ -147,7 +149,8 @@ def rows(runs: Iterable[Any], over: str = "seeds") -> list[Row]:
         tags = {name: run.data.tags.get(_DIGESTS.get(name, name), "") for name in (*_GROUP, *_DIGESTS)}
         tags["of"] = tags["config"] if tags["method"] == CONTROL else ""
         tags["files"] = "" if over == "worlds" and tags["data"] == "miniature" else tags["world"]
-        scores = {n: value for n, value in run.data.metrics.items() if n.rpartition("/")[0] in METRICS.values()}
+        tags["device"] = run.data.tags.get("device", "")
+        scores = {n: v for n, v in run.data.metrics.items() if n.rpartition("/")[0] in (*METRICS.values(), "cost")}
         lines.append({**tags, "seed": int(run.data.tags["seed"]), "run_id": run.info.run_id, **scores})
     if not lines:
         return []
@@ -168,6 +171,7 @@ def _row(runs: pd.DataFrame) -> Row:
         worlds=runs.index.get_level_values("world").tolist(),
         seeds=runs.index.get_level_values("seed").tolist(),
         run_ids=runs["run_id"].tolist(),
+        devices=sorted({*runs["device"]} - {""}),
         scores={str(name): column.dropna().to_dict() for name, column in runs.select_dtypes("number").items()},
     )
 
@@ -251,6 +255,19 @@ def plain(rows: Sequence[Row], baseline: str = "") -> list[dict[str, Any]]:
         identity = {name: getattr(row, name) for name in (*IDENTITY, "seeds", "worlds", "run_ids")}
         deltas = {name: delta(row, other) for name, other in baselines(row, group, baseline).items()}
         lines.append({**identity, **row.estimates(), "delta": deltas})
+    return lines
+
+
+def costs(rows: Sequence[Row]) -> list[dict[str, Any]]:
+    """Of every row what identifies it, and means over its runs: headline mIoU in percent, ``COSTS`` (hours are of the
+    chain's trainings and labellings, shared ones included); None where no run has recorded it; ``device``."""
+    lines = []
+    for row in rows:
+        means = {name: estimate(row.scores.get(f"cost/{name}", {}).values()) for name in COSTS}
+        values = {"miou": estimate(row.headline().values()), **means}
+        identity = {name: getattr(row, name) for name in IDENTITY} | {"seeds": " ".join(map(str, row.seeds))}
+        numbers = {name: value and value["mean"] for name, value in values.items()}
+        lines.append({**identity, **numbers, "device": ", ".join(row.devices)})
     return lines
 
 

@@ -11,7 +11,7 @@ from udamlf.config.schema import TARGET
 from udamlf.report.comparison import SOURCE_ONLY, Row, titled
 from udamlf.report.figures import read_examples
 from udamlf.report.plots import classes, curves, quality
-from udamlf.report.tables import class_cells, summary_cells
+from udamlf.report.tables import class_cells, cost_cells, summary_cells
 
 
 class Origin(NamedTuple):
@@ -37,7 +37,7 @@ def page(title: str, rows: Sequence[Row], rounds: pd.DataFrame, origins: Mapping
         {
             "heading": heading,
             "rows": group,
-            "tables": [summary_cells(group), class_cells(group, SOURCE_ONLY)],
+            "tables": [summary_cells(group), class_cells(group, SOURCE_ONLY), cost_cells(group)],
             "charts": _charts(heading, group, rounds),
             "pictures": _pictures(group, origins),
             "classes": zip(group[0].space.classes, (bytes(rgb).hex() for rgb in group[0].space.palette), strict=True),

@@ -85,6 +85,26 @@ def summary_cells(group: Sequence[Row], baseline: str = "", by_seed: bool = Fals
     return f": mIoU-{headline}" + ("" if by_seed else " with 95 % interval, p of paired t-tests"), cells
 
 
+def render_cost(rows: Sequence[Row], form: str) -> str:
+    """What every method costs beside its headline mIoU, in any form."""
+    if form == "json":
+        return json.dumps(comparison.costs(rows), indent=2)
+    if form == "csv":
+        return pd.DataFrame(comparison.costs(rows)).to_csv(index=False, float_format="%.6g").rstrip("\n")
+    return _tables(rows, form, cost_cells)
+
+
+def cost_cells(group: Sequence[Row]) -> tuple[str, Cells]:
+    """Cells of ``render_cost``; empty where nothing is recorded."""
+    cells = [["method", "mIoU", "parameters, M", "GFLOPs a frame", "frames/s", "training hours", "on"]]
+    for row, line in zip(group, comparison.costs(group), strict=True):
+        values = [line[name] for name in ("miou", *comparison.COSTS)]
+        scaled = [values[0], values[1] and values[1] / 1e6, *values[2:]]
+        numbers = ["" if v is None else f"{v:.{digits}f}" for v, digits in zip(scaled, (1, 2, 2, 1, 3), strict=True)]
+        cells.append([row.label(group), *numbers, line["device"]])
+    return f": mIoU-{group[0].space.headline} and cost", cells
+
+
 def _by_seed(row: Row, other: Row, kind: str) -> str:
     reference = other.headline(kind)
     gains = [score - reference[run] for run, score in row.headline(kind).items() if run in reference]

@@ -32,7 +32,7 @@ from udamlf.runs.plan import CONTROL, Request, Step, data_root, key_of, key_part
 from udamlf.runs.reuse import changes, claim, finished_chain, survey
 from udamlf.runs.runner import chain_tags, stage_tags
 from udamlf.runs.store import at_once
-from udamlf.runs.tags import CHAIN, COMMAND, DIGEST, ERROR, INTERRUPTED, KEY, KEY_FILE, PROCESS, step_tag
+from udamlf.runs.tags import CHAIN, COMMAND, DEVICE, DIGEST, ERROR, HOURS, INTERRUPTED, KEY, KEY_FILE, PROCESS, step_tag
 from udamlf.runs.tracker import UNAVAILABLE, Tracker
 from udamlf.stages.stage import Input, stage
 
@@ -113,6 +113,7 @@ class Chain:
             parent.set_tags({step_tag(step.stage, step.round): results[step].run_id})
             self._record(parent, step, results[step])
         if len(steps) == len(plan(self.config)):
+            self._record_hours(parent, steps[-1].round, [result.tags for result in results.values()])
             parent.set_tags({comparison.COMPLETE: "true"})
         return results
 
@@ -173,12 +174,21 @@ class Chain:
             score = {"miou": round(headline, 2)} if headline is not None else {}
             # MLflow shows the last value of a metric: a class that no longer occurs must not keep an earlier round's.
             gone = {f"iou/{name}": math.nan for name, value in entry["iou"].items() if value is None and step.round}
-            parent.log_metrics(_headline({**gone, **entry["metrics"], **score}), step.round)
+            metrics = self.tracker.get(result.run_id).data.metrics
+            cost = {name: value for name, value in metrics.items() if name.startswith("cost/")}
+            parent.log_metrics(_headline({**gone, **entry["metrics"], **score, **cost}), step.round)
             parent.set_tags({comparison.SCORED: str(step.round)})
         elif step.round > 0:  # quality of pseudo-labels, of a labelling or made while training (ema_mix)
             metrics = self.tracker.get(result.run_id).data.metrics
             labels = {name: value for name, value in metrics.items() if name.startswith("pl/")}
             parent.log_metrics(_headline(labels), step.round)
+
+    def _record_hours(self, parent: RunLog, round: int, stages: Sequence[Mapping[str, str]]) -> None:
+        """How long trainings and labellings took, shared ones included, and on what; nothing where one does not say."""
+        made = [tags for tags in stages if tags.get("stage") != "evaluate"]
+        if all(HOURS in tags for tags in made):
+            parent.log_metrics({"cost/hours": sum(float(tags[HOURS]) for tags in made)}, round)
+            parent.set_tags({DEVICE: ", ".join(sorted({tags[DEVICE] for tags in made}))})
 
 
 def _headline(metrics: Mapping[str, float]) -> dict[str, float]:

@@ -31,6 +31,12 @@ _DRIVER = Path("/proc/driver/nvidia/version")
 _CODE = ("udamlf", "configs", "entrypoints", "MLproject")
 
 
+def device_name() -> str:
+    """The GPU, or the kind of processor."""
+    gpu = device().type == "cuda"
+    return torch.cuda.get_device_name() if gpu else platform.processor() or platform.machine()
+
+
 def environment(config: Config) -> dict[str, Any]:
     """Versions, device, threads and precision of a stage in this process, as plain values."""
     gpu = device().type == "cuda"
@@ -39,7 +45,7 @@ def environment(config: Config) -> dict[str, Any]:
         **{name: version(name) for name in _PACKAGES},
         "os": platform.platform(),
         "host": platform.node(),
-        "device": torch.cuda.get_device_name() if gpu else platform.processor() or platform.machine(),
+        "device": device_name(),
         "cuda": torch.version.cuda if gpu else None,
         "cudnn": torch.backends.cudnn.version() if gpu else None,
         "driver": _DRIVER.read_text().splitlines()[0] if gpu and _DRIVER.is_file() else None,

@@ -3,26 +3,28 @@
 import json
 import os
 import shutil
+import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
 from udamlf.common.errors import UserError, nearest
-from udamlf.common.files import file_lock, write_json
+from udamlf.common.files import file_lock, write_json, write_text
 from udamlf.config.compose import mapping
 from udamlf.config.parts import validated
 from udamlf.config.schema import OF_SOURCE, SOURCE_VAL, TARGET, Config, Scenario
 from udamlf.data.dataset import split_of
 from udamlf.data.splits import ScenarioData
 from udamlf.models.numerics import numerics
-from udamlf.runs.environment import CONFIG, kept_log, write_record
+from udamlf.runs.environment import CONFIG, device_name, kept_log, write_record
 from udamlf.runs.launch import StopFlag, identity
 from udamlf.runs.log import RunLog, ending
 from udamlf.runs.plan import data_root, module_digests, modules, plan, step_key, until
 from udamlf.runs.serving import log_model, use
-from udamlf.runs.tags import CHAIN, DIGEST, KEY, KEY_FILE, MODEL, PROCESS, step_runs
+from udamlf.runs.tags import CHAIN, DEVICE, DIGEST, HOURS, KEY, KEY_FILE, MODEL, PROCESS, step_runs
 from udamlf.runs.tracker import WEIGHTS, Tracker, local_folder
 from udamlf.stages.stage import TRAININGS, Input, Job, stage
 
@@ -158,8 +160,16 @@ def _do(name: str, job: Job, log: RunLog) -> dict[str, Any]:
     shutil.rmtree(job.out, ignore_errors=True)
     (job.work / DONE).unlink(missing_ok=True)
     job.out.mkdir()
-    stage(name).run(job)
+    spent, began, hours = job.work / "hours", time.monotonic(), 0.0
+    with suppress(OSError, ValueError):  # there is none, or a damaged one, of interrupted processes
+        hours = float(spent.read_text())
+    try:
+        stage(name).run(job)
+    finally:
+        hours += (time.monotonic() - began) / 3600
+        write_text(spent, str(hours))
     log.stop.check()
+    log.set_tags({HOURS: f"{hours:.6f}", DEVICE: device_name()})
     path, config = job.out / "evaluation" / "evaluation.json", job.config
     ensemble = name in TRAININGS and config.ensemble(job.round)
     result: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}

@@ -21,6 +21,8 @@ COMMAND, _STEP = "udamlf.command", "udamlf.run."
 MODEL, NETWORKS = "udamlf.model", "networks"
 """Tag of a training's run and of its evaluation: the id of the LoggedModel; the model's folder in which each network
 has a checkpoint folder."""
+HOURS, DEVICE = "udamlf.hours", "device"
+"""Tags of a stage: how long it worked, all its processes together, and where the last one did."""
 PRUNED = "udamlf.pruned"
 """Tag of a training whose checkpoint was deleted."""
 INTERRUPTED = "interrupted by a signal"
@@ -42,7 +44,7 @@ def step_runs(tags: Mapping[str, str]) -> dict[tuple[str, int], str]:
 
 
 _READ: dict[str, Callable[[str], Any]] = {
-    "seed": int, "round": int, "udamlf.scored": int, HEARTBEAT: float, "label_space": find_space,
+    "seed": int, "round": int, "udamlf.scored": int, HEARTBEAT: float, HOURS: float, "label_space": find_space,
     "overrides": shlex.split, "data": ("real", "miniature").index,
 }  # fmt: skip
 """Tags that are more than text, with what reads them."""

@@ -17,6 +17,7 @@ from udamlf.data.colour import jitter
 from udamlf.data.dataset import Frame
 from udamlf.data.pseudo_labels import PseudoLabels
 from udamlf.evaluation.calibration import CONFIDENCE, expected_calibration_error, pseudo_label_reliability, sample
+from udamlf.evaluation.cost import inference_cost
 from udamlf.evaluation.predict import label_scores
 from udamlf.evaluation.score import Score, audit, evaluate
 from udamlf.evaluation.validators import validators
@@ -81,7 +82,8 @@ class Stage(BaseStage):
         home = _score(job, model, SOURCE_VAL) if split != SOURCE_VAL and job.data.has(SOURCE_VAL) else None
         if home is not None:
             metrics |= {f"source/{name}": value for name, value in home.metrics().items()}
-        job.log.log_metrics(metrics, job.round)
+        image, protocol = job.data.dataset(split).read_image(job.data.samples(split, True)[0]), config.protocol(split)
+        job.log.log_metrics({**metrics, **inference_cost(model, image, protocol)}, job.round)
         at_home = {} if home is None else {"source": home.to_json()}
         result = {**score.to_json(), "run_id": training.run_id, "metrics": metrics, **at_home}
         folder, figures = job.out / "evaluation", job.out / "figures"

@@ -1,0 +1,42 @@
+"""What a network costs in use."""
+
+import statistics
+import time
+from typing import Any
+
+import numpy as np
+import torch
+from torch.utils.flop_counter import FlopCounterMode, sdpa_flop_count
+
+from udamlf.config.budget import EvalProtocol
+from udamlf.evaluation.predict import scores
+from udamlf.models.base import SegmentationModel
+
+REPEATS = 3
+
+
+def _attention(query: Any, key: Any, value: Any, *_: Any, **__: Any) -> int:
+    return sdpa_flop_count(query, key, value)
+
+
+# Of torch's own kernels it counts those of GPUs alone.
+_ON_CPU: dict[Any, Any] = {torch.ops.aten._scaled_dot_product_flash_attention_for_cpu: _attention}
+
+
+def inference_cost(model: SegmentationModel, image: np.ndarray, protocol: EvalProtocol) -> dict[str, float]:
+    """Metrics ``cost/parameters``, and of one image (uint8 RGB [H, W, 3]) under a protocol, every view and window that
+    it asks for: ``cost/gflops`` (a multiplication and an addition are two) and ``cost/frames_per_second``, without
+    reading the image."""
+
+    def seconds() -> float:
+        began = time.perf_counter()
+        float(scores(model, image[None], protocol).sum())  # waits for the device
+        return time.perf_counter() - began
+
+    with FlopCounterMode(display=False, custom_mapping=_ON_CPU) as counter:
+        seconds()
+    return {
+        "cost/parameters": float(sum(parameter.numel() for parameter in model.parameters())),
+        "cost/gflops": counter.get_total_flops() / 1e9,
+        "cost/frames_per_second": 1 / statistics.median(seconds() for _ in range(REPEATS)),
+    }
