@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from tests.models import test_compact
+from tests.models import test_compact, test_vit
 from tests.models.contract import CLASSES, ModelContract
 from udamlf.common.errors import UserError
 from udamlf.models.base import NETWORKS, build
@@ -70,7 +70,7 @@ class TestResNet38FullSize(ModelContract):
 
 def test_every_network_is_under_contract() -> None:
     """A network without a contract test class is noticed."""
-    classes = [*vars(test_compact).values(), *globals().values()]
+    classes = [*vars(test_compact).values(), *vars(test_vit).values(), *globals().values()]
     tested = {
         c.name for c in classes if isinstance(c, type) and issubclass(c, ModelContract) and c is not ModelContract
     }

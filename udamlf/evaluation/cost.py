@@ -11,16 +11,12 @@ from torch.utils.flop_counter import FlopCounterMode, sdpa_flop_count
 from udamlf.config.budget import EvalProtocol
 from udamlf.evaluation.predict import scores
 from udamlf.models.base import SegmentationModel
+from udamlf.models.frozen import frozen_parameters
 
 REPEATS = 3
-
-
-def _attention(query: Any, key: Any, value: Any, *_: Any, **__: Any) -> int:
-    return sdpa_flop_count(query, key, value)
-
-
-# Of torch's own kernels it counts those of GPUs alone.
-_ON_CPU: dict[Any, Any] = {torch.ops.aten._scaled_dot_product_flash_attention_for_cpu: _attention}
+# Of its own attention kernels torch counts those of GPUs alone.
+_CPU_KERNEL: Any = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu
+_ON_CPU = {_CPU_KERNEL: lambda query, key, value, *_, **__: sdpa_flop_count(query, key, value)}
 
 
 def inference_cost(model: SegmentationModel, image: np.ndarray, protocol: EvalProtocol) -> dict[str, float]:
@@ -36,7 +32,7 @@ def inference_cost(model: SegmentationModel, image: np.ndarray, protocol: EvalPr
     with FlopCounterMode(display=False, custom_mapping=_ON_CPU) as counter:
         seconds()
     return {
-        "cost/parameters": float(sum(parameter.numel() for parameter in model.parameters())),
+        "cost/parameters": float(sum(p.numel() for p in model.parameters()) + frozen_parameters(model)),
         "cost/gflops": counter.get_total_flops() / 1e9,
         "cost/frames_per_second": 1 / statistics.median(seconds() for _ in range(REPEATS)),
     }

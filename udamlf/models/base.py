@@ -57,6 +57,7 @@ class SegmentationModel(nn.Module):
     bgr: bool = False
     align_corners: bool = False
     stored_statistics: bool = False
+    needs_weights: ClassVar[bool] = False  # a checkpoint has not all of them: their file is read whenever it is built
     whole_view: bool = False  # no part of the image is drawn in training mode either: of a teacher
 
     def __init__(self, num_classes: int) -> None:
@@ -118,9 +119,10 @@ def seeded(seed: int, name: str) -> Iterator[None]:
 
 
 def build(name: str, num_classes: int, *, seed: int = 0, pretrained: bool = True, **options: Any) -> SegmentationModel:
-    """The network ``udamlf.models.<name>`` in training mode; its weights are a function of ``seed`` and the options, of
-    which ``pretrained=False`` ignores ``weights``. UserError: unknown network or option, or unusable weights."""
-    if not pretrained:
+    """The network ``udamlf.models.<name>`` in training mode; its weights are a function of ``seed`` and the options,
+    of which ``pretrained=False`` ignores ``weights``, unless the network ``needs_weights``. UserError: unknown network
+    or option, or unusable weights."""
+    if not pretrained and not NETWORKS.find(name).needs_weights:
         options.pop("weights", None)
     params = NETWORKS.params(Part(name=name, **options))
     with seeded(seed, name):
