@@ -222,6 +222,25 @@ def test_a_process_of_another_container_is_gone_when_it_is_silent(tracker: Track
     assert {tracker.get(run_id).info.status for run_id in live} == {"RUNNING"}
 
 
+@pytest.mark.parametrize("jump_s", [-86400.0, 86400.0])
+def test_a_clock_that_jumps_by_a_day_changes_no_verdict_and_loses_no_number(
+    jump_s: float, tracker: Tracker, store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Back or forth, in the middle of a run: what is at work stays RUNNING, a process that is gone is still found."""
+    with subprocess.Popen(["true"]) as process:
+        pass
+    gone = tracker.create_run("r", {PROCESS: f"{launch._place()}:{process.pid}:1"})
+    run_id, now = tracker.create_run("r", {}), time.time
+    with RunLog(tracker, run_id, store / "work") as run:
+        run.log_metrics({"loss": 1.0}, 1)
+        monkeypatch.setattr(time, "time", lambda: now() + jump_s)
+        run.log_metrics({"loss": 0.5}, 2)
+        assert reap(tracker) == [gone]
+    history = tracker.client.get_metric_history(run_id, "loss")
+    assert sorted((metric.step, metric.value) for metric in history) == [(1, 1.0), (2, 0.5)]
+    assert tracker.get(run_id).info.status == "RUNNING"
+
+
 # --- signals ---------------------------------------------------------------------------------------------------------
 
 
@@ -328,9 +347,18 @@ def test_a_configuration_is_a_mapping_or_refused(text: bytes | str) -> None:
 BOMB = "".join(f"{'abcdefgh'[n]}: &{n} [{', '.join([f'*{n - 1}' if n else 'x'] * 9)}]\n" for n in range(8))
 
 
-@pytest.mark.parametrize("text", ["a: &a [*a]", "a: &a {b: *a}", BOMB, "[" * 5000, "a: !!python/object:os.system {}"])
-def test_a_hostile_configuration_is_refused(tracker: Tracker, text: str) -> None:
-    """One that contains itself, one that grows to 9^8 values, one that is too deep, one that names code."""
+HOSTILE = {
+    "a list within itself": "a: &a [*a]",
+    "a block within itself": "a: &a {b: *a}",
+    "9^8 values": BOMB,
+    "5000 lists, one in the other": "[" * 5000,
+    "code": "a: !!python/object:os.system {}",
+}
+
+
+@pytest.mark.parametrize("what", HOSTILE)
+def test_a_hostile_configuration_is_refused(tracker: Tracker, what: str) -> None:
+    text = HOSTILE[what]
     run_id = tracker.create_run("r", {})
     tracker.client.log_text(run_id, text, "config.yaml")
     with pytest.raises(UserError, match=f"the configuration of run {run_id} is not YAML"):

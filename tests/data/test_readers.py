@@ -307,6 +307,25 @@ def test_random_damage_is_never_a_traceback(tmp_path_factory: pytest.TempPathFac
                 read()
 
 
+def test_a_file_that_vanishes_is_named(tmp_path: Path) -> None:
+    """After it was listed, as when a disk is taken away in the middle of a training."""
+    data_set, space, split = write_data_set(tmp_path, "cityscapes")
+    sample = data_set.samples(tmp_path, split)[0]
+    for path, read in files_of(data_set, sample, space):
+        path.unlink()
+        with pytest.raises(UserError, match=f"{path.name} is missing"):
+            read()
+
+
+@pytest.mark.parametrize("name", ["../cityscapes/leftImg8bit/train/a/a_1", "a/../../b_1", "/etc/a_1"])
+def test_a_list_does_not_lead_out_of_its_data_set(tmp_path: Path, name: str) -> None:
+    """Neither to an image that is read nor to a mask that would be written under such a name."""
+    data_set, _, _ = write_data_set(tmp_path, "cityscapes")
+    data_set.write_list(tmp_path, "odd", [name])
+    with pytest.raises(UserError, match=r"odd\.txt lists [\s\S]*names of frames"):
+        data_set.samples(tmp_path, "odd")
+
+
 @everywhere
 def test_label_of_another_size(tmp_path: Path, name: str) -> None:
     data_set, space, split = write_data_set(tmp_path, name)

@@ -216,16 +216,35 @@ class BreaksInGradient(BreaksAt):
     only_gradient = True
 
 
-@pytest.mark.parametrize("kind", [BreaksAt, BreaksInGradient])
-def test_a_broken_step_is_named_and_the_last_good_state_is_kept(kind: type[BreaksAt], tmp_path: Path) -> None:
-    """The error names step 3; the saved state is, BatchNorm statistics included, that of a sound training after three
-    steps."""
+class Hungry(supervised.Objective):
+    """Supervised; from step 3 on it asks for a petabyte."""
+
+    def losses(self, batch: Batch) -> Losses:
+        value = super().losses(batch)
+        if batch.step >= 3:
+            torch.empty(1 << 50, dtype=torch.uint8)
+        return value
+
+
+BROKEN = {
+    BreaksAt: "not finite at step 3",
+    BreaksInGradient: "not finite at step 3",
+    Hungry: r"out of memory at step 3, with 2 images[\s\S]*profile\.micro_batch=1",
+}
+
+
+@pytest.mark.parametrize("kind", BROKEN)
+def test_a_broken_step_is_named_and_the_last_good_state_is_kept(
+    kind: type[supervised.Objective], tmp_path: Path
+) -> None:
+    """The error names step 3, and where memory was short the setting that takes half as much; the saved state is,
+    BatchNorm statistics included, that of a sound training after three steps."""
     sound = toy.trainer(toy.objective("supervised"), tmp_path / "sound.pt")
     run_until(sound, 3)
 
     healthy = toy.objective("supervised")
     broken = toy.trainer(kind(healthy.params, healthy.context), tmp_path / "broken.pt")
-    with pytest.raises(UserError, match=r"not finite at step 3"):
+    with pytest.raises(UserError, match=BROKEN[kind]):
         broken.run()
 
     resumed = toy.trainer(toy.objective("supervised"), tmp_path / "broken.pt")

@@ -144,6 +144,8 @@ class DataSet:
             if len(set(names)) < len(names):
                 twice = next(name for name in names if names.count(name) > 1)
                 raise UserError(f"{path} lists {twice!r} twice", "one frame name per line, each once")
+            if odd := [name for name in names if name.startswith("/") or ".." in name.split("/")]:
+                raise UserError(f"{path} lists {odd[0]!r}", "names of frames in the data set's folder")
         elif (present := self._by_rule(root, split)) is not None:
             names = present
         else:

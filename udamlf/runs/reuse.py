@@ -1,6 +1,5 @@
 """What of a chain is there already: finished runs, why a step has none, who is at work on one; how long it takes."""
 
-import json
 import logging
 import statistics
 import time
@@ -10,6 +9,8 @@ from functools import cache
 from itertools import groupby
 from typing import Any
 
+from udamlf.common.errors import UserError
+from udamlf.config.compose import mapping
 from udamlf.config.schema import Config
 from udamlf.data.splits import ScenarioData
 from udamlf.report import comparison
@@ -70,7 +71,11 @@ def changes(tracker: Tracker, config: Config, step: Step, parts: dict[str, Any])
     recorded = tracker.text(run_id, KEY_FILE)
     if not recorded:
         return f"unlike run {run_id}, which has no {KEY_FILE} to say why"
-    return f"unlike run {run_id}: {differences(json.loads(recorded), parts) or 'its artifacts are missing or damaged'}"
+    try:
+        found = differences(mapping(recorded, KEY_FILE), parts)
+    except UserError as error:
+        found = error.message
+    return f"unlike run {run_id}: {found or 'its artifacts are missing or damaged'}"
 
 
 def differences(old: dict[str, Any], new: dict[str, Any]) -> str:

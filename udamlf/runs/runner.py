@@ -52,7 +52,8 @@ def run_stage(
             digests = {input_name: value.tags[DIGEST] for input_name, value in inputs.items()}
             key = step_key(config, name, number, digests, data.digest)
         else:
-            _check_code(json.loads(tracker.text(run_id, KEY_FILE) or "{}"), config, name, number)
+            recorded = tracker.text(run_id, KEY_FILE) or "{}"
+            _check_code(mapping(recorded, f"{KEY_FILE} of run {run_id}"), config, name, number)
         if "training" in inputs and MODEL in inputs["training"].tags:
             tags[MODEL] = inputs["training"].tags[MODEL]
         execute(name, config, number, inputs, tracker, run_id, key, tags | {KEY: key}, stop)

@@ -96,7 +96,7 @@ class Trainer:
     ) -> None:
         """Train to the end, from the saved state if there is one; ``on_metrics`` every 20 steps, ``on_step`` with the
         number of finished ones. When ``should_stop`` says so, the state is saved and ``KeyboardInterrupt`` raised.
-        UserError: a loss or a gradient is not finite; the last good state is saved."""
+        UserError: a loss or a gradient is not finite, or out of memory; the last good state is saved."""
         if self.state_path is not None:
             self.state.load(self.state_path, self.device)
         self.model.train()
@@ -134,11 +134,18 @@ class Trainer:
         sums = dict(self.state.sums)
         try:
             self.take_step(step, host)
-        except UserError:
-            copy_tensors(self._buffers, self._before)
-            self.state.sums = sums
-            self._save()
-            raise
+        except (UserError, RuntimeError) as error:
+            of_memory = isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)
+            if of_memory or isinstance(error, UserError):
+                copy_tensors(self._buffers, self._before)
+                self.state.sums = sums
+                self._save()
+            if not of_memory:
+                raise
+            images = max(size for _, size in self.streams.values()) // self.micro_batches
+            hint = f"--set profile.micro_batch={images // 2}" if images > 1 else "smaller crops, or a smaller network"
+            message = f"out of memory at step {step}, with {images} images of a domain in one pass"
+            raise UserError(message, "what the device holds (udamlf doctor --step measures it)", hint) from error
 
     def take_step(self, step: int, host: dict[str, Domain]) -> None:
         """Step ``step`` on a host batch: gradients of every micro-batch, then all optimisers, then ``after_step``."""
