@@ -1,4 +1,5 @@
-# make demo: the main job on the miniature.  make test: the whole test suite.  Both set up .venv first.
+# make demo: the main job on the miniature.  make test: the whole test suite.  make soak: the tests that have a long form,
+# in it; hours.  All set up .venv first.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(CURDIR)/$(VENV)/bin
@@ -6,13 +7,24 @@ SCENARIO ?= syn2city
 # MLflow and its entry points say `python`: the one of the environment.
 export PATH := $(BIN):$(PATH)
 
-.PHONY: demo test lint bench clean
+.PHONY: demo test soak lint bench clean
 
 demo: $(VENV)/installed
 	$(BIN)/mlflow run . -e self_train -P scenario=$(SCENARIO) $(if $(METHOD),-P method=$(METHOD)) --env-manager local
 
 test: $(VENV)/installed-test
 	$(BIN)/python -m pytest -n 2 --dist loadfile -q
+
+# The long form, and a shorter one: make soak KILLS=3 METHODS=st,iast CHAINS=10 FUZZ_S=60
+KILLS ?= 30
+METHODS ?= st,cbst,crst_mrkld,iast,hiast,intrada,proda,ema_mix,advent,adabn
+CHAINS ?= 200
+FUZZ_S ?= 600
+SOAK := tests/end_to_end/test_kill.py tests/end_to_end/test_soak.py tests/test_fuzz.py
+
+soak: $(VENV)/installed-test
+	SOAK_KILLS=$(KILLS) SOAK_METHODS=$(METHODS) SOAK_CHAINS=$(CHAINS) SOAK_FUZZ_S=$(FUZZ_S) \
+		$(BIN)/python -m pytest -q --durations=0 $(SOAK)
 
 lint: $(VENV)/installed-test
 	$(BIN)/ruff check .

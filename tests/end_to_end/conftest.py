@@ -52,11 +52,11 @@ class Place:
         command = ["run", "--scenario", "syn2city", "--method", method, "--data-root", str(self.world)]
         return [str(BIN / "udamlf"), *command, *overrides, *options]
 
-    def call(self, *command: str, **environment: str) -> subprocess.CompletedProcess[str]:
-        """Run a command to its end."""
+    def call(self, *command: str, seconds: float = 300, **environment: str) -> subprocess.CompletedProcess[str]:
+        """Run a command to its end, which comes within so many seconds."""
         return subprocess.run(
             command, cwd=self.folder, env={**self.environment, **environment}, capture_output=True, text=True,
-            timeout=300,
+            timeout=seconds,
         )  # fmt: skip
 
     def udamlf(self, *arguments: str) -> str:

@@ -4,17 +4,27 @@ from __future__ import annotations
 
 import json
 import os
+import random
+import shutil
 import signal
 import subprocess
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from tests.end_to_end.conftest import Place, wait_for
+import pytest
+from mlflow import MlflowClient
+
+from tests.conftest import folder_in_memory
+from tests.end_to_end.conftest import BIN, Place, wait_for
+from tests.in_process import small
+from tests.soak import KILLS, METHODS
 from udamlf.runs.launch import is_alive
 from udamlf.runs.plan import Request, Step, plan
-from udamlf.runs.tags import PROCESS
+from udamlf.runs.tags import CHAIN, DIGEST, PROCESS
 
 ENDLESS = "profile.warmup.steps=100000"
 
@@ -134,3 +144,79 @@ def test_ctrl_c_on_mlflow_run_ends_the_entry_point_as_killed(place: Place) -> No
     place.udamlf("runs", "reap")
     assert status(place, run) == "KILLED"
     assert (work_folder(place, run) / "state.pt").is_file()
+
+
+# --- at any moment ---------------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def new_place(empty_store: Path, world: Path) -> Iterator[Place]:
+    """A folder with a store and a cache of its own."""
+    with folder_in_memory() as folder:
+        shutil.copy(empty_store, folder / "mlflow.db")
+        yield Place(folder, world, f"sqlite:///{folder}/mlflow.db")
+
+
+def record(place: Place) -> dict[tuple[str, ...], Any]:
+    """Stage and round of every finished run -> the digest of all files that it has published and every value of every
+    metric; without what a clock measures."""
+    client, kept = MlflowClient(place.uri), {}
+    for run in place.runs():
+        if run.info.status == "FINISHED":
+            names = sorted(name for name in run.data.metrics if name != "train/images_per_s")
+            histories = {name: client.get_metric_history(run.info.run_id, name) for name in names}
+            values = {name: sorted((m.step, repr(m.value)) for m in history) for name, history in histories.items()}
+            stage = run.data.tags["stage"]
+            is_whole = stage != CHAIN or run.data.tags.get("udamlf.complete")
+            step = (stage, run.data.tags.get("round", "") if stage != CHAIN else "")
+            assert step not in kept and is_whole, f"{step} was finished twice, or in part"
+            kept[step] = run.data.tags.get(DIGEST), values
+    return kept
+
+
+def kill(place: Place, launcher: subprocess.Popen[str], how: str) -> None:
+    """Tell the launcher to end, or end outright the stage that is at work or, where there is none, the launcher."""
+    at_work = [run.data.tags[PROCESS] for run in place.runs() if run.info.status == "RUNNING"]
+    stages = [int(who.rsplit(":", 2)[1]) for who in at_work if is_alive(who)]
+    victims = [number for number in stages if number != launcher.pid] if how == "stage" else []
+    for number in victims or [launcher.pid]:
+        os.kill(number, signal.SIGTERM if how == "told" else signal.SIGKILL)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_killed_at_random_moments_a_chain_ends_as_if_undisturbed(
+    method: str, empty_store: Path, tiny_world: Path
+) -> None:
+    """``SOAK_KILLS`` times, chain after chain, at the default interval between two saves: the same files, the same
+    metrics step by step, each step finished once, no process left and no run that is said to be at work."""
+    rounds = ("method.rounds=1",) if KILLS < 2 else ()
+    more = (*rounds, "profile.warmup.steps=60", "profile.round.steps=60")
+    overrides = small(method, tiny_world, *more, scenario="syn2city").overrides
+    options = [text for override in overrides for text in ("--set", override)]
+    command = [str(BIN / "udamlf"), "run", "--scenario", "syn2city", "--method", method, "--data-root",
+               str(tiny_world), "--no-references", *options]  # fmt: skip
+    with new_place(empty_store, tiny_world) as place:
+        begun = time.monotonic()
+        done = place.call(*command)
+        assert done.returncode == 0, done.stderr
+        seconds, undisturbed = time.monotonic() - begun, record(place)
+    draw, kills = random.Random(method), 0
+    while kills < KILLS:
+        with new_place(empty_store, tiny_world) as place:
+            while True:
+                process = place.start(*command)
+                how, moment = draw.choice(["told", "outright", "stage"]), draw.uniform(0, seconds)
+                try:
+                    output, _ = process.communicate(timeout=moment if kills < KILLS else 600)
+                except subprocess.TimeoutExpired:
+                    kill(place, process, how)
+                    kills += 1
+                    output, _ = process.communicate(timeout=120)
+                assert "Traceback" not in output, f"{method}, killed ({how}) after {moment:.2f} s:\n{output}"
+                if process.returncode == 0:
+                    break
+            assert record(place) == undisturbed, f"{method}, {kills} kills"
+            place.udamlf("runs", "reap")
+            runs = place.runs()
+            assert "RUNNING" not in {run.info.status for run in runs}
+            assert not any(is_alive(run.data.tags[PROCESS]) for run in runs)
