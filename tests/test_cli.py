@@ -56,28 +56,28 @@ def restored_signals() -> Iterator[None]:
         signal.signal(number, handler)
 
 
-@pytest.mark.parametrize(
-    ("arguments", "messages"),
-    [
-        (["run", "--scenario", "gta2citi"], ["unknown scenario 'gta2citi'", "did you mean 'gta2city'?"]),
-        (["run", "--scenario", "gta2city", "--method", "cbts"], ["unknown method 'cbts'", "did you mean 'cbst'?"]),
-        (["run", "--scenario", "gta2city", "--rounds", "0"], ["--rounds 0", "at least 1"]),
-        (["run", "--scenario", "gta2city", "--seed", "-1"], ["--seed -1", "0 or more"]),
-        (["run", "--scenario", "gta2city", "--set", "profile.warmup.step=3"], ["step", "did you mean 'steps'?"]),
-        (["run", "--scenario", "gta2city", "--set", "nonsense"], ["--set 'nonsense'", "key=value"]),
-        (["run", "--scenario", "gta2city", "--set", "method.round=[]"], ["method.round"]),
-        (["run", "--scenario", "gta2city", "--set", "profile.frames_hw=[1,1]"], ["profile.frames_hw", "8"]),
-        (["run", "--scenario", "gta2city", "--set", "method.round.selector.x=&a [*a]"], ["--set", "not YAML"]),
-        (["run", "--scenario", "gta2city", "--rounds", "100000000"], ["method.rounds", "1000"]),
-        (["run", "--scenario", "gta2city", "--set", "profile.warmup.batch.source=1000000000000"], ["65536"]),
-        (["run", "--scenario", ""], ["unknown scenario ''"]),
-        (["run", "--scenario", "a\x1b[31mb'\""], ["unknown scenario", "\\x1b[31m"]),
-        (["sweep", "--scenarios", "gta2city", "--methods", "st", "--seeds", "1,\u00b2"], ["--seeds"]),
-        (["run", "--scenario", "gta2city", "--env-manager", "uvv"], ["uvv"]),
-        (["evaluate", "--run-id", "x", "--scales", "0,1"], ["--scales 0,1"]),
-        (["data", "miniature", "--seed", "-3", "--out", "w"], ["seed -3"]),
-    ],
-)
+BAD_INPUT: list[tuple[list[str], list[str]]] = [
+    (["run", "--scenario", "gta2citi"], ["unknown scenario 'gta2citi'", "did you mean 'gta2city'?"]),
+    (["run", "--scenario", "gta2city", "--method", "cbts"], ["unknown method 'cbts'", "did you mean 'cbst'?"]),
+    (["run", "--scenario", "gta2city", "--rounds", "0"], ["--rounds 0", "at least 1"]),
+    (["run", "--scenario", "gta2city", "--seed", "-1"], ["--seed -1", "0 or more"]),
+    (["run", "--scenario", "gta2city", "--set", "profile.warmup.step=3"], ["step", "did you mean 'steps'?"]),
+    (["run", "--scenario", "gta2city", "--set", "nonsense"], ["--set 'nonsense'", "key=value"]),
+    (["run", "--scenario", "gta2city", "--set", "method.round=[]"], ["method.round"]),
+    (["run", "--scenario", "gta2city", "--set", "profile.frames_hw=[1,1]"], ["profile.frames_hw", "8"]),
+    (["run", "--scenario", "gta2city", "--set", "method.round.selector.x=&a [*a]"], ["--set", "not YAML"]),
+    (["run", "--scenario", "gta2city", "--rounds", "100000000"], ["method.rounds", "1000"]),
+    (["run", "--scenario", "gta2city", "--set", "profile.warmup.batch.source=1000000000000"], ["65536"]),
+    (["run", "--scenario", ""], ["unknown scenario ''"]),
+    (["run", "--scenario", "a\x1b[31mb'\""], ["unknown scenario", "\\x1b[31m"]),
+    (["sweep", "--scenarios", "gta2city", "--methods", "st", "--seeds", "1,\u00b2"], ["--seeds"]),
+    (["run", "--scenario", "gta2city", "--env-manager", "uvv"], ["uvv"]),
+    (["evaluate", "--run-id", "x", "--scales", "0,1"], ["--scales 0,1"]),
+    (["data", "miniature", "--seed", "-3", "--out", "w"], ["seed -3"]),
+]
+
+
+@pytest.mark.parametrize(("arguments", "messages"), BAD_INPUT)
 def test_bad_input_is_told_before_anything_is_written(
     store: Path, restored_signals: None, capsys: pytest.CaptureFixture[str], arguments: list[str], messages: list[str]
 ) -> None:
@@ -121,17 +121,17 @@ def test_to_look_makes_no_store(
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize(
-    ("words", "message"),
-    [
-        (["main", "--scenario", "gta2city", "--set", "'a"], "No closing quotation"),
-        (["main", "--scenario", "gta2city", "--method", "iasst"], "did you mean 'iast'"),
-        (["main", "--scenario"], "Missing option '--scenario'"),
-        (["warmp", "--scenario", "gta2city"], "unknown stage 'warmp'"),
-        (["evaluate", "--scenario", "gta2city", "--inputs", "x='"], "No closing quotation"),
-        (["warmup", "--scenario", "gta2city", "--config", "/nowhere.yaml"], "no configuration /nowhere.yaml"),
-    ],
-)
+BAD_PARAMETERS: list[tuple[list[str], str]] = [
+    (["main", "--scenario", "gta2city", "--set", "'a"], "No closing quotation"),
+    (["main", "--scenario", "gta2city", "--method", "iasst"], "did you mean 'iast'"),
+    (["main", "--scenario"], "Missing option '--scenario'"),
+    (["warmp", "--scenario", "gta2city"], "unknown stage 'warmp'"),
+    (["evaluate", "--scenario", "gta2city", "--inputs", "x='"], "No closing quotation"),
+    (["warmup", "--scenario", "gta2city", "--config", "/nowhere.yaml"], "no configuration /nowhere.yaml"),
+]
+
+
+@pytest.mark.parametrize(("words", "message"), BAD_PARAMETERS)
 def test_bad_parameters_of_an_entry_point_are_told(
     store: Path, restored_signals: None, monkeypatch: pytest.MonkeyPatch, capsys: Any, words: list[str], message: str
 ) -> None:
