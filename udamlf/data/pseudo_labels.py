@@ -96,12 +96,13 @@ class PseudoLabels:
                 raise UserError(f"{path} is missing or damaged", "the file its manifest describes", HINT)
         self.names, self.has_soft = list(self.manifest["images"]), "soft" in self.manifest
         _check_members(folder / ARCHIVE, {f"{name}.png" for name in self.names})
-        self._archive = zipfile.ZipFile(folder / ARCHIVE)
+        self._archive, self._soft = zipfile.ZipFile(folder / ARCHIVE), None
         if self.has_soft:
             _check_members(folder / SOFT, {f"{name}.npy" for name in self.names})
-        self._soft = np.load(folder / SOFT, allow_pickle=False) if self.has_soft else None
+            with _whole(SOFT):
+                self._soft = np.load(folder / SOFT, allow_pickle=False)
         _check_members(folder / EXTRAS)
-        with np.load(folder / EXTRAS, allow_pickle=False) as extras:
+        with _whole(EXTRAS), np.load(folder / EXTRAS, allow_pickle=False) as extras:
             self.extras = dict(extras)
 
     def __contains__(self, name: str) -> bool:
@@ -110,7 +111,9 @@ class PseudoLabels:
     def label(self, name: str) -> np.ndarray:
         """uint8 [H, W] train ids of a labelled image, read now: memory does not grow with the split. UserError: it is
         no label map, or holds an id outside of the label space."""
-        label = read_ids(BytesIO(self._archive.read(f"{name}.png")), ("L",), f"an 8-bit label map of {name}")
+        with _whole(ARCHIVE):
+            content = BytesIO(self._archive.read(f"{name}.png"))
+        label = read_ids(content, ("L",), f"an 8-bit label map of {name}")
         if self.space is not None:
             largest = int(cv2.LUT(label, np.append(np.arange(IGNORE), 0).astype(np.uint8)).max())
             if largest >= self.space.num_classes:
@@ -122,17 +125,25 @@ class PseudoLabels:
         """Stored soft label of an image, read now; the selector ``soft`` knows its code."""
         if self._soft is None or name not in self._soft:
             raise UserError(f"no soft label of {name}", "a round labelled by the selector `soft`", HINT)
-        return np.asarray(self._soft[name])
+        with _whole(SOFT):
+            return np.asarray(self._soft[name])
+
+
+@contextmanager
+def _whole(name: str) -> Iterator[None]:
+    """A UserError for whatever zipfile, zlib and NumPy raise for content that they have not written."""
+    try:
+        yield
+    except Exception as error:
+        message = f"{name} of the pseudo-labels is damaged: {type(error).__name__}: {error}"
+        raise UserError(message, "the file its manifest describes", HINT) from error
 
 
 def _check_members(path: Path, names: set[str] | None = None) -> None:
     """UserError, before anything is decoded: an archive that does not hold ``names``, each as many bytes as it takes on
     the disk; without them, arrays that together exceed ``MOST_EXTRAS``."""
-    try:
-        with zipfile.ZipFile(path) as archive:
-            members = archive.infolist()
-    except (OSError, zipfile.BadZipFile) as error:
-        raise UserError(f"{path} is no archive: {error}", "the archive its manifest describes", HINT) from error
+    with _whole(path.name), zipfile.ZipFile(path) as archive:
+        members = archive.infolist()
     if names is not None and {member.filename for member in members} != names:
         odd = sorted(names ^ {member.filename for member in members})
         raise UserError(f"{path} and its manifest differ in {len(odd)} images, e.g. {odd[0]}", "the same images", HINT)

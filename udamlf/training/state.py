@@ -63,7 +63,7 @@ class TrainState:
             self.step, self.sums, self.summed_steps = (payload[name] for name in ("step", "sums", "summed_steps"))
         except UserError:
             raise
-        except Exception as error:  # whatever a pickle can make of it: its digest fits, but others wrote it
+        except Exception as error:  # its digest fits; torch and zipfile raise anything for what others wrote
             message = f"{path} is no training state: {error!r}"[:300]
             raise UserError(message, "one that udamlf has written", hint) from error
         return True
