@@ -22,6 +22,7 @@ from tests.conftest import folder_in_memory
 from tests.end_to_end.conftest import BIN, Place, wait_for
 from tests.in_process import small
 from tests.soak import KILLS, METHODS
+from udamlf.config.compose import resolve
 from udamlf.runs.launch import is_alive
 from udamlf.runs.plan import Request, Step, plan
 from udamlf.runs.tags import CHAIN, DIGEST, PROCESS
@@ -189,7 +190,8 @@ def test_killed_at_random_moments_a_chain_ends_as_if_undisturbed(
 ) -> None:
     """``SOAK_KILLS`` times, chain after chain, at the default interval between two saves: the same files, the same
     metrics step by step, each step finished once, no process left and no run that is said to be at work."""
-    rounds = ("method.rounds=1",) if KILLS < 2 else ()
+    described = resolve("syn2city", method).method.round
+    rounds = () if described is None or isinstance(described, tuple) else ("method.rounds=1",)
     more = (*rounds, "profile.warmup.steps=60", "profile.round.steps=60")
     overrides = small(method, tiny_world, *more, scenario="syn2city").overrides
     options = [text for override in overrides for text in ("--set", override)]
