@@ -235,7 +235,7 @@ def test_a_clock_that_jumps_by_a_day_changes_no_verdict_and_loses_no_number(
         run.log_metrics({"loss": 1.0}, 1)
         monkeypatch.setattr(time, "time", lambda: now() + jump_s)
         run.log_metrics({"loss": 0.5}, 2)
-        assert reap(tracker) == [gone]
+        assert reap(tracker) == [gone] and run.flush()
     history = tracker.client.get_metric_history(run_id, "loss")
     assert sorted((metric.step, metric.value) for metric in history) == [(1, 1.0), (2, 0.5)]
     assert tracker.get(run_id).info.status == "RUNNING"
