@@ -1,13 +1,12 @@
 """What differs between two runs; a chain once more, as it was recorded."""
 
-import json
 import shlex
 from ast import literal_eval
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from udamlf.config.compose import with_overrides
+from udamlf.config.compose import mapping, with_overrides
 from udamlf.config.parts import flatten
 from udamlf.config.schema import Config
 from udamlf.runs.chain import run_chain
@@ -49,13 +48,15 @@ def _facts(tracker: Tracker, run_id: str) -> dict[str, dict[str, Any]]:
         stages = [tracker.get(stage_id) for stage_id in step_runs(tags).values()]
     data, code, environment = dict[str, Any](), dict[str, Any](), dict[str, Any]()
     for each in sorted(stages, key=lambda stage: int(stage.info.start_time)):
-        texts = [tracker.text(each.info.run_id, name) for name in (KEY_FILE, ENVIRONMENT, REQUIREMENTS)]
+        key, facts, requirements = (
+            tracker.text(each.info.run_id, name) for name in (KEY_FILE, ENVIRONMENT, REQUIREMENTS)
+        )
         read = each.inputs.dataset_inputs if each.inputs else []
         data |= {entry.dataset.name: entry.dataset.digest for entry in read}
         code |= {name: each.data.tags.get(name) for name in (COMMIT, "git_dirty")}
-        code |= json.loads(texts[0] or "{}").get("code", {})
-        environment |= dict(flatten(json.loads(texts[1]))) if texts[1] else {}
-        environment |= dict(line.split("==") for line in texts[2].splitlines())
+        code |= mapping(key or "{}", f"{KEY_FILE} of run {each.info.run_id}").get("code", {})
+        environment |= dict(flatten(mapping(facts or "{}", f"{ENVIRONMENT} of run {each.info.run_id}")))
+        environment |= dict(line.partition("==")[::2] for line in requirements.splitlines())
     results = {n: value for n, value in sorted(metrics.items()) if not n.startswith("system/") and value == value}
     settings = dict(_settings(run.data.params, tags))
     return {"configuration": settings, "data": data, "code": code, "environment": environment, "results": results}
