@@ -158,20 +158,24 @@ def new_place(empty_store: Path, world: Path) -> Iterator[Place]:
         yield Place(folder, world, f"sqlite:///{folder}/mlflow.db")
 
 
+CLOCKED = {"train/images_per_s", "cost/frames_per_second", "cost/hours"}
+
+
 def record(place: Place) -> dict[tuple[str, ...], Any]:
     """Stage and round of every finished run -> the digest of all files that it has published and every value of every
     metric; without what a clock measures."""
     client, kept = MlflowClient(place.uri), {}
     for run in place.runs():
         if run.info.status == "FINISHED":
-            names = sorted(name for name in run.data.metrics if name != "train/images_per_s")
+            names = sorted(run.data.metrics.keys() - CLOCKED)
             histories = {name: client.get_metric_history(run.info.run_id, name) for name in names}
             values = {name: sorted((m.step, repr(m.value)) for m in history) for name, history in histories.items()}
             stage = run.data.tags["stage"]
             is_whole = stage != CHAIN or run.data.tags.get("udamlf.complete")
             step = (stage, run.data.tags.get("round", "") if stage != CHAIN else "")
             assert step not in kept and is_whole, f"{step} was finished twice, or in part"
-            kept[step] = run.data.tags.get(DIGEST), values
+            # evaluation.json names the run that it scores: of an evaluation the numbers are compared.
+            kept[step] = run.data.tags.get(DIGEST) if stage != "evaluate" else None, values
     return kept
 
 

@@ -6,6 +6,7 @@ import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -29,7 +30,6 @@ for seed in range(int(sys.argv[1])):
         "memory": int(status["VmRSS"].split()[0]) * 1024, "threads": int(status["Threads"]),
         "files": len(os.listdir("/proc/self/fd")), "children": len(children), "zombies": states.count("Z"),
         "work": len(list(Path(".udamlf/steps").glob("*/"))), "frames": len(list(Path("cache/frames").glob("*"))),
-        "checkpoints": len(list(Path("mlruns").glob("*/*/artifacts/checkpoint/*.safetensors"))),
     }), flush=True)
 """
 GROWTH = 1 << 20
@@ -57,8 +57,12 @@ def test_chain_after_chain_leaves_no_process_no_file_and_no_memory(usage: list[d
 
 def test_pruned_a_chain_keeps_one_checkpoint(usage: list[dict[str, int]], place: Place) -> None:
     """Of the two of each; those that are linked to a model of MLflow's go with it."""
-    assert [each["checkpoints"] for each in usage] == [2 * number for number in range(1, CHAINS + 1)]
+
+    def checkpoints() -> int:
+        folders = [Path(urlsplit(run.info.artifact_uri).path) for run in place.runs()]
+        return sum(len(list(folder.glob("checkpoint/*.safetensors"))) for folder in folders)
+
+    assert checkpoints() == 2 * len(usage)
     assert f"in {CHAINS} places" in place.udamlf("prune", "--keep", "last", "--yes")
-    names = {path.stat().st_ino for path in Path(place.folder, "mlruns").rglob("*.safetensors")}
-    assert len(names) == CHAINS
+    assert checkpoints() == len(usage)
     assert "in 0 places" in place.udamlf("prune", "--keep", "last", "--yes")
