@@ -21,6 +21,7 @@ from udamlf.common.files import (
     digest_bytes,
     digest_file,
     digest_json,
+    environment_number,
     file_lock,
     write_json,
     write_text,
@@ -227,3 +228,14 @@ def test_a_killed_holder_releases_its_lock(tmp_path: Path) -> None:
     started = time.monotonic()
     with file_lock(path):
         assert time.monotonic() - started < 5
+
+
+@pytest.mark.parametrize("text", ["abc", "-1", "nan"])
+def test_an_environment_variable_that_is_no_number_is_told(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    monkeypatch.delenv("UDAMLF_X", raising=False)
+    assert environment_number("UDAMLF_X", 2.5) == 2.5
+    monkeypatch.setenv("UDAMLF_X", "0.5")
+    assert environment_number("UDAMLF_X", 2.5) == 0.5
+    monkeypatch.setenv("UDAMLF_X", text)
+    with pytest.raises(UserError, match=f"UDAMLF_X={text}"):
+        environment_number("UDAMLF_X", 2.5)

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import subprocess
+import sys
 from itertools import combinations
 from pathlib import Path
 
@@ -209,3 +213,16 @@ def test_colours_that_are_made_differ(count: int) -> None:
     assert len(set(colours)) == count and (0, 0, 0) not in colours
     gaps = [sum(abs(a - b) for a, b in zip(x, y, strict=True)) for x, y in combinations(colours, 2)]
     assert count > 20 or min(gaps) > 60
+
+
+def test_a_further_label_space_is_an_entry_of_the_file(tmp_path: Path) -> None:
+    """In a copy of the package whose file has one more."""
+    root = Path(__file__).parents[2]
+    for folder in ("udamlf", "configs"):
+        shutil.copytree(root / folder, tmp_path / folder, ignore=shutil.ignore_patterns("__pycache__"))
+    with open(tmp_path / "configs" / "label_spaces.yaml", "a") as file:
+        file.write("halves:\n  classes: [left, right]\n")
+    code = "from udamlf.config.labels import find_space; print(*find_space('halves').classes)"
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert done.stdout == "left right\n", done.stderr

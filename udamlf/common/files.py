@@ -108,6 +108,18 @@ def cache_folder() -> Path:
     return Path(os.environ.get("UDAMLF_CACHE") or Path.home() / ".cache" / "udamlf").expanduser()
 
 
+def environment_number(name: str, default: float) -> float:
+    """A number, 0 or more, that an environment variable sets. UserError: it is none."""
+    text = os.environ.get(name) or str(default)
+    try:
+        number = float(text)
+    except ValueError:
+        number = -1.0
+    if not number >= 0:
+        raise UserError(f"{name}={text}", "a number of 0 or more", f"unset {name}")
+    return number
+
+
 @contextmanager
 def file_lock(path: Path, work: str = "", wait: bool = True) -> Iterator[bool]:
     """Hold an exclusive lock on the file ``path`` (made if absent) and yield True. While another process has it, wait,

@@ -11,7 +11,7 @@ import numpy as np
 
 from udamlf.common.ahead import ahead
 from udamlf.common.errors import UserError
-from udamlf.common.files import atomic_file, cache_folder, digest_json, file_lock
+from udamlf.common.files import atomic_file, cache_folder, digest_json, environment_number, file_lock
 from udamlf.common.progress import tracked
 from udamlf.config.labels import LabelSpace
 from udamlf.data.dataset import DataSet, Frame, listing_digest
@@ -80,9 +80,8 @@ def _make_room(folder: Path, size: int) -> bool:
     that they and what is free have. For it the files that were not used for longest go; who reads one keeps it."""
     files = sorted((path.stat().st_mtime_ns, path.stat().st_size, path) for path in folder.glob("*.npy"))
     taken = sum(stored for _, stored, _ in files)
-    limit = os.environ.get("UDAMLF_CACHE_GIB")
-    free = shutil.disk_usage(folder).free
-    room = float(limit) * 2**30 if limit else _SHARE_OF_FREE_DISK * (free + taken)
+    share_gib = _SHARE_OF_FREE_DISK * (shutil.disk_usage(folder).free + taken) / 2**30
+    room = environment_number("UDAMLF_CACHE_GIB", share_gib) * 2**30
     if size > room:
         return False
     for _, stored, path in files:

@@ -16,7 +16,7 @@ from udamlf.data.splits import ScenarioData
 from udamlf.runs.launch import gpus, managers
 from udamlf.runs.plan import Request, data_root, opened, plan
 from udamlf.runs.store import store_uri, work_root
-from udamlf.stages.stage import TRAININGS
+from udamlf.stages.stage import WITH_WEIGHTS
 
 _PACKAGES = ("udamlf", "torch", "mlflow", "numpy", "opencv-python", "pydantic", "safetensors")
 SAMPLED_LABELS = 16
@@ -68,7 +68,7 @@ def cache_data(request: dict[str, Any]) -> Iterator[str]:
     """Decode and keep the frames that the trainings of a chain read; a line for each of their splits."""
     config = Request(**request).resolve()
     data = ScenarioData(config, data_root(config))
-    trainings = [step for step in plan(config) if step.stage in (*TRAININGS, "pretrain")]
+    trainings = [step for step in plan(config) if step.stage in WITH_WEIGHTS]
     for split, labelled in opened(config, trainings).items():
         frames = data.frames(split, labelled)
         size = "their own size" if frames.size is None else "{1}x{0}".format(*frames.size)

@@ -20,7 +20,7 @@ from udamlf.runs.runner import DONE, OUT, publish
 from udamlf.runs.serving import checkpoint_waste
 from udamlf.runs.tags import CHAIN, ERROR, HEARTBEAT, INTERRUPTED, PROCESS, PRUNED, step_runs
 from udamlf.runs.tracker import Tracker
-from udamlf.stages.stage import TRAININGS
+from udamlf.stages.stage import TRAININGS, WITH_WEIGHTS
 
 SILENT_MIN = 30.0
 """A living process gives a sign every minute, while the store does not answer every ten."""
@@ -131,7 +131,7 @@ def _superfluous(tracker: Tracker, keep: Set[str]) -> set[str]:
     for chain in tracker.search({"stage": CHAIN}, None):
         steps, whole = step_runs(chain.data.tags), chain.data.tags.get(COMPLETE)
         trainings = {number: run_id for (stage, number), run_id in steps.items() if stage in TRAININGS}
-        with_weights = {run_id for (stage, _), run_id in steps.items() if stage in (*TRAININGS, "pretrain")}
+        with_weights = {run_id for (stage, _), run_id in steps.items() if stage in WITH_WEIGHTS}
         listed |= with_weights
         if not whole:
             needed |= with_weights

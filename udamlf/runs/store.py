@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from udamlf.common.errors import UserError
-from udamlf.common.files import cache_folder, digest_bytes
+from udamlf.common.files import cache_folder, digest_bytes, environment_number
 
 SQLITE = "sqlite:///"
 PATIENCE_S = 300.0
@@ -96,7 +96,7 @@ class Patient:
 
     def __getattr__(self, name: str) -> Any:
         def call(*arguments: Any, **options: Any) -> Any:
-            patience_s = float(os.environ.get("UDAMLF_PATIENCE_S", PATIENCE_S))
+            patience_s = environment_number("UDAMLF_PATIENCE_S", PATIENCE_S)
             deadline, pause_s = time.monotonic() + patience_s, 1.0
             while True:
                 try:

@@ -16,6 +16,8 @@ from udamlf.data.splits import ScenarioData, subset_images
 
 TRAININGS = ("warmup", "import_checkpoint", "self_train")
 """Stages whose runs hold a checkpoint of the method; where one is an input, so is the other."""
+WITH_WEIGHTS = (*TRAININGS, "pretrain")
+"""Stages whose runs hold weights."""
 
 
 class Need(NamedTuple):
