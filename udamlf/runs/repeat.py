@@ -57,7 +57,8 @@ def _facts(tracker: Tracker, run_id: str) -> dict[str, dict[str, Any]]:
         code |= mapping(key or "{}", f"{KEY_FILE} of run {each.info.run_id}").get("code", {})
         environment |= dict(flatten(mapping(facts or "{}", f"{ENVIRONMENT} of run {each.info.run_id}")))
         environment |= dict(line.partition("==")[::2] for line in requirements.splitlines())
-    results = {n: value for n, value in sorted(metrics.items()) if not n.startswith(("system/", "cost/")) and value == value}
+    by_clock = ("system/", "cost/")
+    results = {n: value for n, value in sorted(metrics.items()) if not n.startswith(by_clock) and value == value}
     settings = dict(_settings(run.data.params, tags))
     return {"configuration": settings, "data": data, "code": code, "environment": environment, "results": results}
 
