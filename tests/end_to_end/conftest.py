@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import pytest
 
@@ -65,10 +65,11 @@ class Place:
         assert done.returncode == 0, done.stderr
         return done.stdout
 
-    def start(self, *command: str) -> subprocess.Popen[str]:
-        """Start a command in a process group of its own."""
+    def start(self, *command: str, output: int | IO[str] = subprocess.PIPE) -> subprocess.Popen[str]:
+        """Start a command in a process group of its own. What prints more than a pipe holds (64 KiB) and is not read
+        needs a file as output, or it stops when the pipe is full."""
         return subprocess.Popen(
-            command, cwd=self.folder, env=self.environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+            command, cwd=self.folder, env=self.environment, stdout=output, stderr=subprocess.STDOUT,
             text=True, start_new_session=True,
         )  # fmt: skip
 

@@ -6,6 +6,7 @@ import re
 import shutil
 import signal
 import socket
+import time
 import urllib.request
 from collections.abc import Iterator
 from typing import Any
@@ -39,7 +40,9 @@ def answers(address: str) -> bool:
 def server(place: Place) -> Iterator[str]:
     """Address of a server started by `udamlf ui`."""
     port = free_port()
-    process = place.start(str(BIN / "udamlf"), "ui", "--port", str(port), "--scenario", "syn2city")
+    with (place.folder / "server.log").open("w") as log:  # a line a request: browsers fill a pipe
+        command = (str(BIN / "udamlf"), "ui", "--port", str(port), "--scenario", "syn2city")
+        process = place.start(*command, output=log)
     try:
         wait_for(lambda: answers(f"http://127.0.0.1:{port}"), 120)
         yield f"http://127.0.0.1:{port}"
@@ -129,10 +132,16 @@ def text_of(browser: Any, address: str, *expected: str) -> str:
     browser.get(address)
 
     def shown() -> str:
-        text = str(browser.execute_script("return document.body.innerText"))
-        return text if all(word in text for word in expected) else ""
+        return str(browser.execute_script("return document.body.innerText"))
 
-    return str(wait_for(shown, 90))
+    def missing() -> list[str]:
+        return [word for word in expected if word not in shown()]
+
+    deadline = time.monotonic() + 90
+    while missing() and time.monotonic() < deadline:
+        time.sleep(0.2)
+    assert not missing(), shown()
+    return shown()
 
 
 def cells(browser: Any, selector: str, axis: str) -> list[tuple[str, str]]:
