@@ -17,6 +17,7 @@ from udamlf.data.mixing import (
     choose_classes,
     class_distribution,
     draw_donor,
+    largest_share,
     mix,
     mix_mask,
     online_labels,
@@ -89,6 +90,12 @@ def test_the_drawn_image_shows_the_drawn_class() -> None:
     assert all(image in sampler.images[rare] for rare, image in draws)
     assert sum(n for (rare, _), n in draws.items() if rare == 2) > 100
     assert sampler.draw(rng(5)) == sampler.draw(rng(5))
+
+
+def test_largest_share_is_of_the_labelled_pixels() -> None:
+    label = np.array([[0, 0, 1], [IGNORE, IGNORE, 2]], np.uint8)
+    assert largest_share(label) == 0.5
+    assert largest_share(np.full((2, 2), IGNORE, np.uint8)) == 1.0, "a crop without a label is drawn again"
 
 
 def test_crop_must_show_enough_of_the_class() -> None:

@@ -5,12 +5,18 @@ from __future__ import annotations
 import dataclasses
 import math
 
+import numpy as np
 import pytest
 import torch
 
 from tests import toy
 from udamlf.common.errors import UserError
+from udamlf.common.seeding import rng
+from udamlf.config.budget import Augmentation
 from udamlf.config.labels import IGNORE
+from udamlf.data.batches import Draw, Stream
+from udamlf.data.mixing import largest_share
+from udamlf.data.sample import Sample
 from udamlf.methods.ema_mix import (
     EmaMixParams,
     Objective,
@@ -62,6 +68,23 @@ def test_mixed_loss_divides_by_all_pixels() -> None:
     x, y = torch.zeros(1, 4, 1, 4), torch.tensor([[[0, 1, IGNORE, 2]]])
     weights = torch.tensor([[[1.0, 0.5, 1.0, 0.0]]])
     assert mixed_cross_entropy(x, y, weights).item() == pytest.approx(1.5 * math.log(4) / 4)
+
+
+def test_a_source_crop_that_one_class_fills_is_drawn_again() -> None:
+    """Two classes side by side, crops of a quarter of the width: four of five hold one class alone, and ten tries find
+    the border in nine of ten. The target's crops are not chosen by their labels."""
+    label = np.repeat(np.array([[0, 1]], np.uint8), 64, axis=1).repeat(16, axis=0)
+    whole = Sample(np.zeros((16, 128, 3), np.uint8), label)
+    augmentation = Augmentation(crop_hw=(16, 32))
+
+    def alone(domain: str, **params: float) -> int:
+        method = toy.objective("ema_mix", params)
+        stream = Stream(domain, lambda index: whole, 1, augmentation, 0)
+        crops = [method.prepare(Draw(stream, 0, rng(seed))) for seed in range(40)]
+        return sum(largest_share(crop.label) == 1 for crop in crops)
+
+    assert alone("source", crop_max_share=0.99) < 10 < 20 < alone("source")
+    assert alone("target", crop_max_share=0.99) == alone("target") > 20
 
 
 def test_downscaled_labels_need_a_dominant_class() -> None:

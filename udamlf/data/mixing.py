@@ -87,6 +87,12 @@ def shows_class(label: np.ndarray, rare: int, min_pixels: int) -> bool:
     return int(np.count_nonzero(label == rare)) > min_pixels
 
 
+def largest_share(label: np.ndarray) -> float:
+    """The share of the most frequent class among the labelled pixels of a crop; 1 where there is none."""
+    pixels = np.bincount(label.ravel(), minlength=IGNORE + 1)[:IGNORE]
+    return float(pixels.max() / max(pixels.sum(), 1)) if pixels.any() else 1.0
+
+
 class Pasted(NamedTuple):
     """Result of ``paste``: uint8 image [H,W,3], label [H,W] and mask [H,W] (class where pasted, else ``IGNORE``)."""
 

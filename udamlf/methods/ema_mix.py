@@ -17,9 +17,9 @@ from torch import Tensor, nn
 from udamlf.common.errors import UserError
 from udamlf.config.labels import IGNORE
 from udamlf.config.parts import Strict
-from udamlf.data.batches import Draw, plain
+from udamlf.data.batches import Draw
 from udamlf.data.colour import jitter
-from udamlf.data.mixing import OnlineLabels, RareClassSampler, mix, mix_mask, online_labels, shows_class
+from udamlf.data.mixing import OnlineLabels, RareClassSampler, largest_share, mix, mix_mask, online_labels, shows_class
 from udamlf.data.sample import Domain, Sample
 from udamlf.losses import cross_entropy, masked_mean
 from udamlf.methods.device_colour import coloured
@@ -82,6 +82,7 @@ class EmaMixParams(Strict):
     rare_class_temperature: float | None = Field(None, gt=0)  # of rare-class sampling of source images; None: uniform
     rare_class_min_pixels: int = Field(3000, ge=0)  # of the class in the image
     rare_class_crop_ratio: float = Field(0.5, ge=0)  # times that in the crop
+    crop_max_share: float = Field(1.0, gt=0, le=1)  # a class with this share of a source crop: drawn again
     feature_distance: float = Field(0.0, ge=0)  # weight of DAFormer's distance to the pretrained features: 0.005
 
 
@@ -129,12 +130,16 @@ class Objective(BaseObjective):
             if not self.params.colour_of_mixed:
                 crop.images["augmented"] = jitter(crop.image, draw.rng, self.params.jitter)
             return crop
-        if self.sampler is None:
-            crop = plain(draw)
-        else:  # an image and a crop of it that show a rare class
+        p, rare = self.params, None
+        if self.sampler is not None:  # an image that shows a rare class
             rare, draw.index = self.sampler.draw(draw.rng)
-            enough = int(self.params.rare_class_min_pixels * self.params.rare_class_crop_ratio)
-            crop = draw.crop(draw.read(draw.index), accept=lambda crop: shows_class(crop.label, rare, enough))
+        enough = int(p.rare_class_min_pixels * p.rare_class_crop_ratio)
+
+        def accept(crop: Sample) -> bool:
+            shows = rare is None or shows_class(crop.label, rare, enough)
+            return shows and (p.crop_max_share == 1 or largest_share(crop.label) < p.crop_max_share)
+
+        crop = draw.crop(draw.read(draw.index), accept=accept)
         crop.maps["pasted"] = mix_mask(crop.label, draw.rng)
         return crop
 
