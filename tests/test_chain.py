@@ -21,8 +21,8 @@ from udamlf.runs import reuse
 from udamlf.runs.chain import Chain
 from udamlf.runs.launch import StopFlag
 from udamlf.runs.log import RunLog, ending
-from udamlf.runs.plan import Request, plan, step_key, until
-from udamlf.runs.reuse import claim, differences, finished_chain, survey
+from udamlf.runs.plan import Request, key_parts, plan, until
+from udamlf.runs.reuse import claim, differences, finished_chain
 from udamlf.runs.runner import read_config
 from udamlf.runs.tags import DIGEST, ERROR, HEARTBEAT, KEY, PROCESS
 from udamlf.runs.tracker import Tracker
@@ -70,7 +70,7 @@ class FakeStages:
 def go(tracker: Tracker, store: Path) -> Callable[..., tuple[str, FakeStages]]:
     def run(request: Request, act: Callable[[str], None] = lambda stage: None) -> tuple[str, FakeStages]:
         stages = FakeStages(tracker, store / "stages", act)
-        chain = Chain(request, tracker, launch=stages)
+        chain = Chain(request, launch=stages)
         parent = tracker.create_run(chain.name, {})
         run.parent = parent  # type: ignore[attr-defined]
         with ending(tracker, parent):
@@ -122,7 +122,8 @@ def test_every_step_comes_after_what_it_needs(request_: Request) -> None:
 
 
 def key_of(request: Request, stage: str = "warmup", digest: str = "d", inputs: dict[str, str] | None = None) -> str:
-    return step_key(request.resolve(), stage, int(stage == "self_train"), inputs or {}, lambda split, labelled: digest)
+    config, number = request.resolve(), int(stage == "self_train")
+    return keys.key_of(key_parts(config, stage, number, inputs or {}, lambda split, labelled: digest))
 
 
 def test_a_key_depends_on_what_the_stage_reads_and_on_nothing_else(request_: Request) -> None:
@@ -245,7 +246,7 @@ def test_a_stage_that_ended_before_it_could_speak_has_a_reason(
     tracker: Tracker, store: Path, request_: Request, code: int, ended: str, reason: str
 ) -> None:
     """A signal during its imports, for example."""
-    chain = Chain(request_, tracker, launch=lambda *arguments: code)
+    chain = Chain(request_, launch=lambda *arguments: code)
     with pytest.raises(UserError, match=f"its process was ended {reason}"):
         chain.run(RunLog(tracker, tracker.create_run("parent", {}), store / "parent"))
     (run,) = tracker.search({"stage": "warmup"}, status=ended)
@@ -260,7 +261,7 @@ def test_two_chains_at_once_do_shared_work_once(tracker: Tracker, store: Path, r
     def work(request: Request) -> None:
         try:
             parent = tracker.create_run(request.method, {})
-            Chain(request, tracker, launch=stages).run(RunLog(tracker, parent, store / "parents" / parent, StopFlag()))
+            Chain(request, launch=stages).run(RunLog(tracker, parent, store / "parents" / parent, StopFlag()))
         except BaseException as error:
             errors.append(error)
 
@@ -330,7 +331,7 @@ def test_machines_that_share_only_the_store_do_shared_work_once(
             machine = Tracker(tracker.uri, tracker.client, tracker.experiment_id)
             machine.work = store / name
             log = RunLog(machine, machine.create_run(name, {}), store / "parents" / name)
-            Chain(request_, machine, launch=stages).run(log)
+            Chain(request_, launch=stages).run(log)
         except BaseException as error:
             errors.append(error)
 
@@ -364,9 +365,9 @@ def test_a_machine_is_waited_for_while_it_gives_signs_of_life(
 
 def test_a_finished_chain_is_found_by_its_steps(go: Any, tracker: Tracker, request_: Request) -> None:
     config = request_.resolve()
-    assert finished_chain(config, survey(config, tracker), tracker) is None
+    assert finished_chain(config, tracker) is None
     parent, _ = go(request_)
-    found = finished_chain(config, survey(config, tracker), tracker)
+    found = finished_chain(config, tracker)
     assert found is not None and found.info.run_id == parent
 
 

@@ -136,7 +136,7 @@ def test_a_label_space_counts_with_what_a_result_depends_on(change: dict, stages
     def by_stage(**changes: Any) -> dict[str, str]:
         config = resolve("gta2city", "st")
         config.__dict__["space"] = replace(config.space, **changes)  # where the cached property keeps it
-        return {n: keys.step_key(config, n, r, {}, lambda split, labels: split) for n, r in STEPS.items()}
+        return {n: keys.key_of(keys.key_parts(config, n, r, {}, lambda split, labels: split)) for n, r in STEPS.items()}
 
     plain, changed = by_stage(), by_stage(**change)
     assert {name for name in STEPS if plain[name] != changed[name]} == stages
@@ -150,7 +150,8 @@ def test_initial_weights_count_with_their_content(tmp_path: Path) -> None:
     def by_stage(content: bytes) -> dict[str, str]:
         weights.write_bytes(content)
         rounds = {**STEPS, "evaluate": config.method.rounds}
-        return {n: keys.step_key(config, n, r, {}, lambda split, labels: split) for n, r in rounds.items()}
+        every = {n: keys.key_parts(config, n, r, {}, lambda split, labels: split) for n, r in rounds.items()}
+        return {n: keys.key_of(parts) for n, parts in every.items()}
 
     one, same, other = by_stage(b"one"), by_stage(b"one"), by_stage(b"two")
     assert one == same

@@ -103,7 +103,7 @@ def test_the_key_is_the_files_content_and_the_classes_and_nothing_else(tiny_worl
         path: Path, scenario: str = "gta2city", method: str = "st", profile: str = "miniature", seed: int = 0
     ) -> str:
         config = Request(scenario, method, profile, seed, data_root=str(tiny_world), start=str(path)).resolve()
-        return keys.step_key(config, "import_checkpoint", 0, {}, lambda split, labelled: split)
+        return keys.key_of(keys.key_parts(config, "import_checkpoint", 0, {}, lambda split, labelled: split))
 
     path = files.released_file(tmp_path, "advent")
     copy = Path(shutil.copy(path, tmp_path / "copy.pth"))

@@ -13,7 +13,7 @@ from udamlf.common.errors import UserError
 from udamlf.config.compose import resolve
 from udamlf.config.schema import Config
 from udamlf.data.splits import ScenarioData
-from udamlf.runs.plan import Request, opened, plan, step_key
+from udamlf.runs.plan import Request, key_of, key_parts, opened, plan
 from udamlf.stages.stage import stage
 
 NO_SOURCE = "profile.round.batch.source=0"
@@ -32,7 +32,7 @@ def keys_of(config: Config, root: Path) -> list[str]:
     """Key of every step but the warm-up, on the data in ``root``; inputs stand as their names."""
     digest = ScenarioData(config, root).digest
     steps = [step for step in plan(config) if step.stage != "warmup"]
-    return [step_key(config, s.stage, s.round, {name: name for name in s.needs}, digest) for s in steps]
+    return [key_of(key_parts(config, s.stage, s.round, {name: name for name in s.needs}, digest)) for s in steps]
 
 
 @pytest.mark.parametrize(
@@ -87,7 +87,7 @@ def by_step(root: Path) -> dict[str, str]:
     """Step of a chain on the folder data set -> its key, by what it reads itself."""
     config = small("st", root, "profile.audit=false", scenario=str(root / "day2night.yaml"))
     data = ScenarioData(config, root)
-    return {str(s): step_key(config, s.stage, s.round, {}, data.digest) for s in plan(config)}
+    return {str(s): key_of(key_parts(config, s.stage, s.round, {}, data.digest)) for s in plan(config)}
 
 
 def test_frames_added_to_a_split_change_only_what_reads_it_and_a_list_pins_a_split(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from udamlf.data.pseudo_labels import PseudoLabels
 from udamlf.data.splits import ScenarioData
 from udamlf.evaluation.predict import evaluating
 from udamlf.models import checkpoint
-from udamlf.runs.plan import step_key
+from udamlf.runs.plan import key_of, key_parts
 from udamlf.selection.soft import MIN_PIXELS
 from udamlf.selection.soft_source import rightly_predicted
 from udamlf.stages.stage import stage
@@ -37,7 +37,7 @@ def test_the_labels_are_keyed_by_the_source_labels(tiny_world: Path) -> None:
     assert stage("pseudo_label").declare(plain, 1).splits == {"target_train": False}
 
     def key(config: object, source: str) -> str:
-        return step_key(config, "pseudo_label", 1, {}, lambda split, labelled: source if labelled else split)
+        return key_of(key_parts(config, "pseudo_label", 1, {}, lambda split, labelled: source if labelled else split))
 
     assert key(sp, "one") != key(sp, "other") and key(plain, "one") == key(plain, "other")
 

@@ -211,6 +211,11 @@ class Config(Strict):
         return find_space(self.scenario.label_space)
 
     @property
+    def names(self) -> dict[str, str]:
+        """Names of scenario, method and profile."""
+        return {kind: getattr(self, kind).name for kind in ("scenario", "method", "profile")}
+
+    @property
     def report_split(self) -> str:
         """Name of the split that is reported."""
         return self.profile.report or self.scenario.report

@@ -1,7 +1,4 @@
-"""Runs a plan: each step reuses a finished run or becomes a process.
-
-A finished run with a step's key and its artifacts in place is the step's result; two chains that need the same step at
-once do it once."""
+"""Runs a plan: each step reuses a finished run or becomes a process; two chains that need the same step do it once."""
 
 import json
 import logging
@@ -11,7 +8,7 @@ import shutil
 import signal
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext, suppress
-from functools import cached_property, lru_cache, partial
+from functools import cache, cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -29,8 +26,8 @@ from udamlf.runs.log import RunLog, ending
 from udamlf.runs.maintenance import reap
 from udamlf.runs.pages import report
 from udamlf.runs.plan import CONTROL, Request, Step, data_root, key_of, key_parts, opened, plan, until
-from udamlf.runs.reuse import changes, claim, finished_chain, survey
-from udamlf.runs.runner import chain_tags, stage_tags
+from udamlf.runs.reuse import changes, claim, finished_chain
+from udamlf.runs.runner import stage_tags
 from udamlf.runs.store import at_once
 from udamlf.runs.tags import CHAIN, COMMAND, DEVICE, DIGEST, ERROR, HOURS, INTERRUPTED, KEY, KEY_FILE, PROCESS, step_tag
 from udamlf.runs.tracker import UNAVAILABLE, Tracker
@@ -43,28 +40,30 @@ logger = logging.getLogger("udamlf")
 def _digest(config: Config) -> str:
     """Of a resolved configuration, as far as its chain reads it: a step count that it has no use for, or a further
     split of the scenario, makes no other one."""
-    config = config.model_copy(update={"seed": 0})
-    declared = {str(step): stage(step.stage).declare(config, step.round) for step in plan(config)}
-    reads = {
-        name: [each.reads, each.splits, [digest_file(file) for file in each.files]] for name, each in declared.items()
-    }
+    config, reads = config.model_copy(update={"seed": 0}), {}
+    for step in plan(config):
+        declared = stage(step.stage).declare(config, step.round)
+        reads[str(step)] = [declared.reads, declared.splits, [digest_file(file) for file in declared.files]]
     return digest_json(json.loads(json.dumps([config.method.name, config.space.classes, reads], default=str)))
 
 
 class Chain:
-    """Runs the plan of one request under a parent run; ``launch`` starts one stage and waits for it."""
+    """The plan of one request; ``launch`` starts one stage and waits for it. UserError: bad input, or a split that it
+    cannot do without is not there."""
 
-    def __init__(
-        self, request: Request, tracker: Tracker, env_manager: str = LOCAL, launch: Callable[..., int] = launch_stage
-    ) -> None:
-        self.request, self.tracker, self.env_manager, self.launch = request, tracker, env_manager, launch
-        self.config = request.resolve()
-        self.data = ScenarioData(self.config, data_root(self.config))
-        self.digest = lru_cache(maxsize=None)(self.data.digest)
-        if self.config.method.target_subset:
-            check_subset(self.config.method.target_subset.top_k, len(self.data.samples(TARGET)))
-        kind = Path(request.of).stem if request.method == CONTROL else self.config.recipe
-        self.name = "-".join(word for word in (self.config.method.name, kind, f"s{self.config.seed}") if word)
+    def __init__(self, request: Request, env_manager: str = LOCAL, launch: Callable[..., int] = launch_stage) -> None:
+        self.request, self.env_manager, self.launch = request, env_manager, launch
+        config = self.config = request.resolve()
+        self.steps, self.data = plan(config), ScenarioData(config, data_root(config))
+        self.digest = cache(self.data.digest)
+        splits = opened(config, self.steps)
+        for split in (SOURCE, TARGET, config.report_split):
+            if split in splits:
+                self.data.samples(split)
+        if config.method.target_subset:
+            check_subset(config.method.target_subset.top_k, len(self.data.samples(TARGET)))
+        kind = Path(request.of).stem if request.method == CONTROL else config.recipe
+        self.name = "-".join(word for word in (config.method.name, kind, f"s{config.seed}") if word)
 
     @cached_property
     def parent_tags(self) -> dict[str, str]:
@@ -73,8 +72,7 @@ class Chain:
         splits = [name for name in (SOURCE, TARGET, config.report_split) if self.data.has(name)]
         apart = [text.removeprefix("profile.").removeprefix("method.") for text in config.overrides]
         return {
-            **chain_tags(config, self.data),
-            "stage": CHAIN,
+            **stage_tags(config, self.data, CHAIN),
             "rounds": str(config.method.rounds),
             "split": config.report_split,
             "label_space": space_tag(config.scenario.label_space),
@@ -89,113 +87,102 @@ class Chain:
             comparison.DATA: digest_json({name: self.digest(name, True) for name in splits}),
         }
 
-    def run(self, parent: RunLog, steps: Sequence[Step] | None = None) -> dict[Step, Input]:
+    def run(self, parent: RunLog, steps: Sequence[Step] = ()) -> dict[Step, Input]:
         """Do the steps (default: the whole plan) and record on ``parent`` what came of them, by round."""
+        steps, data = steps or self.steps, self.data
         parent.log_params({f"cfg.{key}": value for key, value in self.config.flat().items()})
         parent.set_tags({**self.parent_tags, PROCESS: identity()})
         write_text(parent.work / CONFIG, self.config.to_yaml())
         parent.log_file(parent.work / CONFIG)
-        steps = plan(self.config) if steps is None else steps
-        for split, labelled in opened(self.config, steps).items():
-            if self.data.has(split):
+        splits = opened(self.config, steps)
+        for split, labelled in splits.items():
+            if data.has(split):
                 use = split.partition("_")[0] if split in (SOURCE, TARGET) else "evaluation"
-                count = len(self.data.samples(split))
-                parent.log_dataset(split, self.digest(split, labelled), use, count, self.data.source(split))
+                digest, count = self.digest(split, labelled), len(data.samples(split))
+                parent.log_dataset(split, digest, use, count, data.source(split))
         parent.flush()
+        if data.kind == "real":
+            check_headers(data, splits, f"udamlf data check {self.request.scenario} --data-root {data.root}")
         results: dict[Step, Input] = {}
-        if self.data.kind == "real":
-            command = f"udamlf data check {self.request.scenario} --data-root {self.data.root}"
-            check_headers(self.data, opened(self.config, steps), command)
         for position, step in enumerate(steps, 1):
             inputs = {name: results[need] for name, need in step.needs.items()}
             results[step], how = self._do(step, inputs, parent)
             logger.info("%s: %d/%d %s %s", self.name, position, len(steps), step, how)
             parent.set_tags({step_tag(step.stage, step.round): results[step].run_id})
             self._record(parent, step, results[step])
-        if len(steps) == len(plan(self.config)):
-            self._record_hours(parent, steps[-1].round, [result.tags for result in results.values()])
+        if len(steps) == len(self.steps):
+            # How long trainings and labellings took, shared ones included, and on what: as far as every one says it.
+            made = [result.tags for step, result in results.items() if step.stage != "evaluate"]
+            if all(HOURS in tags for tags in made):
+                parent.log_metrics({"cost/hours": sum(float(tags[HOURS]) for tags in made)}, steps[-1].round)
+                parent.set_tags({DEVICE: ", ".join(sorted({tags[DEVICE] for tags in made}))})
             parent.set_tags({comparison.COMPLETE: "true"})
         return results
 
     def _do(self, step: Step, inputs: Mapping[str, Input], parent: RunLog) -> tuple[Input, str]:
         """A step's result, and whether it was ``done`` or ``reused``."""
+        tracker, config = parent.tracker, self.config
         digests = {name: value.tags[DIGEST] for name, value in inputs.items()}
-        parts = key_parts(self.config, step.stage, step.round, digests, self.digest)
+        parts = key_parts(config, step.stage, step.round, digests, self.digest)
         key = key_of(parts)
-        tags = stage_tags(self.config, self.data, step.stage, step.round) | {KEY: key}
-        with file_lock(self.tracker.work / "locks" / key, str(step)):
-            create = partial(self.tracker.create_run, f"{self.name} {step}", tags, parent.run_id)
-            claimed = claim(self.tracker, key, create)
+        tags = stage_tags(config, self.data, step.stage, step.round) | {KEY: key}
+        with file_lock(tracker.work / "locks" / key, str(step)):
+            claimed = claim(tracker, key, partial(tracker.create_run, f"{self.name} {step}", tags, parent.run_id))
             if isinstance(claimed, Input):
                 return claimed, "reused"
-            why = changes(self.tracker, self.config, step, parts)
-            if why:
+            if why := changes(tracker, config, step, parts):
                 logger.info("%s: %s is not reused, %s", self.name, step, why)
             parent.alive = {parent.run_id, claimed}  # also while it waits for a GPU: other machines may wait for it
-            self._launch(step, self._parameters(step, inputs), claimed, parts)
-            return self.tracker.fetch(claimed), "done"
+            # The configuration as it was resolved; its names are for people.
+            text, runs = config.to_yaml(), " ".join(f"{name}={value.run_id}" for name, value in inputs.items())
+            path = tracker.work / "configs" / f"{digest_json(text)[:16]}.yaml"
+            write_text(path, text)
+            parameters = {"seed": str(config.seed), "config": str(path), "round": str(step.round), "inputs": runs}
+            self._launch(tracker, step, {**config.names, **parameters}, claimed, parts)
+            return tracker.fetch(claimed), "done"
 
-    def _parameters(self, step: Step, inputs: Mapping[str, Input]) -> dict[str, str]:
-        """Parameters of the entry point: the configuration as it was resolved; its names are for people."""
-        config, text = self.config, self.config.to_yaml()
-        path = self.tracker.work / "configs" / f"{digest_json(text)[:16]}.yaml"
-        write_text(path, text)
-        names = {kind: getattr(config, kind).name for kind in ("scenario", "method", "profile")}
-        runs = " ".join(f"{name}={value.run_id}" for name, value in inputs.items())
-        return {**names, "seed": str(config.seed), "config": str(path), "round": str(step.round), "inputs": runs}
-
-    def _launch(self, step: Step, parameters: dict[str, str], run_id: str, parts: dict[str, Any]) -> None:
+    def _launch(
+        self, tracker: Tracker, step: Step, parameters: dict[str, str], run_id: str, parts: dict[str, Any]
+    ) -> None:
         """Run a stage to its end. UserError: it failed, with what it said."""
         try:
-            self.tracker.client.log_dict(run_id, parts, KEY_FILE)
-            with environment({"UDAMLF_WORK": str(self.tracker.work)}):
-                code = self.launch(step.stage, parameters, run_id, self.tracker.experiment_id, self.env_manager)
+            tracker.client.log_dict(run_id, parts, KEY_FILE)
+            with environment({"UDAMLF_WORK": str(tracker.work)}):
+                code = self.launch(step.stage, parameters, run_id, tracker.experiment_id, self.env_manager)
         except KeyboardInterrupt:
             with suppress(*UNAVAILABLE), at_once():
-                self.tracker.end(run_id, "KILLED", INTERRUPTED)
+                tracker.end(run_id, "KILLED", INTERRUPTED)
             raise
         except Exception as error:
-            self.tracker.end(run_id, "FAILED", str(error))
+            tracker.end(run_id, "FAILED", str(error))
             message = f"stage {step} could not be started: {error}"
             raise UserError(message, f"a working environment ({self.env_manager})", "udamlf doctor") from error
         if code:  # a stage that could say why has closed its run
             told = code in (-signal.SIGINT, -signal.SIGTERM)
             how = f"by {signal.Signals(-code).name}" if code < 0 else f"with code {code} and no message"
-            self.tracker.end(run_id, "KILLED" if told else "FAILED", f"its process was ended {how}")
-            reason = self.tracker.get(run_id).data.tags.get(ERROR, "it gave no reason")
+            tracker.end(run_id, "KILLED" if told else "FAILED", f"its process was ended {how}")
+            reason = tracker.get(run_id).data.tags.get(ERROR, "it gave no reason")
             raise UserError(f"stage {step} failed (run {run_id}): {reason}")
 
     def _record(self, parent: RunLog, step: Step, result: Input) -> None:
-        """Copy a step's metrics to the parent, with step = round, so that MLflow draws lines over rounds."""
+        """Copy a step's metrics to the parent, with step = round, so that MLflow draws lines over rounds: scores, and
+        the quality of pseudo-labels, of a labelling or made while training; both as a whole, not class by class.
+        Rounded, as MLflow draws every digit there is, but not so much that a table rounds twice."""
+        if step.stage != "evaluate" and not step.round:
+            return
+        metrics = parent.tracker.get(result.run_id).data.metrics
+        shown = {name: value for name, value in metrics.items() if name.startswith("pl/")}
         if step.stage == "evaluate":
-            path = result.path / "evaluation" / "evaluation.json"
-            entry = json.loads(path.read_text(encoding="utf-8"))
-            headline = entry["miou"][self.config.space.headline]
-            score = {"miou": round(headline, 2)} if headline is not None else {}
+            entry = json.loads((result.path / "evaluation" / "evaluation.json").read_text(encoding="utf-8"))
             # MLflow shows the last value of a metric: a class that no longer occurs must not keep an earlier round's.
-            gone = {f"iou/{name}": math.nan for name, value in entry["iou"].items() if value is None and step.round}
-            metrics = self.tracker.get(result.run_id).data.metrics
-            cost = {name: value for name, value in metrics.items() if name.startswith("cost/")}
-            parent.log_metrics(_headline({**gone, **entry["metrics"], **score, **cost}), step.round)
+            shown = {f"iou/{name}": math.nan for name, value in entry["iou"].items() if value is None and step.round}
+            shown |= entry["metrics"] | {name: value for name, value in metrics.items() if name.startswith("cost/")}
+            if (headline := entry["miou"][self.config.space.headline]) is not None:
+                shown["miou"] = round(headline, 2)
             parent.set_tags({comparison.SCORED: str(step.round)})
-        elif step.round > 0:  # quality of pseudo-labels, of a labelling or made while training (ema_mix)
-            metrics = self.tracker.get(result.run_id).data.metrics
-            labels = {name: value for name, value in metrics.items() if name.startswith("pl/")}
-            parent.log_metrics(_headline(labels), step.round)
-
-    def _record_hours(self, parent: RunLog, round: int, stages: Sequence[Mapping[str, str]]) -> None:
-        """How long trainings and labellings took, shared ones included, and on what; nothing where one does not say."""
-        made = [tags for tags in stages if tags.get("stage") != "evaluate"]
-        if all(HOURS in tags for tags in made):
-            parent.log_metrics({"cost/hours": sum(float(tags[HOURS]) for tags in made)}, round)
-            parent.set_tags({DEVICE: ", ".join(sorted({tags[DEVICE] for tags in made}))})
-
-
-def _headline(metrics: Mapping[str, float]) -> dict[str, float]:
-    """What a chain shows of a stage's metrics: pseudo-labels and the source as a whole, not class by class; rounded, as
-    MLflow draws every digit there is, but not so much that a table rounds twice."""
-    by_class = ("pl/", "source/iou/")
-    return {k: round(v, 4) for k, v in metrics.items() if not (k.startswith(by_class) and k.count("/") > 1)}
+        by_class = ("pl/", "source/iou/")
+        whole = {k: v for k, v in shown.items() if not (k.startswith(by_class) and k.count("/") > 1)}
+        parent.log_metrics({name: round(value, 4) for name, value in whole.items()}, step.round)
 
 
 # --- a method beside its references ----------------------------------------------------------------------------------
@@ -218,58 +205,45 @@ def run_chain(
         last_step: (stage, round; None: its first) to stop after; then there are no references and no result table.
     """
     others = [method for method in references if method != request.method] if last_step is None else []
-    asked = [*(request.reference(method) for method in others), request]
-    for each in asked if not adopted else ():  # bad input starts no run, and makes no store
-        _check_data(each.resolve())
-    tracker = Tracker.connect()
-    if adopted:
-        tracker = tracker.within(adopted)
-        tracker.client.set_tag(adopted, PROCESS, identity())
-    with ending(tracker, adopted) if adopted else nullcontext():
+    tracker = Tracker.connect().within(adopted) if adopted else None
+    with ending(tracker, adopted) if tracker and adopted else nullcontext():
+        if tracker:
+            tracker.client.set_tag(adopted, PROCESS, identity())
         check_manager(env_manager)
-        *before, chain = [Chain(each, tracker, env_manager) for each in asked]
+        *before, chain = [Chain(each, env_manager) for each in (*map(request.reference, others), request)]
+        tracker = tracker or Tracker.connect()  # bad input has made no store
         reap(tracker)
         if last_step is not None:
-            with _parent(chain, stop, adopted) as parent:
-                last, result = list(chain.run(parent, until(plan(chain.config), *last_step)).items())[-1]
+            with _parent(chain, tracker, stop, adopted) as parent:
+                last, result = list(chain.run(parent, until(chain.steps, *last_step)).items())[-1]
             return f"{last}: run {result.run_id}"
-        run_ids = [*(_whole(each, stop) for each in before), _whole(chain, stop, adopted)]
+        run_ids = [*(_whole(each, tracker, stop) for each in before), _whole(chain, tracker, stop, adopted)]
         runs = [tracker.get(run_id) for run_id in run_ids]
     served = "" if tracker.uri.startswith("http") else "  (served by: udamlf ui)"
     address = tracker.address(like=runs[-1].data.tags)
     return f"{tables.render(comparison.rows(runs), 'table')}\n\ncompare in MLflow: {address}{served}"
 
 
-def _check_data(config: Config) -> None:
-    """UserError: a split that the chain cannot do without is not there."""
-    data, needed = ScenarioData(config, data_root(config)), opened(config, plan(config))
-    for split in (SOURCE, TARGET, config.report_split):
-        if split in needed:
-            data.samples(split)
-
-
-def _whole(chain: Chain, stop: StopFlag, adopted: str | None = None) -> str:
+def _whole(chain: Chain, tracker: Tracker, stop: StopFlag, adopted: str | None = None) -> str:
     """Run id of a whole chain's parent: one in the store, each step of which would be reused, else a new one."""
     tags = chain.parent_tags
     lock = digest_json([tags[name] for name in ("method", "seed", comparison.CONFIG, comparison.DATA)])
-    with file_lock(chain.tracker.work / "locks" / f"chain-{lock}", chain.name):
-        planned = survey(chain.config, chain.tracker, chain.digest)
-        recorded = None if adopted else finished_chain(chain.config, planned, chain.tracker)
+    with file_lock(tracker.work / "locks" / f"chain-{lock}", chain.name):
+        recorded = None if adopted else finished_chain(chain.config, tracker, chain.digest)
         same = recorded and recorded.data.tags.get(comparison.CONFIG) == tags[comparison.CONFIG]
-        if recorded and same and recorded.info.experiment_id == chain.tracker.experiment_id:
-            for position, each in enumerate(planned, 1):
-                logger.info("%s: %d/%d %s reused", chain.name, position, len(planned), each.step)
+        if recorded and same and recorded.info.experiment_id == tracker.experiment_id:
+            for position, step in enumerate(chain.steps, 1):
+                logger.info("%s: %d/%d %s reused", chain.name, position, len(chain.steps), step)
             return str(recorded.info.run_id)
-        with _parent(chain, stop, adopted) as parent:
+        with _parent(chain, tracker, stop, adopted) as parent:
             report(parent, chain.data, chain.run(parent))
             return parent.run_id
 
 
 @contextmanager
-def _parent(chain: Chain, stop: StopFlag, adopted: str | None) -> Iterator[RunLog]:
+def _parent(chain: Chain, tracker: Tracker, stop: StopFlag, adopted: str | None) -> Iterator[RunLog]:
     """The log of a chain's parent run, a new one or that which `mlflow run` has made; at the end everything has
     arrived in MLflow."""
-    tracker = chain.tracker
     run_id = adopted or tracker.create_run(chain.name, {"stage": CHAIN})
     work = tracker.work / "runs" / run_id
     with ending(tracker, run_id), file_lock(work.with_suffix(".lock"), run_id):

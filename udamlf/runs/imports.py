@@ -11,7 +11,7 @@ from udamlf.config.schema import Config
 from udamlf.data.splits import ScenarioData
 from udamlf.runs.launch import StopFlag
 from udamlf.runs.log import ending
-from udamlf.runs.plan import Request, data_root, step_key
+from udamlf.runs.plan import Request, data_root, key_of, key_parts
 from udamlf.runs.runner import execute, recorded_config, stage_tags
 from udamlf.runs.tags import KEY
 from udamlf.runs.tracker import Tracker
@@ -27,7 +27,7 @@ def import_file(
     of what was imported. UserError: the file is refused; no run is then made."""
     config = Request(scenario, "source_only", profile, data_root=folder, start=file).resolve()  # no rounds
     tracker, data = Tracker.connect(), ScenarioData(config, data_root(config, ()))
-    key = step_key(config, STAGE, 0, {}, data.digest)
+    key = key_of(key_parts(config, STAGE, 0, {}, data.digest))
     with file_lock(tracker.work / "locks" / key, STAGE):
         imported = tracker.finished(key)
         if imported is None:

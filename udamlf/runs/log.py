@@ -210,7 +210,7 @@ class RunLog:
             return False
         return True
 
-    def complete(self, action: Callable[[], None] = lambda: None) -> None:
+    def complete(self, action: Callable[[], object] = lambda: None) -> None:
         """Send everything, then do ``action`` (publish); waits for some minutes. UserError: MLflow did not answer; the
         results stay in the work folder for `udamlf sync`."""
         self._take_over(None)

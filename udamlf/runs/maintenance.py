@@ -1,7 +1,6 @@
 """Putting a store right after what no process can do for itself (a SIGKILL, a server that was away), and what of it is
 not needed any more."""
 
-import json
 import logging
 import shutil
 import socket
@@ -11,12 +10,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from udamlf.common.errors import UserError
 from udamlf.common.files import cache_folder, file_lock
 from udamlf.report.comparison import COMPLETE
 from udamlf.runs.launch import is_alive
 from udamlf.runs.log import Journal
-from udamlf.runs.runner import DONE, OUT, publish
+from udamlf.runs.runner import DONE, publish
 from udamlf.runs.serving import checkpoint_waste
 from udamlf.runs.tags import CHAIN, ERROR, HEARTBEAT, INTERRUPTED, PROCESS, PRUNED, step_runs
 from udamlf.runs.tracker import Tracker
@@ -62,7 +60,7 @@ def is_gone(run: Any, silent_min: float | None) -> bool:
 
 def sync(tracker: Tracker) -> list[str]:
     """Send what runs recorded while the store did not answer, and publish finished results; returns the run ids.
-    UserError: the store still does not answer."""
+    UserError: the store still does not answer, or a result is damaged."""
     sent = []
     for folder in sorted((*tracker.work.glob("steps/*/"), *tracker.work.glob("runs/*/"))):
         with file_lock(folder.with_suffix(".lock"), wait=False) as idle:
@@ -73,23 +71,11 @@ def sync(tracker: Tracker) -> list[str]:
             run_id = journal.waiting()
             journal.send(tracker)
             if (folder / DONE).is_file():
-                run_id = _publish(tracker, folder)
+                run_id = publish(tracker, folder)
+                tracker.client.set_terminated(run_id, "FINISHED")
+                shutil.rmtree(folder)
             sent += [run_id] if run_id else []
     return sent
-
-
-def _publish(tracker: Tracker, folder: Path) -> str:
-    """Publish a result that is whole. UserError: what says what it is cannot be read."""
-    try:
-        done = json.loads((folder / DONE).read_text(encoding="utf-8"))
-        run_id, _, _ = str(done["run_id"]), done["use"], done["others"]
-    except (ValueError, KeyError, TypeError) as error:  # damaged, or of version 0.1, whose result has another form
-        message = f"{folder / DONE} is damaged, or of an earlier version: {error!r}"
-        raise UserError(message, "its chain, run again", f"rm -r {folder}") from error
-    publish(tracker, folder / OUT, **done)
-    tracker.client.set_terminated(run_id, "FINISHED")
-    shutil.rmtree(folder)
-    return run_id
 
 
 # --- what is not needed any more --------------------------------------------------------------------------------------

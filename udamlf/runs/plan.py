@@ -34,6 +34,8 @@ PACKAGE = "udamlf"
 # What counts with its values instead (configuration, label spaces), and figures, on which no result depends.
 _LEFT_OUT = tuple(f"{PACKAGE}.{name}." for name in ("config", "common.errors", "report"))
 _VERSIONS = ("torch", "numpy", "opencv-python", "pillow")
+Digest = Callable[[str, bool], str]
+"""(split, whether its labels are read) -> digest of the split."""
 
 
 def _absolute(path: str) -> str:
@@ -179,23 +181,13 @@ def until(steps: Sequence[Step], name: str, round: int | None = None) -> list[St
 # --- keys ------------------------------------------------------------------------------------------------------------
 
 
-def step_key(
-    config: Config, name: str, round: int, inputs: Mapping[str, str], digest: Callable[[str, bool], str]
-) -> str:
-    """SHA-256 of everything the result of a stage depends on; see ``key_parts``."""
-    return key_of(key_parts(config, name, round, inputs, digest))
-
-
 def key_of(parts: Mapping[str, Any]) -> str:
-    """The key that ``key_parts`` make."""
+    """The key that ``key_parts`` make: a SHA-256."""
     return digest_json({**parts, "code": digest_json(parts["code"])})
 
 
-def key_parts(
-    config: Config, name: str, round: int, inputs: Mapping[str, str], digest: Callable[[str, bool], str]
-) -> dict[str, Any]:
-    """Everything the result of stage ``name`` depends on, as JSON. ``inputs``: input name -> digest of its artifacts;
-    ``digest``: (split, whether its labels are read) -> digest of the split."""
+def key_parts(config: Config, name: str, round: int, inputs: Mapping[str, str], digest: Digest) -> dict[str, Any]:
+    """Everything the result of stage ``name`` depends on, as JSON; ``inputs``: name -> digest of its artifacts."""
     declared, space = stage(name).declare(config, round), config.space
 
     def listing(split: str, labelled: bool) -> list[Any]:

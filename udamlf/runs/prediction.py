@@ -12,7 +12,8 @@ from udamlf.common.errors import UserError
 from udamlf.common.files import write_json
 from udamlf.data.raster import write_pixels
 from udamlf.runs.runner import trained
-from udamlf.runs.serving import Image, Prediction, Segmenter, load_model, log_model, read_image, use
+from udamlf.runs.serving import Image, Prediction, Segmenter, load_model, read_image
+from udamlf.runs.tags import MODEL
 from udamlf.runs.tracker import Tracker
 
 VIDEOS = (".mp4", ".avi", ".mov", ".mkv", ".webm")
@@ -42,11 +43,10 @@ def register(run_id: str, name: str = "", alias: str = "") -> str:
     """Make the checkpoint of a run, a chain's last one, a version of a registered model; its address."""
     tracker = Tracker.existing()
     inputs, config = trained(tracker, run_id)
-    training, method = inputs["training"], config.method.name
-    folders, number = [each.path / "checkpoint" for each in inputs.values()], int(training.tags["round"])
-    tags = {"scenario": config.scenario.name, "method": method, "seed": str(config.seed)}
-    model_id = log_model(tracker, training.run_id, f"{method}-r{number}", folders, number, tags, use(config))
-    return tracker.register(model_id, name or f"{config.scenario.name}-{method}", alias, tags)
+    if (model_id := inputs["training"].tags.get(MODEL)) is None:
+        raise UserError(f"run {run_id} has no model", "a training of a later version of udamlf")
+    tags = {"scenario": config.scenario.name, "method": config.method.name, "seed": str(config.seed)}
+    return tracker.register(model_id, name or f"{config.scenario.name}-{config.method.name}", alias, tags)
 
 
 def predict_files(network: Segmenter, inputs: Sequence[str], out: Path) -> list[str]:

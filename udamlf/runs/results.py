@@ -42,7 +42,7 @@ def run(
     request = Request(scenario, method, **{**fields, "overrides": tuple(fields.get("overrides", ()))})
     run_chain(request, StopFlag(), references=[*(REFERENCES if references else ()), *([CONTROL] if control else [])])
     tracker = Tracker.existing()
-    tags = Chain(request, tracker).parent_tags
+    tags = Chain(request).parent_tags
     same = {name: tags[name] for name in ("seed", comparison.CONFIG, comparison.DATA)}
     (found,) = comparison.plain(comparison.rows(tracker.search(comparison.finished() | same)[:1]))
     scores = {k: {name: v and v["mean"] for name, v in found[k].items()} for k in comparison.METRICS}

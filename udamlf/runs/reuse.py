@@ -15,7 +15,7 @@ from udamlf.config.schema import Config
 from udamlf.data.splits import ScenarioData
 from udamlf.report import comparison
 from udamlf.runs.maintenance import is_gone
-from udamlf.runs.plan import Request, Step, data_root, key_of, key_parts, plan
+from udamlf.runs.plan import Digest, Request, Step, data_root, key_of, key_parts, plan
 from udamlf.runs.recipes import differing
 from udamlf.runs.tags import CHAIN, DIGEST, KEY, KEY_FILE, step_tag
 from udamlf.runs.tracker import Tracker
@@ -62,8 +62,7 @@ def _at_work(tracker: Tracker, key: str) -> set[str]:
 def changes(tracker: Tracker, config: Config, step: Step, parts: dict[str, Any]) -> str:
     """Why a step of these parts has no finished run: what is not as in the newest chain of the same scenario, method,
     profile and seed. Empty: none has come so far."""
-    names = {kind: getattr(config, kind).name for kind in ("scenario", "method", "profile")}
-    chains = tracker.search({"stage": CHAIN, **names, "seed": str(config.seed)}, status=None)
+    chains = tracker.search({"stage": CHAIN, **config.names, "seed": str(config.seed)}, status=None)
     tag = step_tag(step.stage, step.round)
     run_id = next((run.data.tags[tag] for run in chains if tag in run.data.tags), None)
     if run_id is None:
@@ -103,7 +102,7 @@ class Planned:
     run: Input | None
 
 
-def survey(config: Config, tracker: Tracker | None, digest: Callable[[str, bool], str] | None = None) -> list[Planned]:
+def survey(config: Config, tracker: Tracker | None, digest: Digest | None = None) -> list[Planned]:
     """Every step of a chain as it stands in the store (None: there is no store yet). ``digest``: of its splits, as for
     ``key_parts``, where they are known already."""
     planned: dict[Step, Planned] = {}
@@ -117,13 +116,13 @@ def survey(config: Config, tracker: Tracker | None, digest: Callable[[str, bool]
     return list(planned.values())
 
 
-def finished_chain(config: Config, planned: Sequence[Planned], tracker: Tracker) -> Any | None:
+def finished_chain(config: Config, tracker: Tracker, digest: Digest | None = None) -> Any | None:
     """The newest parent run that has recorded the finished runs of every step; None where one is to do."""
-    last = planned[-1]
-    if not all(each.run for each in planned) or last.run is None:
+    planned = survey(config, tracker, digest)
+    if not all(each.run for each in planned):
         return None
     done = {**comparison.finished(), "method": config.method.name, "seed": str(config.seed)}
-    done |= {step_tag(last.step.stage, last.step.round): last.run.run_id}
+    done |= {step_tag(each.step.stage, each.step.round): each.run.run_id for each in planned[-1:] if each.run}
     return next(iter(tracker.search(done, most=1)), None)
 
 

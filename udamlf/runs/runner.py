@@ -15,14 +15,14 @@ from udamlf.common.errors import UserError, nearest
 from udamlf.common.files import file_lock, write_json, write_text
 from udamlf.config.compose import mapping
 from udamlf.config.parts import validated
-from udamlf.config.schema import OF_SOURCE, SOURCE_VAL, TARGET, Config, Scenario
+from udamlf.config.schema import OF_SOURCE, SOURCE_VAL, TARGET, Config
 from udamlf.data.dataset import split_of
 from udamlf.data.splits import ScenarioData
 from udamlf.models.numerics import numerics
 from udamlf.runs.environment import CONFIG, device_name, kept_log, write_record
 from udamlf.runs.launch import StopFlag, identity
 from udamlf.runs.log import RunLog, ending
-from udamlf.runs.plan import data_root, module_digests, modules, plan, step_key, until
+from udamlf.runs.plan import data_root, key_of, key_parts, module_digests, modules, plan, until
 from udamlf.runs.serving import log_model, use
 from udamlf.runs.tags import CHAIN, DEVICE, DIGEST, HOURS, KEY, KEY_FILE, MODEL, PROCESS, step_runs
 from udamlf.runs.tracker import WEIGHTS, Tracker, local_folder
@@ -46,13 +46,13 @@ def run_stage(
     with ending(tracker, run_id):
         config = configure()
         number = _check_inputs(config, name, round, ids)
-        inputs = _fetch_inputs(tracker, config, name, number, ids)
-        splits = stage(name).declare(config, number).splits
-        key, data = tracker.get(run_id).data.tags.get(KEY), ScenarioData(config, data_root(config, splits))
-        tags = stage_tags(config, data, name, number)
+        declared = stage(name).declare(config, number)
+        inputs = {key: _input(tracker, key, run, declared.inputs[key].stage) for key, run in ids.items()}
+        data = ScenarioData(config, data_root(config, declared.splits))
+        tags, key = stage_tags(config, data, name, number), tracker.get(run_id).data.tags.get(KEY)
         if key is None:  # started by hand
             digests = {input_name: value.tags[DIGEST] for input_name, value in inputs.items()}
-            key = step_key(config, name, number, digests, data.digest)
+            key = key_of(key_parts(config, name, number, digests, data.digest))
         else:
             recorded = tracker.text(run_id, KEY_FILE) or "{}"
             _check_code(mapping(recorded, f"{KEY_FILE} of run {run_id}"), config, name, number)
@@ -78,43 +78,29 @@ def read_config(path: Path) -> Config:
     return config
 
 
-def stage_tags(config: Config, data: ScenarioData, name: str, round: int) -> dict[str, str]:
-    """Tags of a stage's run."""
-    return {**chain_tags(config, data), "stage": name, "round": str(round)}
-
-
-def chain_tags(config: Config, data: ScenarioData) -> dict[str, str]:
-    """Tags that a chain and its stages share."""
-    named = {kind: getattr(config, kind).name for kind in ("scenario", "method", "profile")}
-    tags = {"role": config.method.role, "recipe": config.recipe or "", "seed": str(config.seed), "data": data.kind}
-    return {**named, **tags}
+def stage_tags(config: Config, data: ScenarioData, name: str, round: int | None = None) -> dict[str, str]:
+    """Tags of a stage's run, and, without a round, of a chain's."""
+    tags = {**config.names, "role": config.method.role, "recipe": config.recipe or "", "seed": str(config.seed)}
+    return {**tags, "data": data.kind, "stage": name, **({} if round is None else {"round": str(round)})}
 
 
 def _check_inputs(config: Config, name: str, round: int | None, ids: Mapping[str, str]) -> int:
     """The stage's round. UserError: the method has no such stage, or an input of it has no run id or is unknown."""
-    last = until(plan(config), name, round)[-1]
-    number, needs = last.round, last.needs
-    expected = " ".join(f"{key}=RUN_ID" for key in needs)
-    missing = [] if stage(name).partial and ids else [key for key in needs if key not in ids]
-    if missing:
-        raise UserError(f"stage {name}, round {number}, without the input {missing[0]}", f'inputs="{expected}"')
-    unknown = [key for key in ids if key not in needs]
-    if unknown:
-        raise UserError(f"stage {name}, round {number}, has no input {unknown[0]!r}", f'inputs="{expected}"')
-    return number
+    step = until(plan(config), name, round)[-1]
+    missing = [] if stage(name).partial and ids else [f"without the input {key}" for key in step.needs.keys() - ids]
+    if problems := sorted(missing) or [f"has no input {key!r}" for key in ids.keys() - step.needs]:
+        expected = " ".join(f"{key}=RUN_ID" for key in step.needs)
+        raise UserError(f"stage {name}, round {step.round}, {problems[0]}", f'inputs="{expected}"')
+    return step.round
 
 
-def _fetch_inputs(tracker: Tracker, config: Config, name: str, round: int, ids: Mapping[str, str]) -> dict[str, Input]:
-    """Input name -> its finished run. UserError: unknown run id, run of the wrong stage, damaged artifacts."""
-    needs, inputs = stage(name).declare(config, round).inputs, {}
-    for key, run_id in ids.items():
-        inputs[key] = tracker.fetch(run_id)
-        expected = needs[key].stage
-        allowed = TRAININGS if expected in TRAININGS else (expected,)
-        if inputs[key].tags.get("stage") not in allowed:
-            message = f"{key}: run {run_id} is of stage {inputs[key].tags.get('stage')}"
-            raise UserError(message, f"a run of stage {' or '.join(allowed)}")
-    return inputs
+def _input(tracker: Tracker, name: str, run_id: str, expected: str) -> Input:
+    """A finished run as an input. UserError: unknown run id, run of the wrong stage, damaged artifacts."""
+    given, allowed = tracker.fetch(run_id), TRAININGS if expected in TRAININGS else (expected,)
+    if given.tags.get("stage") not in allowed:
+        message = f"{name}: run {run_id} is of stage {given.tags.get('stage')}"
+        raise UserError(message, f"a run of stage {' or '.join(allowed)}")
+    return given
 
 
 def execute(
@@ -131,11 +117,10 @@ def execute(
 ) -> dict[str, Any]:
     """Run a stage in this process under an existing run; publish its output, or nothing. Its ``evaluation.json``."""
     work, splits = tracker.work / "steps" / key, stage(name).declare(config, round).splits
-    profile, model = config.profile, tags.get(MODEL)
     with (
         file_lock(work.with_suffix(".lock"), name),
-        numerics(profile.precision, profile.deterministic),
-        RunLog(tracker, run_id, work, stop, model) as log,
+        numerics(config.profile.precision, config.profile.deterministic),
+        RunLog(tracker, run_id, work, stop, tags.get(MODEL)) as log,
     ):
         # Whose process this is must be known at once, not with the next batch.
         tracker.client.set_tag(run_id, PROCESS, identity())
@@ -172,39 +157,41 @@ def _do(name: str, job: Job, log: RunLog) -> dict[str, Any]:
     log.stop.check()
     log.set_tags({HOURS: f"{hours:.6f}", DEVICE: device_name()})
     path, config = job.out / "evaluation" / "evaluation.json", job.config
-    ensemble = name in TRAININGS and config.ensemble(job.round)
     result: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-    tags = {"scenario": config.scenario.name, "method": config.method.name, "seed": str(config.seed)}
-    done: dict[str, Any] = {
+    ensemble = name in TRAININGS and config.ensemble(job.round)
+    done = {
         "run_id": log.run_id,
         "round": job.round,
         "model": f"{config.method.name}-r{job.round}",
-        "tags": tags,
+        "tags": {"scenario": config.scenario.name, "method": config.method.name, "seed": str(config.seed)},
         "use": use(config),
         "others": [str(job.inputs["start"].path / "checkpoint")] if ensemble else [],
     }
     write_json(job.work / DONE, done)
-    log.complete(lambda: publish(log.tracker, job.out, **done))
+    log.complete(lambda: publish(log.tracker, job.work))
     return result
 
 
-def publish(
-    tracker: Tracker, out: Path, run_id: str, round: int, model: str, tags: dict[str, str], use: Any, others: list[str]
-) -> None:
-    """Upload a stage's output with its manifest, and its record; a checkpoint becomes a LoggedModel, of its mean with
-    the checkpoint folders ``others``. The weights are stored once: the model's files are links to the run's, or,
-    behind a server, the model's alone."""
-    tracker.client.log_artifacts(run_id, str(out.parent / RECORD))
-
-    def log(folder: Path) -> None:
-        if (out / "checkpoint").is_dir():
-            log_model(tracker, run_id, model, [folder / "checkpoint", *map(Path, others)], round, tags, use)
-
-    if local_folder(tracker.get(run_id).info.artifact_uri):
-        log(tracker.publish(run_id, out))
-    else:
-        log(out)
+def publish(tracker: Tracker, work: Path) -> str:
+    """Upload the whole output in a stage's work folder with its manifest, and its record; the id of its run. A
+    checkpoint becomes a LoggedModel, of its mean with the checkpoint folders ``others``. The weights are stored once:
+    the model's files are links to the run's, or, behind a server, the model's alone. UserError: what says what the
+    output is cannot be read."""
+    try:
+        done = json.loads((work / DONE).read_text(encoding="utf-8"))
+        run_id, others, of = str(done["run_id"]), done["others"], (done["round"], done["tags"], done["use"])
+        name = done["model"]
+    except (ValueError, KeyError, TypeError) as error:  # damaged, or of version 0.1, whose result has another form
+        message = f"{work / DONE} is damaged, or of an earlier version: {error!r}"
+        raise UserError(message, "its chain, run again", f"rm -r {work}") from error
+    tracker.client.log_artifacts(run_id, str(work / RECORD))
+    local, out = local_folder(tracker.get(run_id).info.artifact_uri), work / OUT
+    folder = tracker.publish(run_id, out) if local else out
+    if (out / "checkpoint").is_dir():
+        log_model(tracker, run_id, name, [folder / "checkpoint", *map(Path, others)], *of)
+    if not local:
         tracker.publish(run_id, out, WEIGHTS)
+    return run_id
 
 
 # --- one run, scored again -------------------------------------------------------------------------------------------
@@ -235,10 +222,8 @@ def evaluate_run(
     inputs, recorded = trained(tracker, run_id, config)
     training, tracker = inputs["training"], tracker.within(run_id)
     config = _changed(recorded, split, folder, scales, flip)
-    tags = {name: training.tags[name] for name in {"role", "seed", "round"} & training.tags.keys()}
-    tags |= {kind: getattr(config, kind).name for kind in ("scenario", "method", "profile")}
-    tags |= {"stage": "evaluate", "split": config.report_split}
-    tags["udamlf.evaluates"] = training.run_id
+    tags = {name: training.tags[name] for name in {"role", "seed", "round"} & training.tags.keys()} | config.names
+    tags |= {"stage": "evaluate", "split": config.report_split, "udamlf.evaluates": training.run_id}
     child = tracker.create_run(f"evaluate {config.report_split}", tags, parent=training.run_id)
     with ending(tracker, child):
         key, number = f"evaluate-{child}", int(training.tags["round"])
@@ -300,30 +285,22 @@ def _without_unknown(tree: dict[str, Any]) -> dict[str, Any]:
 
 
 def _changed(config: Config, split: str | None, folder: str | None, scales: Sequence[float], flip: bool) -> Config:
-    """The run's configuration with another split, folder or protocol."""
-    protocol = ({"scales": tuple(scales)} if scales else {}) | ({"flip": True} if flip else {})
-    changes: dict[str, Any] = {"evaluation": config.profile.evaluation.model_copy(update=protocol), "audit": False}
-    changes["validators"] = False
-    changes |= {"report": split} if split is not None else {}
-    # A score of one split alone.
-    scored = {n: ref for n, ref in config.scenario.splits.items() if n != SOURCE_VAL or n == split}
-    scenario = config.scenario.model_copy(update={"splits": scored})
-    root = {"data_root": str(Path(folder).expanduser().absolute())} if folder else {}
-    profile = config.profile.model_copy(update=changes)
-    changed = config.model_copy(update={"scenario": scenario, "profile": profile, **root})
-    return changed if split in (None, *config.scenario.splits) else _with_split(changed, str(split))
-
-
-def _with_split(config: Config, split: str) -> Config:
-    """The configuration with a further split of the target's data set. UserError: that one does not know it."""
-    scenario, root = config.scenario, data_root(config)
-    target, ref = split_of(scenario, TARGET)
-    known = target.known_splits(root)
-    if split not in known:
-        message = f"neither scenario {scenario.name} nor {ref.dataset} in {root} has a split {split!r}"
-        theirs = ", ".join(known) or "no list"
-        expected = f"of {scenario.name}: {', '.join(scenario.splits)}; of {ref.dataset}: {theirs}"
-        raise UserError(message, expected, nearest(split, [*scenario.splits, *known]))
-    tree = scenario.model_dump()
-    tree["splits"][split] = {"dataset": ref.dataset, "split": split}
-    return config.model_copy(update={"scenario": validated(Scenario, tree, f"list {split} of {ref.dataset}")})
+    """A run's configuration for the score of one split alone, with another folder or protocol; the split may be one of
+    the target's data set that the scenario does not name. UserError: neither knows it."""
+    if folder:
+        config = config.model_copy(update={"data_root": str(Path(folder).expanduser().absolute())})
+    tree, scenario = config.model_dump(mode="json"), config.scenario
+    tree["profile"] |= {"audit": False, "validators": False} | ({"report": split} if split else {})
+    tree["profile"]["evaluation"] |= ({"scales": scales} if scales else {}) | ({"flip": True} if flip else {})
+    if split != SOURCE_VAL:
+        tree["scenario"]["splits"].pop(SOURCE_VAL, None)
+    if split and split not in scenario.splits:
+        (target, ref), root = split_of(scenario, TARGET), data_root(config)
+        known = target.known_splits(root)
+        if split not in known:
+            message = f"neither scenario {scenario.name} nor {ref.dataset} in {root} has a split {split!r}"
+            expected = f"of {scenario.name}: {', '.join(scenario.splits)}; of {ref.dataset}: {', '.join(known)}"
+            raise UserError(message, expected, nearest(split, [*scenario.splits, *known]))
+        tree["scenario"]["splits"][split] = {"dataset": ref.dataset, "split": split}
+    changed: Config = validated(Config, tree, f"split {split} of {scenario.name}")
+    return changed

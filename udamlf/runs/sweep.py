@@ -39,7 +39,7 @@ class Cell:
 
     def look(self, tracker: Tracker, state: str) -> None:
         """Where the store has the whole chain, it is in this ``state``."""
-        parent = finished_chain(self.config, survey(self.config, tracker), tracker)
+        parent = finished_chain(self.config, tracker)
         if parent is not None:
             self.state, self.note = state, f"run {parent.info.run_id}"
             self.miou = parent.data.metrics.get("miou")
