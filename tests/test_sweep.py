@@ -10,9 +10,8 @@ from typing import Any
 import pytest
 
 from udamlf.common.errors import UserError
-from udamlf.runs.cluster import ray_slots
 from udamlf.runs.plan import Request
-from udamlf.runs.sweep import Sweep, matrix
+from udamlf.runs.sweep import Sweep, matrix, ray_slots
 from udamlf.runs.tracker import Tracker
 
 

@@ -162,4 +162,4 @@ def test_a_password_in_the_address_is_never_shown(
         shown = capfd.readouterr()
         assert SECRET not in f"{refused.value} {shown.out} {shown.err}"
     monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
-    assert SECRET not in Tracker.connect().address()
+    assert SECRET not in address(Tracker.connect())

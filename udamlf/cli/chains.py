@@ -46,7 +46,7 @@ def run(
     if only_plan:
         _print_plan([*(request.reference(name) for name in others if name != request.method), request])
     else:
-        click.echo(run_chain(request, stop, env_manager, others))
+        click.echo(run_chain(request, stop, env_manager, others)[1])
 
 
 @click.command()
@@ -74,10 +74,9 @@ def sweep(
     numbers = [int(seed) if seed.strip().isdecimal() else -1 for seed in seeds.split(",")]
     if min(numbers) < 0:
         raise UserError(f"--seeds {seeds}", "numbers of 0 or more, separated by commas, e.g. 0,1,2")
-    from udamlf.runs.cluster import ray_slots
     from udamlf.runs.imports import start_file
     from udamlf.runs.plan import Request
-    from udamlf.runs.sweep import Sweep, matrix
+    from udamlf.runs.sweep import Sweep, matrix, ray_slots
     from udamlf.runs.tracker import Tracker
 
     common: dict[str, Any] = {**fields, "overrides": overrides, "start": start_file(start)}

@@ -49,7 +49,7 @@ def _entry(
     last_step = None if name in WHOLE_CHAIN else (name, round)
     adopted = os.environ.get("MLFLOW_RUN_ID")
     others = (*REFERENCES, CONTROL) if with_control == "true" else REFERENCES
-    click.echo(run_chain(request, stop, env_manager, others, adopted, last_step))
+    click.echo(run_chain(request, stop, env_manager, others, adopted, last_step)[1])
 
 
 def _named_runs(text: str) -> dict[str, str]:

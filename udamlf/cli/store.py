@@ -17,15 +17,16 @@ from udamlf.runs.server import serving
 @only_scenario
 def ui(host: str, port: int, scenario: str | None) -> None:
     """Serve the store, and print the address of the comparison once the server answers."""
+    from udamlf.runs.pages import address
     from udamlf.runs.tracker import Tracker
 
     tracker = Tracker.connect()
     if tracker.uri.startswith("http"):
-        click.echo(tracker.address(None, scenario))
+        click.echo(address(tracker, "", scenario))
         return
     click.echo("starting the server ...", err=True)
     with serving(tracker.uri, host, port) as server:
-        click.echo(tracker.address(f"http://{host}:{port}", scenario))
+        click.echo(address(tracker, f"http://{host}:{port}", scenario))
         sys.stdout.flush()
         sys.exit(server.wait())
 

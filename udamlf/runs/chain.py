@@ -24,7 +24,7 @@ from udamlf.runs.environment import CONFIG
 from udamlf.runs.launch import LOCAL, StopFlag, check_manager, environment, identity, launch_stage
 from udamlf.runs.log import RunLog, ending
 from udamlf.runs.maintenance import reap
-from udamlf.runs.pages import report
+from udamlf.runs.pages import address, report
 from udamlf.runs.plan import CONTROL, Request, Step, data_root, key_of, key_parts, opened, plan, until
 from udamlf.runs.reuse import changes, claim, finished_chain
 from udamlf.runs.runner import stage_tags
@@ -195,14 +195,15 @@ def run_chain(
     references: Sequence[str] = REFERENCES,
     adopted: str | None = None,
     last_step: tuple[str, int | None] | None = None,
-) -> str:
-    """Run a method's chain, and before it the reference methods that it is compared with; the text to print: a result
-    table and the address of the comparison. UserError: bad input, or a stage failed; every started run is closed.
+) -> tuple[str, str]:
+    """Run a method's chain, and before it the reference methods that it is compared with. Returns the id of its parent
+    run, and the text to print: a result table and the address of the comparison. UserError: bad input, or a stage
+    failed; every started run is closed.
 
     Args:
         references: methods to run too, each under a parent run of its own; the steps they share are done once.
         adopted: id of a run to be the method's parent (the one `mlflow run` has created).
-        last_step: (stage, round; None: its first) to stop after; then there are no references and no result table.
+        last_step: (stage, round; None: its first) to stop after: no references, no table, the id of that step's run.
     """
     others = [method for method in references if method != request.method] if last_step is None else []
     tracker = Tracker.connect().within(adopted) if adopted else None
@@ -216,12 +217,12 @@ def run_chain(
         if last_step is not None:
             with _parent(chain, tracker, stop, adopted) as parent:
                 last, result = list(chain.run(parent, until(chain.steps, *last_step)).items())[-1]
-            return f"{last}: run {result.run_id}"
+            return result.run_id, f"{last}: run {result.run_id}"
         run_ids = [*(_whole(each, tracker, stop) for each in before), _whole(chain, tracker, stop, adopted)]
         runs = [tracker.get(run_id) for run_id in run_ids]
     served = "" if tracker.uri.startswith("http") else "  (served by: udamlf ui)"
-    address = tracker.address(like=runs[-1].data.tags)
-    return f"{tables.render(comparison.rows(runs), 'table')}\n\ncompare in MLflow: {address}{served}"
+    text = tables.render(comparison.rows(runs), "table")
+    return run_ids[-1], f"{text}\n\ncompare in MLflow: {address(tracker, like=runs[-1].data.tags)}{served}"
 
 
 def _whole(chain: Chain, tracker: Tracker, stop: StopFlag, adopted: str | None = None) -> str:

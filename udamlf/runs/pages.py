@@ -1,37 +1,97 @@
-"""What MLflow shows of whole chains: what each gained and over which, a page of its numbers, and figures."""
+"""What MLflow shows of whole chains: a page that compares those of a table; of each what it gained and over which, its
+numbers, and figures."""
 
+import json
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import numpy as np
 from PIL import Image
 
-from udamlf.config.labels import LabelSpace
+from udamlf.common.errors import masked
+from udamlf.config.labels import LabelSpace, find_space
 from udamlf.config.schema import TARGET
 from udamlf.data.pseudo_labels import PseudoLabels
 from udamlf.data.splits import ScenarioData
-from udamlf.report import KINDS, comparison, view
-from udamlf.report.comparison import ABSENT, COMPLETE, CONTROL, SCORED, SOURCE_ONLY
+from udamlf.report import KINDS, comparison
+from udamlf.report.comparison import ABSENT, COMPLETE, CONTROL, DATA, SCORED, SOURCE_ONLY, finished
 from udamlf.report.figures import grid
 from udamlf.runs.log import RunLog
 from udamlf.runs.plan import Step
-from udamlf.runs.tags import COMMAND, DESCRIPTION, step_tag
+from udamlf.runs.tags import CHAIN, COMMAND, DESCRIPTION, step_tag
 from udamlf.runs.tracker import Tracker
 from udamlf.stages.stage import Input
 
+_WIDTHS = {"method": 120, "recipe": 85, "seed": 55}  # of the columns of tags, pixels
 _TITLES = {SOURCE_ONLY: "over source_only", CONTROL: "over its control"}
 Others = dict[str, Any]
 """``source_only`` and ``control`` -> the run that a gain is measured from, or why there is none."""
+
+
+def address(
+    tracker: Tracker, base: str = "", scenario: str | None = None, like: Mapping[str, str] | None = None
+) -> str:
+    """Addresses of the MLflow pages that compare whole chains, a line for each table (of a scenario, or of a chain with
+    the tags ``like``), the newest first; while there is none, of the page that lists what is running. MLflow reads a
+    page from a tag of the experiment, ``mlflow.sharedViewState.<name>``; there is no other interface to it."""
+    root = masked(base or (tracker.uri if tracker.uri.startswith("http") else "http://127.0.0.1:5000")).rstrip("/")
+    root += f"/#/experiments/{tracker.experiment_id}/runs?workflowType=machine_learning"
+    tables: dict[str, Mapping[str, str]] = {}
+    for run in tracker.search(_alike(like) if like else finished(scenario)):
+        tags = run.data.tags
+        if run.info.experiment_id == tracker.experiment_id and DATA in tags:
+            tables.setdefault("-".join([tags["scenario"], tags["profile"], tags["split"], tags[DATA][:8]]), tags)
+    for name, tags in tables.items():
+        state = _view(tags, find_space(tags["label_space"]))
+        tracker.client.set_experiment_tag(tracker.experiment_id, f"mlflow.sharedViewState.{name}", state)
+    running = quote(f"tags.stage = '{CHAIN}'", safe="")
+    pages = [f"{root}&viewStateShareKey={quote(name)}" for name in tables]
+    return "\n".join(pages) or f"{root}&searchFilter={running}"
+
+
+def _alike(tags: Mapping[str, str]) -> dict[str, str]:
+    """Tags that the whole chains of one table share, from those of one of them."""
+    return finished(tags["scenario"]) | {name: tags[name] for name in ("profile", "data", "split", DATA)}
+
+
+def _view(tags: Mapping[str, str], space: LabelSpace) -> str:
+    """A page as MLflow keeps a shared view, of the whole chains of a table: the best first; method, seed, mIoU, gains
+    and classes as columns; mIoU over rounds as the first chart. The keys are those of MLflow 3.17, found by trying."""
+    conditions = [f"tags.`{key}` = '{value}'" for key, value in _alike(tags).items()]
+    metrics = ["miou", "gain/source_only", "gain/control", *(f"iou/{each}" for each in space.classes)]
+    widths = {"attributes.`Run Name`": 400, **{f"tags.`{key}`": width for key, width in _WIDTHS.items()}}
+    widths |= {f"metrics.`{metric}`": max(85, 9 * len(metric)) for metric in metrics}
+    chart = {"type": "LINE", "uuid": "miou", "metricKey": "miou", "metricSectionId": "first", "lineSmoothness": 0}
+    view = {
+        "searchFilter": " and ".join([*conditions, "attributes.status = 'FINISHED'"]),
+        "orderByKey": "metrics.`miou`",
+        "orderByAsc": False,
+        "startTime": "ALL",
+        "lifecycleFilter": "Active",
+        "datasetsFilter": [],
+        "modelVersionFilter": "All Runs",
+        "selectedColumns": list(widths),
+        "columnOrder": list(widths),
+        "columnWidths": widths,
+        "runsHiddenMode": "FIRST_20_RUNS",
+        "compareRunSections": [
+            {"uuid": "first", "name": "mIoU over rounds", "display": True, "isReordered": True, "columns": 1}
+        ],
+        "compareRunCharts": [chart],
+        "isAccordionReordered": True,
+    }
+    return json.dumps(view)
 
 
 def report(parent: RunLog, data: ScenarioData, results: Mapping[Step, Input]) -> None:
     """Show a chain that has just become whole, and the others of its table anew: their gains may be over this one."""
     parent.complete()  # all of it is made of what MLflow has
     tracker, run = parent.tracker, parent.tracker.get(parent.run_id)
-    runs = [r for r in tracker.search(view.alike(run.data.tags), None) if r.info.status in ("RUNNING", "FINISHED")]
+    runs = [r for r in tracker.search(_alike(run.data.tags), None) if r.info.status in ("RUNNING", "FINISHED")]
     runs = [r for r in runs if r.info.experiment_id == run.info.experiment_id]
     others = {shown.info.run_id: found for shown, found in _shown(tracker, runs)}
     for each in runs:
@@ -53,7 +113,7 @@ def _shown(tracker: Tracker, runs: Sequence[Any]) -> Iterator[tuple[Any, Others]
                 ids = {} if isinstance(other, str) else dict(zip(other.seeds, other.run_ids, strict=True))
                 others[name] = by_id.get(ids.get(seed), other if isinstance(other, str) else "no run of this seed")
             headline = f"miou/{row.space.headline}"
-            found = {f"{view.GAIN}{name}": _gain(headline, run, other) for name, other in others.items()}
+            found = {f"gain/{name}": _gain(headline, run, other) for name, other in others.items()}
             gains = {name: gain for name, gain in found.items() if gain not in (None, run.data.metrics.get(name))}
             tags, page = run.data.tags, {DESCRIPTION: _page(run, row.space, others)}
             if gains or not page.items() <= tags.items():

@@ -36,18 +36,20 @@ def run(
 
     Returns ``run_id`` of its parent run, ``scenario``, ``method``, ``seed``, ``split``, and in percent ``miou`` by
     subset, ``iou`` by class and ``source``, the mIoU on the source's held-out frames; None where it is undefined."""
-    from udamlf.runs.chain import REFERENCES, Chain, run_chain
+    from udamlf.runs.chain import REFERENCES, run_chain
     from udamlf.runs.plan import CONTROL, Request
 
     request = Request(scenario, method, **{**fields, "overrides": tuple(fields.get("overrides", ()))})
-    run_chain(request, StopFlag(), references=[*(REFERENCES if references else ()), *([CONTROL] if control else [])])
-    tracker = Tracker.existing()
-    tags = Chain(request).parent_tags
-    same = {name: tags[name] for name in ("seed", comparison.CONFIG, comparison.DATA)}
-    (found,) = comparison.plain(comparison.rows(tracker.search(comparison.finished() | same)[:1]))
+    others = [*(REFERENCES if references else ()), *([CONTROL] if control else [])]
+    run_id, _ = run_chain(request, StopFlag(), references=others)
+    (found,) = comparison.plain(comparison.rows([Tracker.existing().get(run_id)]))
     scores = {k: {name: v and v["mean"] for name, v in found[k].items()} for k in comparison.METRICS}
-    named = {name: found[name] for name in ("scenario", "method", "split")}
-    return {"run_id": found["run_ids"][0], **named, "seed": found["seeds"][0], **scores}
+    return {
+        "run_id": run_id,
+        "seed": found["seeds"][0],
+        **{n: found[n] for n in ("scenario", "method", "split")},
+        **scores,
+    }
 
 
 def evaluate(run_id: str, **options: Any) -> dict[str, Any]:

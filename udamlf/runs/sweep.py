@@ -1,13 +1,18 @@
-"""A matrix of chains, scenarios x methods x seeds: several at once, each a process of its own, each once."""
+"""A matrix of chains, scenarios x methods x seeds: several at once, each once; a process of its own on this machine, or
+a task of a Ray cluster."""
 
+import logging
+import os
 import shlex
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
+from urllib.parse import urlparse
 
 from rich.console import Console
 from rich.live import Live
@@ -15,7 +20,7 @@ from rich.table import Table
 
 from udamlf.common.errors import UserError
 from udamlf.config.schema import Config
-from udamlf.runs.launch import RunCommand
+from udamlf.runs.launch import PROJECT_ROOT, RunCommand, gpus, run_command
 from udamlf.runs.plan import CONTROL, Request
 from udamlf.runs.reuse import finished_chain, survey
 from udamlf.runs.tags import KEY
@@ -23,6 +28,8 @@ from udamlf.runs.tracker import Tracker
 
 WAITING, RUNNING, DONE, REUSED, FAILED = "waiting", "running", "done", "reused", "failed"
 _COLOURS = {RUNNING: "yellow", DONE: "green", FAILED: "red"}
+_NOT_SENT = ["/tests", "/docs", "/benchmarks", "/.git"]
+_JOIN = "ray start --head; for a cluster with token authentication: export RAY_AUTH_MODE=token"
 
 
 @dataclass
@@ -149,3 +156,51 @@ def _reason(text: str) -> str:
     lines = text.splitlines() or ["it printed nothing"]
     errors = [number for number, line in enumerate(lines) if line.startswith("Error: ")]
     return " ".join(lines[errors[-1] :]).removeprefix("Error: ") if errors else lines[-1]
+
+
+def ray_slots(address: str, jobs: int | None, uri: str) -> tuple[int, RunCommand]:
+    """How many chains run at once, and what runs one. ``address``: as ``ray.init`` takes it; ``local`` starts Ray here.
+
+    UserError: Ray is not installed or not there, has nothing to run on, or its machines could not reach the store."""
+    if address != "local" and not uri.startswith("http"):
+        message = f"--ray {address} with the store {uri}: other machines cannot open it"
+        raise UserError(message, "an HTTP store in MLFLOW_TRACKING_URI", "mlflow server --host 0.0.0.0")
+    try:
+        import ray
+    except ImportError as error:
+        raise UserError("--ray: Ray is not installed", "the extra `ray`", "pip install -e '.[ray]'") from error
+    options: dict[str, Any] = {"num_gpus": len(gpus()), "include_dashboard": False, "object_store_memory": 100_000_000}
+    if address != "local":  # machines of a cluster get this code with the task; they must have its dependencies
+        options = {"runtime_env": {"working_dir": str(PROJECT_ROOT), "excludes": _NOT_SENT}}
+    try:
+        ray.init(address, log_to_driver=False, logging_level=logging.ERROR, **options)
+    except (ConnectionError, RuntimeError, ValueError) as error:
+        raise UserError(f"no Ray cluster at {address}: {error}", "its address", _JOIN) from error
+    nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+    found = {kind: int(ray.cluster_resources().get(kind, 0)) for kind in ("GPU", "CPU")}
+    if len(nodes) > 1 and urlparse(uri).hostname in ("127.0.0.1", "localhost"):
+        raise UserError(f"the store {uri} for a cluster of {len(nodes)} machines", "an address that all of them reach")
+    if not found["CPU"]:
+        raise UserError(f"the Ray cluster at {address} has {found}", "1 CPU a chain, and a GPU where there is any")
+    slots = min(jobs or found["CPU"], found["GPU"] or found["CPU"])
+    # No more than one machine has: Ray waits for ever for what there is not.
+    cpus = 1 if found["GPU"] else min(found["CPU"] // slots, max(int(node.get("CPU", 0)) for node in nodes))
+    # A chain whose machine is lost is tried again on another; what it had finished is in the store.
+    task = ray.remote(num_gpus=int(found["GPU"] > 0), num_cpus=cpus, max_retries=2)(run_command)
+    passed = {k: v for k, v in os.environ.items() if k.startswith("MLFLOW_") and k != "MLFLOW_RUN_ID"}
+    threads = os.environ.get("OMP_NUM_THREADS", str(max(1, found["CPU"] // slots)))
+    changes = {**passed, "MLFLOW_TRACKING_URI": uri, "OMP_NUM_THREADS": threads}
+
+    def run(arguments: Sequence[str], slot: int, watch: Callable[[str], bool]) -> tuple[int, str]:
+        reference, stopped = task.remote(list(arguments), changes), False
+        while not ray.wait([reference], timeout=0.5)[0]:
+            if not stopped and watch("on the cluster"):
+                stopped = True
+                ray.cancel(reference)
+        try:
+            code, text = ray.get(reference)
+        except ray.exceptions.RayError as error:
+            return 1, f"Error: Ray: {error}"
+        return code, text
+
+    return slots, run

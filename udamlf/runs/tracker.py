@@ -12,7 +12,6 @@ import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 import mlflow
 from mlflow import MlflowClient
@@ -27,11 +26,9 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from udamlf.common.errors import UserError, masked
 from udamlf.common.files import atomic_folder, cache_folder, digest_file, file_lock, write_json
-from udamlf.config.labels import find_space
 from udamlf.runs.launch import git, identity
 from udamlf.runs.store import Patient, is_there, sqlite_file, store_uri, work_root
 from udamlf.runs.tags import (
-    CHAIN,
     COMMIT,
     DIGEST,
     ERROR,
@@ -291,27 +288,6 @@ class Tracker:
             inputs.append(DatasetInput(dataset, [InputTag("mlflow.data.context", data["context"])]))
         if inputs:
             self.client.log_inputs(run_id, inputs)
-
-    def address(
-        self, base: str | None = None, scenario: str | None = None, like: Mapping[str, str] | None = None
-    ) -> str:
-        """Addresses of the MLflow pages that compare whole chains, a line for each table (of a scenario, or of a chain
-        with the tags ``like``), the newest first; while there is none, of the page that lists what is running."""
-        from udamlf.report import view  # no stage needs it, nor the statistics that it stands on
-        from udamlf.report.comparison import DATA, finished
-
-        root = masked(base or (self.uri if self.uri.startswith("http") else "http://127.0.0.1:5000")).rstrip("/")
-        root += f"/#/experiments/{self.experiment_id}/runs?workflowType=machine_learning"
-        tables: dict[str, Mapping[str, str]] = {}
-        for run in self.search(view.alike(like) if like else finished(scenario)):
-            if run.info.experiment_id == self.experiment_id and DATA in run.data.tags:
-                tables.setdefault(view.name(run.data.tags), run.data.tags)
-        for name, tags in tables.items():
-            state = view.shared_view(tags, find_space(tags["label_space"]))
-            self.client.set_experiment_tag(self.experiment_id, f"mlflow.sharedViewState.{name}", state)
-        running = quote(f"tags.stage = '{CHAIN}'", safe="")
-        pages = [f"{root}&viewStateShareKey={quote(name)}" for name in tables]
-        return "\n".join(pages) or f"{root}&searchFilter={running}"
 
 
 def _experiment(client: MlflowClient, database: Path | None) -> str:
