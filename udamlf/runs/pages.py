@@ -32,15 +32,13 @@ Others = dict[str, Any]
 """``source_only`` and ``control`` -> the run that a gain is measured from, or why there is none."""
 
 
-def address(
-    tracker: Tracker, base: str = "", scenario: str | None = None, like: Mapping[str, str] | None = None
-) -> str:
+def address(tracker: Tracker, base: str = "", scenario: str | None = None, like: dict[str, str] | None = None) -> str:
     """Addresses of the MLflow pages that compare whole chains, a line for each table (of a scenario, or of a chain with
     the tags ``like``), the newest first; while there is none, of the page that lists what is running. MLflow reads a
     page from a tag of the experiment, ``mlflow.sharedViewState.<name>``; there is no other interface to it."""
     root = masked(base or (tracker.uri if tracker.uri.startswith("http") else "http://127.0.0.1:5000")).rstrip("/")
     root += f"/#/experiments/{tracker.experiment_id}/runs?workflowType=machine_learning"
-    tables: dict[str, Mapping[str, str]] = {}
+    tables: dict[str, dict[str, str]] = {}
     for run in tracker.search(_alike(like) if like else finished(scenario)):
         tags = run.data.tags
         if run.info.experiment_id == tracker.experiment_id and DATA in tags:

@@ -92,7 +92,8 @@ def rerun(run_id: str, overrides: tuple[str, ...], stop: StopFlag, env_manager: 
     UserError: the run is no chain, or see ``run_chain``."""
     tracker = Tracker.existing()
     config = with_overrides(recorded_config(tracker, run_id), overrides)
-    request = Recorded(**config.names, seed=config.seed, overrides=overrides, config=config, run_id=run_id)
+    names: dict[str, Any] = {**config.names}
+    request = Recorded(**names, seed=config.seed, overrides=overrides, config=config, run_id=run_id)
     request.resolve()  # bad input starts no run
     again = tracker.within(run_id).create_run(f"rerun of {run_id}", {"stage": CHAIN})
     _, table = run_chain(request, stop, env_manager, references=(), adopted=again)
