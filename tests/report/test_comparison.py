@@ -13,14 +13,7 @@ import pytest
 
 from udamlf.config.labels import CITYSCAPES_16
 from udamlf.report.comparison import CONFIG, MATCHED, SCORED, Row, rows, source_only_of
-from udamlf.report.tables import (
-    NOT_IN_SOURCE,
-    render,
-    render_cost,
-    render_evaluation,
-    render_gains,
-    render_running,
-)
+from udamlf.report.tables import NOT_IN_SOURCE, render, render_evaluation, render_running
 
 
 def parent(run_id: str, method: str = "st", seed: int = 0, score: float = 40.0, **tags: str) -> Any:
@@ -144,7 +137,7 @@ def test_one_evaluation_is_shown_with_its_protocol() -> None:
 
 
 def gains(runs: list[Any]) -> list[list[str]]:
-    lines = [line.strip("| ").split(" | ") for line in render_gains(rows(runs), "markdown").splitlines()[4:]]
+    lines = [line.strip("| ").split(" | ") for line in render(rows(runs), "markdown", content="gains").splitlines()[4:]]
     return [[cell.strip() for cell in line] for line in lines]
 
 
@@ -185,9 +178,9 @@ def test_worlds_are_never_compared_with_each_other() -> None:
     worlds = {"one": (60.0, 50.0), "two": (50.0, 40.0)}
     runs = [parent(f"{w}{m}", m, score=s, **{"udamlf.data": w})
             for w, scores in worlds.items() for m, s in zip(("st", "source_only"), scores, strict=True)]  # fmt: skip
-    text = render_gains(rows(runs), "markdown")
+    text = render(rows(runs), "markdown", content="gains")
     assert text.count("+10.0 (+10.0)") == 2 and "data one" in text and "data two" in text
-    assert "data one" not in render_gains(rows(runs[:2]), "markdown")
+    assert "data one" not in render(rows(runs[:2]), "markdown", content="gains")
 
 
 def test_networks_are_named_where_a_table_has_several() -> None:
@@ -217,11 +210,14 @@ def test_cost_stands_beside_the_score_and_is_empty_where_nobody_recorded_it() ->
         numbers = {"parameters": 4.2e5, "gflops": 1.25, "frames_per_second": 50.0 + seed, "hours": 0.25}
         run.data.metrics |= {f"cost/{name}": value for name, value in numbers.items()}
     compared = rows([*measured, parent("old", "source_only")])
-    lines = [[c.strip() for c in line.split("|")[1:-1]] for line in render_cost(compared, "markdown").splitlines()[4:]]
+    lines = [
+        [c.strip() for c in line.split("|")[1:-1]]
+        for line in render(compared, "markdown", content="cost").splitlines()[4:]
+    ]
     empty = ["", "", "", "", ""]
     assert lines == [["source_only", "40.0", *empty], ["st", "41.0", "0.42", "1.25", "50.5", "0.250", "H100"]]
-    old, st = json.loads(render_cost(compared, "json"))
+    old, st = json.loads(render(compared, "json", content="cost"))
     assert (old["hours"], st["hours"], st["frames_per_second"], st["device"]) == (None, 0.25, 50.5, "H100")
-    old, st = csv.DictReader(io.StringIO(render_cost(compared, "csv")))
+    old, st = csv.DictReader(io.StringIO(render(compared, "csv", content="cost")))
     assert (old["hours"], st["hours"], st["parameters"]) == ("", "0.25", "420000")
     assert "cost" not in str(render(compared, "csv")), "no class is called so"

@@ -14,7 +14,7 @@ from scipy import stats
 
 from tests.report.test_comparison import parent
 from udamlf.report.comparison import MATCHED, Row, baselines, difference, estimate, frame, rows
-from udamlf.report.tables import render, render_summary
+from udamlf.report.tables import render
 
 ST, SOURCE = {0: 44.0, 1: 42.5, 2: 43.1, 3: 45.2}, {0: 40.0, 1: 40.5, 2: 38.9, 4: 10.0}
 
@@ -42,7 +42,7 @@ def test_one_seed_allows_a_mean_and_nothing_else_and_says_so() -> None:
     assert estimate([3.0]) == {"mean": 3.0, "std": None, "low": None, "high": None, "n": 1}
     assert difference({0: 3.0}, {0: 1.0}) == {"mean": 2.0, "std": None, "low": None, "high": None, "n": 1, "p": None}
     table = rows(chains({"st": {0: 44.0}, "source_only": {0: 40.0, 1: 41.0}}))
-    text = render_summary(table, "table")
+    text = render(table, "table", content="summary")
     assert "st" in text.splitlines()[-1] and "one seed, so neither interval nor test" in text.splitlines()[-1]
     assert "source_only" not in text.splitlines()[-1]
     assert "[" not in next(line for line in text.splitlines() if line.startswith("st "))
@@ -143,7 +143,7 @@ def test_class_deltas_are_marked_where_their_interval_is_without_0() -> None:
 def test_latex_compiles_in_its_outline() -> None:
     """Every line has the columns of its head, and nothing of LaTeX's stands unescaped."""
     table = rows(chains({"source_only": SOURCE, "st": ST}, overrides="a_b=1"))
-    text = render_summary(table, "latex")
+    text = render(table, "latex", content="summary")
     lines = [line for line in text.splitlines() if line.endswith(r"\\")]
     assert {line.count("&") for line in lines} == {5} and len(lines) == 3
     assert r"source\_only" in text and r"IoU in \% on the miniature" in text and r"\toprule" in text

@@ -94,10 +94,10 @@ def compare(
         from udamlf.report.plots import comparison_figure
 
         comparison_figure(rows, rounds(tracker, rows), plot)
-    table = tables.render_gains if gains else tables.render_cost
-    text = table(rows, form) if gains or cost else tables.render(rows, form, baseline)
-    summary = rows and not gains and not cost and form not in ("csv", "json")
-    click.echo(f"{tables.render_summary(rows, form, baseline)}\n\n{text}" if summary else text)
+    if not gains and not cost and rows and form not in ("csv", "json"):
+        click.echo(f"{tables.render(rows, form, baseline, 'summary')}\n")
+    content = "gains" if gains else "cost" if cost else "classes"
+    click.echo(tables.render(rows, form, baseline, content))
     running = tracker.search(comparison.chains(scenario), "RUNNING") if form == "table" else []
     click.echo(tables.render_running(running), nl=False)
 

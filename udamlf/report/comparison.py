@@ -96,6 +96,11 @@ class Row:
     devices: list[str]  # that trained them, as far as they are known
     scores: dict[str, dict[Run, float]]  # by metric, in percent, without the undefined ones
 
+    @property
+    def identity(self) -> dict[str, str]:
+        """What tells it from the rows of other tables, methods and configurations."""
+        return {name: getattr(self, name) for name in IDENTITY}
+
     def headline(self, kind: str = "miou") -> dict[Run, float]:
         """The headline mIoU on the reported split, or ("source") at home, on the source's held-out frames."""
         return self.scores.get(f"{METRICS[kind]}/{self.space.headline}", {})
@@ -146,10 +151,9 @@ def rows(runs: Iterable[Any], over: str = "seeds") -> list[Row]:
     is a row."""
     lines = []
     for run in runs:
-        tags = {name: run.data.tags.get(_DIGESTS.get(name, name), "") for name in (*_GROUP, *_DIGESTS)}
+        tags = {name: run.data.tags.get(_DIGESTS.get(name, name), "") for name in (*_GROUP, *_DIGESTS, "device")}
         tags["of"] = tags["config"] if tags["method"] == CONTROL else ""
         tags["files"] = "" if over == "worlds" and tags["data"] == "miniature" else tags["world"]
-        tags["device"] = run.data.tags.get("device", "")
         scores = {n: v for n, v in run.data.metrics.items() if n.rpartition("/")[0] in (*METRICS.values(), "cost")}
         lines.append({**tags, "seed": int(run.data.tags["seed"]), "run_id": run.info.run_id, **scores})
     if not lines:
@@ -207,11 +211,14 @@ def shared_overrides(rows: Sequence[Row]) -> list[str]:
 def baselines(row: Row, group: Sequence[Row], name: str = "") -> dict[str, Row | str]:
     """What a row's differences are from, or why there is none: by default ``source_only`` and the matched control, else
     the row called ``name``; of several of that method, the one of the row's own overrides and recipe."""
-    known = {SOURCE_ONLY: source_only_of, CONTROL: control_of}
-    return {n: known[n](row, group) if n in known else _named(row, group, n) for n in ([name] if name else known)}
+    return {each: _baseline(row, group, each) for each in ([name] if name else (SOURCE_ONLY, CONTROL))}
 
 
-def _named(row: Row, group: Sequence[Row], name: str) -> Row | str:
+def _baseline(row: Row, group: Sequence[Row], name: str) -> Row | str:
+    if name == SOURCE_ONLY:
+        return source_only_of(row, group)
+    if name == CONTROL:
+        return next((other for other in group if other.config == row.matched), NO_RUN) if row.matched else ABSENT
     named = [other for other in group if name in (other.method, other.title, other.label(group))]
     if row in named:
         return ABSENT
@@ -235,26 +242,22 @@ def source_only_of(row: Row, group: Sequence[Row]) -> Row | str:
     return next((other for other in alike if other.protocol == row.protocol), "other protocol")
 
 
-def control_of(row: Row, group: Sequence[Row]) -> Row | str:
-    """The run of the control that is matched to a row's method, or why there is none."""
-    return next((other for other in group if other.config == row.matched), NO_RUN) if row.matched else ABSENT
-
-
 # --- what is published -----------------------------------------------------------------------------------------------
 
 
 def plain(rows: Sequence[Row], baseline: str = "") -> list[dict[str, Any]]:
     """What is published of every row: what identifies it, its runs, its estimates, and as ``delta`` those of the
     difference from each baseline, or why that is missing."""
-
-    def delta(row: Row, other: Row | str) -> dict[str, Any]:
-        return {"missing": other} if isinstance(other, str) else {"run_ids": other.run_ids, **row.estimates(other)}
-
     lines = []
     for row, group in ((row, group) for _, group in titled(rows) for row in group):  # noqa: B020
-        identity = {name: getattr(row, name) for name in (*IDENTITY, "seeds", "worlds", "run_ids")}
-        deltas = {name: delta(row, other) for name, other in baselines(row, group, baseline).items()}
-        lines.append({**identity, **row.estimates(), "delta": deltas})
+        delta: dict[str, Any] = {}
+        for name, other in baselines(row, group, baseline).items():
+            if isinstance(other, str):
+                delta[name] = {"missing": other}
+            else:
+                delta[name] = {"run_ids": other.run_ids, **row.estimates(other)}
+        runs = {"seeds": row.seeds, "worlds": row.worlds, "run_ids": row.run_ids}
+        lines.append({**row.identity, **runs, **row.estimates(), "delta": delta})
     return lines
 
 
@@ -263,11 +266,10 @@ def costs(rows: Sequence[Row]) -> list[dict[str, Any]]:
     chain's trainings and labellings, shared ones included); None where no run has recorded it; ``device``."""
     lines = []
     for row in rows:
-        means = {name: estimate(row.scores.get(f"cost/{name}", {}).values()) for name in COSTS}
-        values = {"miou": estimate(row.headline().values()), **means}
-        identity = {name: getattr(row, name) for name in IDENTITY} | {"seeds": " ".join(map(str, row.seeds))}
-        numbers = {name: value and value["mean"] for name, value in values.items()}
-        lines.append({**identity, **numbers, "device": ", ".join(row.devices)})
+        values = {"miou": row.headline(), **{name: row.scores.get(f"cost/{name}", {}) for name in COSTS}}
+        means = {name: statistics.fmean(of.values()) if of else None for name, of in values.items()}
+        seeds = {"seeds": " ".join(map(str, row.seeds))}
+        lines.append({**row.identity, **seeds, **means, "device": ", ".join(row.devices)})
     return lines
 
 
@@ -277,7 +279,7 @@ def frame(rows: Sequence[Row], baseline: str = "") -> pd.DataFrame:
     with over_B_p of the paired t-test. A number that is undefined is NaN."""
     lines = []
     for row, found in zip(rows, plain(rows, baseline), strict=True):
-        identity = {name: found[name] for name in IDENTITY} | {"seeds": " ".join(map(str, row.seeds))}
+        identity = {**row.identity, "seeds": " ".join(map(str, row.seeds))}
         for kind, name, value in ((k, *item) for k in METRICS for item in found[k].items()):
             known = {"metric": METRICS[kind], "name": name, "in_source": name not in row.space.not_in_source}
             gains = {f"over_{b}": _NOTHING | (d.get(kind, {}).get(name) or {}) for b, d in found["delta"].items()}

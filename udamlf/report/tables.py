@@ -2,73 +2,69 @@
 
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
 
 from udamlf.config.labels import LabelSpace
 from udamlf.report import comparison
-from udamlf.report.comparison import ABSENT, CONTROL, SOURCE_ONLY, Estimate, Row, baselines, difference, titled
+from udamlf.report.comparison import ABSENT, CONTROL, SOURCE_ONLY, Estimate, Estimates, Row, baselines, difference
 
 NOT_IN_SOURCE, OTHER_SEEDS = "not in source", "other seeds"
 Cells = Sequence[Sequence[str]]
 
 
-def render(rows: Sequence[Row], form: str, baseline: str = "") -> str:
-    """Rows as table, markdown, latex, csv or json: a table for each scenario, data, profile and split, for a terminal
-    with a line for every class, else for every method; with a ``baseline`` each score has its difference from it."""
+def render(rows: Sequence[Row], form: str, baseline: str = "", content: str = "classes") -> str:
+    """Rows as table, markdown, latex, csv or json: a table for each scenario, data, profile and split; csv and json are
+    of ``classes`` and ``cost`` alone. What differences are from: ``baseline``, else ``source_only`` and the control.
+
+    - ``classes``: every subset and class, a line each for a terminal, else a line for every method;
+    - ``summary``: headline mIoU with its 95 % interval, paired differences with interval and test;
+    - ``gains``: headline mIoU seed by seed, what it gained over the baselines, and the mIoU at home and its change;
+    - ``cost``: what every method costs beside its headline mIoU."""
     if form == "json":
-        return json.dumps(comparison.plain(rows, baseline), indent=2)
+        return json.dumps(comparison.costs(rows) if content == "cost" else comparison.plain(rows, baseline), indent=2)
     if form == "csv":
-        lines = comparison.frame(rows, baseline)
-        if len(lines):
+        lines = pd.DataFrame(comparison.costs(rows)) if content == "cost" else comparison.frame(rows, baseline)
+        if "in_source" in lines:
             means = lines["mean"].map("{:.4f}".format, na_action="ignore")
             lines["mean"] = means.where(lines.pop("in_source"), NOT_IN_SOURCE)
-        return lines.to_csv(index=False, float_format="%.4f", lineterminator="\n").rstrip("\n")
-
-    def content(group: list[Row]) -> tuple[str, Cells]:
-        note, cells = class_cells(group, baseline)
-        return note, cells if form != "table" else list(zip(*[["", *cells[0][1:]], *cells[1:]], strict=True))
-
-    return _tables(rows, form, content)
+        digits = "%.6g" if content == "cost" else "%.4f"
+        return lines.to_csv(index=False, float_format=digits, lineterminator="\n").rstrip("\n")
+    texts, single = [], dict[str, None]()
+    for title, group in comparison.titled(rows):
+        note, cells = CELLS[content](group, baseline)
+        if content == "classes" and form == "table":
+            cells = list(zip(*[["", *cells[0][1:]], *cells[1:]], strict=True))
+        texts.append(_latex(title + note, cells) if form == "latex" else f"{title}{note}\n\n{_aligned(cells, form)}")
+        single |= dict.fromkeys(row.label(group) for row in group if len(row.seeds) == 1)
+    if content == "summary" and single:
+        note = f"one seed, so neither interval nor test (more: udamlf run --seed 1): {', '.join(single)}"
+        texts.append(f"% {note}" if form == "latex" else note)
+    return "\n\n".join(texts) or "no finished chain in this store: start one with `udamlf run`"
 
 
 def class_cells(group: Sequence[Row], baseline: str = "") -> tuple[str, Cells]:
-    """Mean ± deviation over seeds of every subset and class; with a ``baseline``, the difference from it."""
+    """The end of a title, and cells: mean ± deviation over seeds of every subset and class; with a ``baseline``, the
+    difference from it."""
     space = group[0].space
+
+    def line(estimates: Estimates) -> dict[str, Estimate | None]:
+        return {**estimates["miou"], **estimates["iou"], "source": estimates["source"][space.headline]}
+
     names = [*(f"mIoU {name}" for name in space.subsets), *space.classes, *space.not_in_source, "source mIoU"]
     cells = [["method", "seeds", *names]]
     for row in group:
         other = baselines(row, group, baseline)[baseline] if baseline else ABSENT
-        own, over = (_line(row, each) for each in (None, other))
-        scores = [_cell(value, name, space, gain=over.get(name)) for name, value in own.items()]
+        gains = line(row.estimates(other)) if isinstance(other, Row) else {}
+        scores = [_cell(value, name, space, gain=gains.get(name)) for name, value in line(row.estimates()).items()]
         cells.append([row.label(group), " ".join(map(str, row.seeds)), *scores])
     return f", difference from {baseline} (* its 95 % interval is without 0)" if baseline else "", cells
 
 
-def _line(row: Row, other: Row | str | None) -> dict[str, Estimate | None]:
-    values = {} if isinstance(other, str) else row.estimates(other)
-    return {**values["miou"], **values["iou"], "source": values["source"][row.space.headline]} if values else {}
-
-
-def render_summary(rows: Sequence[Row], form: str, baseline: str = "") -> str:
-    """A line a method: headline mIoU with its 95 % interval over the runs, and its paired difference from the
-    ``baseline`` (default: ``source_only`` and the matched control) with interval and test."""
-    single = dict.fromkeys(row.label(group) for _, group in titled(rows) for row in group if len(row.seeds) == 1)
-    note = f"one seed, so neither interval nor test (more: udamlf run --seed 1): {', '.join(single)}"
-    text = _tables(rows, form, lambda group: summary_cells(group, baseline))
-    return "\n\n".join([text, *([f"% {note}" if form == "latex" else note] if single else [])])
-
-
-def render_gains(rows: Sequence[Row], form: str) -> str:
-    """Headline mIoU seed by seed, what it gained over ``source_only`` and the matched control, and the mIoU at home, on
-    the source's held-out frames, and its change: mean (every seed), paired by seed, or what is missing for it."""
-    return _tables(rows, form, lambda group: summary_cells(group, by_seed=True))
-
-
 def summary_cells(group: Sequence[Row], baseline: str = "", by_seed: bool = False) -> tuple[str, Cells]:
-    """Cells of ``render_summary``, or, by seed, of ``render_gains``."""
+    """As ``class_cells``: the summary, or, by seed, the gains."""
     headline, gained = group[0].space.headline, _by_seed if by_seed else _tested
     names = [f"over {'its control' if n == CONTROL else n}" for n in baselines(group[0], group, baseline)]
     cells = [["method", *(("mIoU by seed", "mean ± std") if by_seed else ("runs", "mean")), *names, "at home"]]
@@ -85,17 +81,8 @@ def summary_cells(group: Sequence[Row], baseline: str = "", by_seed: bool = Fals
     return f": mIoU-{headline}" + ("" if by_seed else " with 95 % interval, p of paired t-tests"), cells
 
 
-def render_cost(rows: Sequence[Row], form: str) -> str:
-    """What every method costs beside its headline mIoU, in any form."""
-    if form == "json":
-        return json.dumps(comparison.costs(rows), indent=2)
-    if form == "csv":
-        return pd.DataFrame(comparison.costs(rows)).to_csv(index=False, float_format="%.6g").rstrip("\n")
-    return _tables(rows, form, cost_cells)
-
-
-def cost_cells(group: Sequence[Row]) -> tuple[str, Cells]:
-    """Cells of ``render_cost``; empty where nothing is recorded."""
+def cost_cells(group: Sequence[Row], baseline: str = "") -> tuple[str, Cells]:
+    """As ``class_cells``; empty where nothing is recorded."""
     cells = [["method", "mIoU", "parameters, M", "GFLOPs a frame", "frames/s", "training hours", "on"]]
     for row, line in zip(group, comparison.costs(group), strict=True):
         values = [line[name] for name in ("miou", *comparison.COSTS)]
@@ -103,6 +90,14 @@ def cost_cells(group: Sequence[Row]) -> tuple[str, Cells]:
         numbers = ["" if v is None else f"{v:.{digits}f}" for v, digits in zip(scaled, (1, 2, 2, 1, 3), strict=True)]
         cells.append([row.label(group), *numbers, line["device"]])
     return f": mIoU-{group[0].space.headline} and cost", cells
+
+
+CELLS = {
+    "classes": class_cells,
+    "summary": summary_cells,
+    "gains": lambda group, baseline: summary_cells(group, baseline, by_seed=True),
+    "cost": cost_cells,
+}
 
 
 def _by_seed(row: Row, other: Row, kind: str) -> str:
@@ -142,15 +137,6 @@ def render_evaluation(result: Mapping[str, Any], space: LabelSpace) -> str:
     protocol = ", ".join(f"{name} {value}" for name, value in result["protocol"].items())
     head = f"run {result['run_id']}, split {result['split']}, {result['images']} images\nprotocol: {protocol}"
     return f"{head}\n\n{_aligned(cells, 'table')}"
-
-
-def _tables(rows: Sequence[Row], form: str, content: Callable[[list[Row]], tuple[str, Cells]]) -> str:
-    """``content``: rows of one table -> the end of its title, and its cells."""
-    tables = []
-    for title, group in titled(rows):
-        note, cells = content(group)
-        tables.append(_latex(title + note, cells) if form == "latex" else f"{title}{note}\n\n{_aligned(cells, form)}")
-    return "\n\n".join(tables) or "no finished chain in this store: start one with `udamlf run`"
 
 
 def _latex(title: str, cells: Cells) -> str:

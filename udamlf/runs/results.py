@@ -44,12 +44,8 @@ def run(
     run_id, _ = run_chain(request, StopFlag(), references=others)
     (found,) = comparison.plain(comparison.rows([Tracker.existing().get(run_id)]))
     scores = {k: {name: v and v["mean"] for name, v in found[k].items()} for k in comparison.METRICS}
-    return {
-        "run_id": run_id,
-        "seed": found["seeds"][0],
-        **{n: found[n] for n in ("scenario", "method", "split")},
-        **scores,
-    }
+    named = {name: found[name] for name in ("scenario", "method", "split")}
+    return {"run_id": run_id, **named, "seed": found["seeds"][0], **scores}
 
 
 def evaluate(run_id: str, **options: Any) -> dict[str, Any]:
