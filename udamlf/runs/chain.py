@@ -38,8 +38,7 @@ logger = logging.getLogger("udamlf")
 
 
 def _digest(config: Config) -> str:
-    """Of a resolved configuration, as far as its chain reads it: a step count that it has no use for, or a further
-    split of the scenario, makes no other one."""
+    """Of a resolved configuration, as far as its chain reads it."""
     config, reads = config.model_copy(update={"seed": 0}), {}
     for step in plan(config):
         declared = stage(step.stage).declare(config, step.round)
@@ -165,9 +164,8 @@ class Chain:
             raise UserError(f"stage {step} failed (run {run_id}): {reason}")
 
     def _record(self, parent: RunLog, step: Step, result: Input) -> None:
-        """Copy a step's metrics to the parent, with step = round, so that MLflow draws lines over rounds: scores, and
-        the quality of pseudo-labels, of a labelling or made while training; both as a whole, not class by class.
-        Rounded, as MLflow draws every digit there is, but not so much that a table rounds twice."""
+        """Copy a step's metrics to the parent, with step = round, so that MLflow draws lines over rounds; pseudo-labels
+        and the source as a whole, not class by class. Rounded: MLflow draws every digit there is."""
         if step.stage != "evaluate" and not step.round:
             return
         metrics = parent.tracker.get(result.run_id).data.metrics
@@ -243,8 +241,7 @@ def _whole(chain: Chain, tracker: Tracker, stop: StopFlag, adopted: str | None =
 
 @contextmanager
 def _parent(chain: Chain, tracker: Tracker, stop: StopFlag, adopted: str | None) -> Iterator[RunLog]:
-    """The log of a chain's parent run, a new one or that which `mlflow run` has made; at the end everything has
-    arrived in MLflow."""
+    """The log of a chain's parent run, a new one or that of `mlflow run`; at the end all has arrived in MLflow."""
     run_id = adopted or tracker.create_run(chain.name, {"stage": CHAIN})
     work = tracker.work / "runs" / run_id
     with ending(tracker, run_id), file_lock(work.with_suffix(".lock"), run_id):

@@ -1,5 +1,4 @@
-"""What works here: versions, devices, environment managers, disk, and data sets when asked. Imports neither torch nor
-mlflow, which take longer than the report."""
+"""What works here: versions, devices, environment managers, disk, data sets. Imports neither torch nor mlflow."""
 
 import platform
 import shutil

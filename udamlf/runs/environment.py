@@ -1,5 +1,4 @@
-"""What a stage's run records of where it was computed, and what it said. No key depends on it, so it is published
-beside the result and not in its manifest."""
+"""What a stage's run records of where it was computed, and what it said, beside its result: no key depends on it."""
 
 import os
 import platform

@@ -1,9 +1,8 @@
 """Processes: how a stage is started, given a GPU, stopped, and how it notices that its launcher is gone.
 
 A stage is an entry point of the MLflow project, in a process group of its own: in this environment forked from a server
-that has imported what stages need, in another one started by MLflow. Its launcher holds a lock, the *lifeline*; the
-stage waits for it in a thread and ends when it gets it: when the launcher lets go of it or dies, however it dies and
-whatever shells stand between the two."""
+that has imported what stages need, in another one started by MLflow. Its launcher holds a lock, the *lifeline*; when
+the stage gets it, the launcher has died, whatever shells stand between the two, and the stage ends."""
 
 from __future__ import annotations
 
@@ -81,11 +80,9 @@ def is_alive(who: str) -> bool | None:
 
 
 class StopFlag:
-    """SIGINT and SIGTERM as ``KeyboardInterrupt``, or as a flag for a loop that asks.
-
-    A loop that has called ``asked()`` within the last half minute is only told; everything else is interrupted at
-    once. The second signal is ignored (a terminal and a launcher often send one each, and the state is being saved).
-    The third interrupts whatever happens, and if this process is still there seconds later, the kernel ends it."""
+    """SIGINT and SIGTERM as a flag for a loop that has ``asked()`` within the last half minute, else as
+    ``KeyboardInterrupt``. The second signal is ignored (a terminal and a launcher often send one each, and the state is
+    being saved). The third interrupts whatever happens; seconds later the kernel ends what is left."""
 
     def __init__(self) -> None:
         self.signals, self._last_asked = 0, float("-inf")
@@ -105,7 +102,7 @@ class StopFlag:
             raise KeyboardInterrupt
 
     def asked(self) -> bool:
-        """Whether to stop; the caller promises to ask again soon."""
+        """Whether to stop: a loop that asks is trusted to ask again soon, to save its state and to leave."""
         self._last_asked = time.monotonic()
         return self.signals > 0
 
@@ -120,16 +117,13 @@ def follow_launcher() -> None:
     """In a started process: end when the one that started it is gone. Call this first."""
     path = os.environ.get(LIFELINE)
     if path is None:  # started by `mlflow run`: the kernel tells us when that process dies
-        end_with_parent()
-        return
+        return end_with_parent()
     os.setpgid(0, 0)
 
     def watch() -> None:
-        try:
-            with open(path) as handle:
-                fcntl.flock(handle, fcntl.LOCK_SH)
-        except FileNotFoundError:
-            pass  # the launcher has tidied up, so it is no longer waiting for this stage
+        # Without the file the launcher has tidied up, so it is no longer waiting for this stage.
+        with suppress(FileNotFoundError), open(path) as handle:
+            fcntl.flock(handle, fcntl.LOCK_SH)
         os.kill(os.getpid(), signal.SIGTERM)
         time.sleep(GRACE_S)
         os.kill(os.getpid(), signal.SIGKILL)
@@ -149,12 +143,12 @@ def lifeline() -> Iterator[str]:
 def environment(changes: Mapping[str, str]) -> Iterator[None]:
     """``os.environ`` with ``changes``, for the processes started inside."""
     before = dict(os.environ)
-    os.environ.update(changes)
+    os.environ |= changes
     try:
         yield
     finally:
         os.environ.clear()
-        os.environ.update(before)
+        os.environ |= before
 
 
 def gpus() -> list[str]:
@@ -211,11 +205,10 @@ def launch_stage(
             if env_manager == LOCAL:
                 return _fork(stage, parameters, run_id, experiment_id, storage)
             run = {"run_id": run_id, "experiment_id": experiment_id, "parameters": dict(parameters)}
-            try:
+            with suppress(ExecutionException):
                 mlflow.projects.run(str(PROJECT_ROOT), stage, env_manager=env_manager, storage_dir=storage, **run)
-            except ExecutionException:
-                return 1
-            return 0
+                return 0
+            return 1
 
 
 def warm_up() -> None:

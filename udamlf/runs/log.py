@@ -1,9 +1,6 @@
-"""What a process records of its run, so that the store tells the truth and never stops the work.
-
-Everything goes to the work folder first, numbers and tags as lines of a journal, files as copies, and from there to
-MLflow, in a thread. It outlives the process: a training that resumes in a new one takes over the metrics of the steps
-that it does not repeat, and `udamlf sync` sends what could not be sent.
-"""
+"""What a process records of its run, so that the store tells the truth and never stops the work. All of it goes to the
+work folder first, numbers and tags as lines of a journal, files as copies, and from there to MLflow, in a thread. A
+training that resumes in a new process takes over the metrics of the steps that it does not repeat."""
 
 from __future__ import annotations
 
@@ -32,10 +29,8 @@ logger = logging.getLogger("udamlf")
 
 
 class Journal:
-    """What the runs that work in a folder, one after the other, have to tell MLflow, and how much of it MLflow has.
-
-    A line that is damaged, or that a kill has cut off, is dropped with a warning; all others are then sent once more,
-    which MLflow does not record twice."""
+    """What the runs that work in a folder, one after the other, have to tell MLflow, and how much of it MLflow has. A
+    damaged line is dropped with a warning; all others are then sent again, which MLflow does not record twice."""
 
     def __init__(self, folder: Path) -> None:
         self.file, self._mark, self.uploads = (folder / n for n in ("journal.jsonl", "journal.sent", "uploads"))
@@ -211,8 +206,7 @@ class RunLog:
         return True
 
     def complete(self, action: Callable[[], object] = lambda: None) -> None:
-        """Send everything, then do ``action`` (publish); waits for some minutes. UserError: MLflow did not answer; the
-        results stay in the work folder for `udamlf sync`."""
+        """Send everything, then do ``action`` (publish); waits for some minutes. UserError: MLflow did not answer."""
         self._take_over(None)
         try:
             self._send()

@@ -1,5 +1,4 @@
-"""Putting a store right after what no process can do for itself (a SIGKILL, a server that was away), and what of it is
-not needed any more."""
+"""Putting a store right after a SIGKILL or a server that was away, and what of it is not needed any more."""
 
 import logging
 import shutil
@@ -29,10 +28,9 @@ logger = logging.getLogger("udamlf")
 
 
 def reap(tracker: Tracker, older_than_min: float | None = None) -> list[str]:
-    """Mark runs KILLED that are RUNNING although their process is gone, or FAILED although a signal ended them; returns
-    their ids. The processes of this boot and PID namespace can be looked at. Those of another one of a machine of this
-    name (a container, or before a restart) are gone when they gave no sign for ``SILENT_MIN``, those of other machines
-    when they gave none for ``older_than_min`` (None: never)."""
+    """Mark runs KILLED that are RUNNING although their process is gone, or FAILED although a signal ended them; their
+    ids. Processes of this boot and PID namespace can be looked at; of another one of a machine of this name they are
+    gone when silent for ``SILENT_MIN``, of other machines when silent for ``older_than_min`` (None: never)."""
     dead = []
     for run in tracker.search({}, status="RUNNING"):
         if is_gone(run, older_than_min):

@@ -1,5 +1,4 @@
-"""What MLflow shows of whole chains: a page that compares those of a table; of each what it gained and over which, its
-numbers, and figures."""
+"""What MLflow shows of whole chains: a page for each table; of each its gains, its numbers, and figures."""
 
 import json
 import tempfile
@@ -34,8 +33,7 @@ Others = dict[str, Any]
 
 def address(tracker: Tracker, base: str = "", scenario: str | None = None, like: dict[str, str] | None = None) -> str:
     """Addresses of the MLflow pages that compare whole chains, a line for each table (of a scenario, or of a chain with
-    the tags ``like``), the newest first; while there is none, of the page that lists what is running. MLflow reads a
-    page from a tag of the experiment, ``mlflow.sharedViewState.<name>``; there is no other interface to it."""
+    the tags ``like``), newest first; else of what is running. MLflow reads a page from a tag of the experiment."""
     root = masked(base or (tracker.uri if tracker.uri.startswith("http") else "http://127.0.0.1:5000")).rstrip("/")
     root += f"/#/experiments/{tracker.experiment_id}/runs?workflowType=machine_learning"
     tables: dict[str, dict[str, str]] = {}
@@ -129,8 +127,7 @@ def _gain(metric: str, run: Any, other: Any) -> float | None:
 
 
 def _page(run: Any, space: LabelSpace, others: Others) -> str:
-    """Markdown for the description of a run, which MLflow draws in a narrow column: mIoU and gains, the picture of its
-    rounds, classes as rows, the command that repeats it."""
+    """Markdown for the description of a run, which MLflow draws in a narrow column."""
     tags, metrics = run.data.tags, run.data.metrics
     where = f"{tags['scenario']} {KINDS[tags['data']]}, split {tags['split']}, profile {tags['profile']}"
     lines = [f"## {metrics['miou']:.1f} mIoU-{space.headline}", f"{where}, seed {tags['seed']}", ""]

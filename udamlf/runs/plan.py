@@ -1,9 +1,6 @@
-"""What a chain is to do, before anything is done: a user's request, the steps that the stages declare, their keys.
-
-A step's key is a hash of everything its result depends on: a finished run with the same key is the result. The part of
-the code is the syntax trees, without docstrings and comments, of the modules that the stage and its building blocks
-import: a new method file, a comment or another selector leaves it as it is, a changed loss that the stage uses does
-not."""
+"""What a chain is to do: a user's request, the steps that the stages declare, their keys. A step's key is a hash of
+everything its result depends on; of the code it has the syntax trees, without docstrings and comments, of the modules
+that the stage and its building blocks import."""
 
 from __future__ import annotations
 

@@ -24,8 +24,7 @@ def listing() -> str:
 
 
 def recipe_text(config: Config, published: Config) -> str:
-    """The resolved method and its budget as YAML, and, where it is adapted, every value that differs from the published
-    recipe with the budget of the same profile."""
+    """The resolved method and its budget as YAML, and every value that differs from the published recipe."""
     method, profile = config.method, config.profile
     of_files = {*_BLOCKS, "extends", "publication", "name", "title"}
     blocks = {"method": method, "profile": profile}

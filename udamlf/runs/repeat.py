@@ -19,8 +19,7 @@ from udamlf.runs.tracker import Tracker
 
 
 def differences(first: str, second: str) -> str:
-    """Lines on what differs between two runs, chains or stages: configuration, with where a value was set, data, code,
-    environment, results. UserError: no such run."""
+    """Lines on what differs between two runs, chains or stages. UserError: no such run."""
     tracker = Tracker.existing()
     left, right = _facts(tracker, first), _facts(tracker, second)
     lines = []
@@ -40,8 +39,7 @@ def _text(value: Any) -> str:
 
 
 def _facts(tracker: Tracker, run_id: str) -> dict[str, dict[str, Any]]:
-    """What a result may depend on, and the result: kind -> name -> value. A chain's data, code and environment are
-    those of its stages."""
+    """Kind -> name -> value; a chain's data, code and environment are those of its stages."""
     run = tracker.get(run_id)
     tags, stages, metrics = run.data.tags, [run], run.data.metrics
     if tags.get("stage") == CHAIN:

@@ -1,6 +1,4 @@
-"""What a store holds, for who works in Python: chains compared, run and scored as plain values, and reported.
-
-What trains and draws is imported where it is used: a comparison needs neither."""
+"""What a store holds, for who works in Python. What trains and draws is imported where it is used."""
 
 import json
 from collections.abc import Sequence
@@ -21,10 +19,9 @@ from udamlf.runs.tracker import Tracker
 
 
 def compare(scenario: str | None = None, baseline: str = "", over: str = "seeds") -> pd.DataFrame:
-    """The finished chains of the store (``MLFLOW_TRACKING_URI``, else ``mlflow.db`` here), or those of a scenario, as
-    ``udamlf compare`` shows them; columns: ``report.comparison.frame``. ``baseline``: method that differences are from
-    (default: ``source_only`` and the matched control); ``over`` "worlds" pools runs on different generated worlds too.
-    UserError: no such scenario or baseline."""
+    """The finished chains of the store, or those of a scenario, as ``udamlf compare`` shows them; columns:
+    ``report.comparison.frame``. ``baseline``: method that differences are from (default: ``source_only`` and the
+    control); ``over`` "worlds" pools generated worlds. UserError: no such scenario or baseline."""
     return comparison.frame(finished_rows(Tracker.existing(), scenario, baseline, over), baseline)
 
 

@@ -32,11 +32,9 @@ logger = logging.getLogger("udamlf")
 
 
 def claim(tracker: Tracker, key: str, create: Callable[[], str]) -> Input | str:
-    """The finished run of a key; or the id of a new run of it, which is this process's to do and nobody else's.
-
-    Between the processes of one machine a lock decides, between machines the store: everyone creates a
-    run and then looks for others. Of two that begin at once at least one sees the other, and withdraws; who sees
-    another at work waits for its end, or until it has given no sign for ``SILENT_MIN`` minutes."""
+    """The finished run of a key; or the id of a new run of it, which is this process's to do and nobody else's. Between
+    machines the store decides: everyone creates a run and looks for others. Of two that begin at once at least one sees
+    the other, and withdraws; who sees another at work waits for its end, or until it is silent."""
     told = False
     while not (finished := tracker.finished(key)):
         others = _at_work(tracker, key)

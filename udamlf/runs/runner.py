@@ -173,10 +173,9 @@ def _do(name: str, job: Job, log: RunLog) -> dict[str, Any]:
 
 
 def publish(tracker: Tracker, work: Path) -> str:
-    """Upload the whole output in a stage's work folder with its manifest, and its record; the id of its run. A
-    checkpoint becomes a LoggedModel, of its mean with the checkpoint folders ``others``. The weights are stored once:
-    the model's files are links to the run's, or, behind a server, the model's alone. UserError: what says what the
-    output is cannot be read."""
+    """Upload the whole output in a stage's work folder with its manifest, and its record; its run's id. A checkpoint
+    becomes a LoggedModel, of its mean with those in ``others``; weights are stored once: as links to the run's, or,
+    behind a server, with the model alone. UserError: what says what the output is cannot be read."""
     try:
         done = json.loads((work / DONE).read_text(encoding="utf-8"))
         run_id, others, of = str(done["run_id"]), done["others"], (done["round"], done["tags"], done["use"])
@@ -255,9 +254,8 @@ def trained(tracker: Tracker, run_id: str, config: Config | None = None) -> tupl
 
 
 def recorded_config(tracker: Tracker, run_id: str) -> Config:
-    """The configuration that a run has recorded, as far as this version knows its keys: a score depends on the scenario
-    and the protocol alone, so that runs of earlier versions can be scored. UserError: there is none, or none readable.
-    """
+    """The configuration that a run has recorded, as far as this version knows its keys: runs of earlier versions can be
+    scored. UserError: there is none, or none readable."""
     text = tracker.text(run_id, CONFIG)
     if not text:
         raise UserError(f"run {run_id} has no {CONFIG}", "the configuration it was trained with", "train it again")

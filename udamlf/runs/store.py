@@ -88,8 +88,7 @@ def at_once() -> Iterator[None]:
 
 
 class Patient:
-    """MLflow's client, each call of which is tried for some minutes while the store does not answer. UserError: it has
-    not, or cannot be written."""
+    """MLflow's client, each call tried for some minutes. UserError: the store does not answer, or cannot be written."""
 
     def __init__(self, client: Any, uri: str) -> None:
         self.client, self.uri = client, uri

@@ -58,9 +58,8 @@ class Cell:
 
 
 def matrix(wanted: Sequence[Request], references: bool, controls: bool) -> list[Cell]:
-    """The chains of a sweep, first what gains are measured from: source_only, matched controls, methods; a chain that
-    several have in common once. What is set for methods is not for a baseline among them. UserError: one that cannot be
-    run."""
+    """The chains of a sweep, references first, one that several have in common once. What is set for methods is not for
+    a baseline among them. UserError: one that cannot be run."""
     asked, adapting = [], []
     for request in wanted:
         alone = request.beside(request.method)
@@ -85,8 +84,7 @@ class Sweep:
         self._choice, self._stop = threading.Lock(), threading.Event()
 
     def run(self, slots: int, run: RunCommand) -> None:
-        """Do what is missing. UserError at the end: some chains have failed, the others are whole. KeyboardInterrupt:
-        all are stopped."""
+        """Do what is missing. UserError at the end: some chains have failed, the others are whole."""
         for cell in self.cells:
             cell.look(self.tracker, REUSED)
         terminal = self.console.is_terminal
@@ -121,8 +119,7 @@ class Sweep:
             self._tell(cell)
 
     def _next(self) -> Cell | None:
-        """The first waiting chain whose warm-up no running one is making, else the first: slots wait for one warm-up
-        only where there is nothing else to do."""
+        """The first waiting chain whose warm-up no running one is making, else the first."""
         with self._choice:
             running = [cell for cell in self.cells if cell.state == RUNNING]
             waiting = [cell for cell in self.cells if cell.state == WAITING]
@@ -159,9 +156,8 @@ def _reason(text: str) -> str:
 
 
 def ray_slots(address: str, jobs: int | None, uri: str) -> tuple[int, RunCommand]:
-    """How many chains run at once, and what runs one. ``address``: as ``ray.init`` takes it; ``local`` starts Ray here.
-
-    UserError: Ray is not installed or not there, has nothing to run on, or its machines could not reach the store."""
+    """How many chains run at once on a Ray cluster, and what runs one. ``address``: as ``ray.init`` takes it; ``local``
+    starts Ray here. UserError: it is not there, has nothing to run on, or its machines could not reach the store."""
     if address != "local" and not uri.startswith("http"):
         message = f"--ray {address} with the store {uri}: other machines cannot open it"
         raise UserError(message, "an HTTP store in MLFLOW_TRACKING_URI", "mlflow server --host 0.0.0.0")

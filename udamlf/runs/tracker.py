@@ -222,9 +222,8 @@ class Tracker:
         return None
 
     def publish(self, run_id: str, out: Path, elsewhere: str = "") -> Path:
-        """Upload the files of ``out``, but for one that lies with the run's LoggedModel, then a manifest of their
-        hashes, then tag its digest; what raises on the way is not tagged, so that nothing counts as published. Returns
-        a folder on this machine with the files."""
+        """Upload the files of ``out`` but for one that lies with the LoggedModel, then a manifest of their hashes, then
+        tag its digest: only then it counts as published. Returns a folder on this machine with the files."""
         files = {p.relative_to(out).as_posix(): p for p in sorted(out.rglob("*")) if p.is_file()}
         manifest = out.parent / MANIFEST
         write_json(manifest, {"version": 1, "files": {name: digest_file(file) for name, file in files.items()}})

@@ -1,6 +1,5 @@
-"""Imported last by the server that stages are forked from (``runs.launch``). Its own end has nothing to tidy up, but
-the exit handlers of what it has imported take up to a minute, for which whoever reads the launcher's output would wait.
-"""
+"""Imported last by the server that stages are forked from: the exit handlers of what it has imported take up to a
+minute, for which whoever reads the launcher's output would wait."""
 
 import atexit
 import os
