@@ -51,13 +51,13 @@ def doctor(with_data: bool, scenarios: tuple[str, ...], folder: str | None, step
         for line in measured_steps(asked.resolve()):
             click.echo(line)
         return
-    from udamlf.runs.doctor import report, report_data
+    from udamlf.runs.doctor import SAMPLED_LABELS, look_at, report
 
-    for line in report():
-        click.echo(line)
-    if with_data or scenarios or folder:
-        for line in report_data(list(scenarios) or available("scenarios"), folder):
-            click.echo(line)
+    click.echo("\n".join(report()))
+    for name in scenarios or (available("scenarios") if with_data or folder else ()):
+        click.echo()
+        for text, bad in look_at(name, folder, SAMPLED_LABELS):
+            click.echo(text + (f"\n  bad files: {len(bad)}, e.g. {bad[0]}\n  udamlf data check {name}" if bad else ""))
 
 
 @click.group()
@@ -92,11 +92,11 @@ def cache(**request: Any) -> None:
 @click.option("--data-root", "folder", help=DATA_ROOT)
 def check(scenario: str, folder: str | None) -> None:
     """Look at every file of SCENARIO: headers, sizes, the ids of every label; exit code 2 if any is bad."""
-    from udamlf.runs.doctor import check_data
+    from udamlf.runs.doctor import look_at
 
     bad: dict[str, None] = {}  # splits may share files
-    for lines, files in check_data(scenario, folder):
-        click.echo("\n".join(lines))
+    for text, files in look_at(scenario, folder, None):
+        click.echo(text)
         bad |= dict.fromkeys(files)
     click.echo("\n".join([f"{len(bad)} bad files", *bad]))
     if bad:

@@ -17,7 +17,6 @@ from udamlf.report.tables import class_cells, cost_cells, summary_cells
 class Origin(NamedTuple):
     """Where a parent run's numbers come from."""
 
-    command: str  # that repeats it
     tags: Mapping[str, str]
     environment: Mapping[str, Any]  # of the last evaluation, as far as it is recorded
     evaluations: Mapping[int, Path]  # round -> folder with the artifacts of its evaluation

@@ -2,7 +2,7 @@
 
 import platform
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from importlib.metadata import distributions
 from typing import Any
 
@@ -38,29 +38,25 @@ def report() -> Iterator[str]:
         yield f"{purpose}: {path}, {free_gib:.1f} GiB free"
 
 
-def report_data(scenarios: list[str], folder: str | None) -> Iterator[str]:
-    """Lines on the data sets in ``folder`` (none: the embedded miniature, generated if need be)."""
-    for name in scenarios:
-        data = _data(name, folder)
-        yield from ("", f"{name} ({data.kind}, {data.root})")
-        for split in data.config.scenario.splits:
-            lines, bad = _split(data, split, SAMPLED_LABELS)
-            more = [f"  bad files: {len(bad)}, e.g. {bad[0]}", f"  udamlf data check {name}"] if bad else []
-            yield from (f"  {line}" for line in [*lines, *more])
-
-
-def check_data(scenario: str, folder: str | None) -> Iterator[tuple[list[str], list[str]]]:
-    """For every split of a scenario the lines on it, and a line for each of its bad files."""
-    data = _data(scenario, folder)
-    yield [f"{data.config.scenario.name} ({data.kind}, {data.root})"], []
-    for split in data.config.scenario.splits:
-        with progress(split) as watch:
-            yield _split(data, split, None, watch)
-
-
-def _data(scenario: str, folder: str | None) -> ScenarioData:
+def look_at(scenario: str, folder: str | None, decode: int | None) -> Iterator[tuple[str, list[str]]]:
+    """For a scenario and every split of it a text, and a line for each bad file; ``folder``: of the data sets (none:
+    the embedded miniature), ``decode``: of how many labels the classes are counted (None: of all)."""
     config = Request(scenario, "source_only", data_root=folder).configuration()
-    return ScenarioData(config, data_root(config))
+    data = ScenarioData(config, data_root(config))
+    yield f"{config.scenario.name} ({data.kind}, {data.root})", []
+    for split, ref in config.scenario.splits.items():
+        needed = split in (SOURCE, TARGET, config.report_split)
+        try:
+            if not needed and not data.has(split):
+                yield f"{split}: no split {ref.split!r} of {ref.dataset}", []
+                continue
+            with progress(split) as watch:
+                findings = look(data, split, decode, watch)
+        except UserError as error:
+            yield f"{split}: {error}", [error.message]
+            continue
+        text = f"{split}: {findings.images} images, {findings.labels} with label"
+        yield f"{text}\n  {findings.histogram(config.space)}" if findings.decoded else text, findings.bad
 
 
 def cache_data(request: dict[str, Any]) -> Iterator[str]:
@@ -72,20 +68,3 @@ def cache_data(request: dict[str, Any]) -> Iterator[str]:
         frames = data.frames(split, labelled)
         size = "their own size" if frames.size is None else "{1}x{0}".format(*frames.size)
         yield f"{split}: {len(frames)} frames at {size} in {cache_folder() / 'frames'}"
-
-
-def _split(
-    data: ScenarioData, split: str, decode: int | None, watch: Callable[[int, int], None] = lambda done, of: None
-) -> tuple[list[str], list[str]]:
-    """Number of images, how often each class occurs in ``decode`` labels (None: all), and the bad files. A split that
-    no training and no report needs may be absent."""
-    scenario, needed = data.config.scenario, split in (SOURCE, TARGET, data.config.report_split)
-    try:
-        if not data.has(split) and not needed:
-            ref = scenario.splits[split]
-            return [f"{split}: no split {ref.split!r} of {ref.dataset}"], []
-        findings = look(data, split, decode, watch)
-    except UserError as error:
-        return [f"{split}: {error}"], [error.message]
-    lines = [f"{split}: {findings.images} images, {findings.labels} with label"]
-    return lines + ([f"  {findings.histogram(data.config.space)}"] if findings.decoded else []), findings.bad

@@ -10,10 +10,8 @@ from udamlf.common.files import file_lock
 from udamlf.config.schema import Config
 from udamlf.data.splits import ScenarioData
 from udamlf.runs.launch import StopFlag
-from udamlf.runs.log import ending
 from udamlf.runs.plan import Request, data_root, key_of, key_parts
-from udamlf.runs.runner import execute, recorded_config, stage_tags
-from udamlf.runs.tags import KEY
+from udamlf.runs.runner import recorded_config, run_stage
 from udamlf.runs.tracker import Tracker
 from udamlf.stages.stage import Input
 
@@ -31,11 +29,7 @@ def import_file(
     with file_lock(tracker.work / "locks" / key, STAGE):
         imported = tracker.finished(key)
         if imported is None:
-            run_id = tracker.create_run(f"import {Path(file).name}", {})
-            with ending(tracker, run_id):
-                tags = stage_tags(config, data, STAGE, 0) | {KEY: key}
-                execute(STAGE, config, 0, {}, tracker, run_id, key, tags, stop)
-            imported = tracker.fetch(run_id)
+            imported = tracker.fetch(run_stage(STAGE, lambda: config, f"{Path(file).name},", 0, {}, stop))
     return imported, config, json.loads((imported.path / "import.json").read_text(encoding="utf-8"))
 
 

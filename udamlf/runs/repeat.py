@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from udamlf.config.compose import mapping, with_overrides
+from udamlf.config.compose import with_overrides
 from udamlf.config.parts import flatten
 from udamlf.config.schema import Config
 from udamlf.runs.chain import run_chain
@@ -46,15 +46,12 @@ def _facts(tracker: Tracker, run_id: str) -> dict[str, dict[str, Any]]:
         stages = [tracker.get(stage_id) for stage_id in step_runs(tags).values()]
     data, code, environment = dict[str, Any](), dict[str, Any](), dict[str, Any]()
     for each in sorted(stages, key=lambda stage: int(stage.info.start_time)):
-        key, facts, requirements = (
-            tracker.text(each.info.run_id, name) for name in (KEY_FILE, ENVIRONMENT, REQUIREMENTS)
-        )
-        read = each.inputs.dataset_inputs if each.inputs else []
+        run_id, read = each.info.run_id, each.inputs.dataset_inputs if each.inputs else []
         data |= {entry.dataset.name: entry.dataset.digest for entry in read}
         code |= {name: each.data.tags.get(name) for name in (COMMIT, "git_dirty")}
-        code |= mapping(key or "{}", f"{KEY_FILE} of run {each.info.run_id}").get("code", {})
-        environment |= dict(flatten(mapping(facts or "{}", f"{ENVIRONMENT} of run {each.info.run_id}")))
-        environment |= dict(line.partition("==")[::2] for line in requirements.splitlines())
+        code |= tracker.mapping(run_id, KEY_FILE).get("code", {})
+        environment |= dict(flatten(tracker.mapping(run_id, ENVIRONMENT)))
+        environment |= dict(line.partition("==")[::2] for line in tracker.text(run_id, REQUIREMENTS).splitlines())
     by_clock = ("system/", "cost/")
     results = {n: value for n, value in sorted(metrics.items()) if not n.startswith(by_clock) and value == value}
     settings = dict(_settings(run.data.params, tags))

@@ -14,7 +14,7 @@ from udamlf.report import comparison
 from udamlf.report.comparison import Row
 from udamlf.runs.launch import StopFlag
 from udamlf.runs.log import ending
-from udamlf.runs.tags import COMMAND, step_runs
+from udamlf.runs.tags import step_runs
 from udamlf.runs.tracker import Tracker
 
 
@@ -93,8 +93,7 @@ def report(scenario: str, out: Path, run_ids: Sequence[str] = ()) -> str:
         tags = tracker.get(run_id).data.tags
         evaluations = {n: tracker.fetch(r).path for (stage, n), r in step_runs(tags).items() if stage == "evaluate"}
         file = evaluations[max(evaluations)] / ENVIRONMENT
-        recorded = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
-        return Origin(tags.get(COMMAND, ""), tags, recorded, evaluations)
+        return Origin(tags, json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}, evaluations)
 
     tracker = Tracker.existing()
     rows = finished_rows(tracker, scenario, run_ids=run_ids)

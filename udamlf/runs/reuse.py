@@ -10,7 +10,6 @@ from itertools import groupby
 from typing import Any
 
 from udamlf.common.errors import UserError
-from udamlf.config.compose import mapping
 from udamlf.config.schema import Config
 from udamlf.data.splits import ScenarioData
 from udamlf.report import comparison
@@ -65,14 +64,12 @@ def changes(tracker: Tracker, config: Config, step: Step, parts: dict[str, Any])
     run_id = next((run.data.tags[tag] for run in chains if tag in run.data.tags), None)
     if run_id is None:
         return ""
-    recorded = tracker.text(run_id, KEY_FILE)
-    if not recorded:
-        return f"unlike run {run_id}, which has no {KEY_FILE} to say why"
     try:
-        found = differences(mapping(recorded, KEY_FILE), parts)
+        recorded = tracker.mapping(run_id, KEY_FILE)
+        why = differences(recorded, parts) if recorded else f"it has no {KEY_FILE} to say why"
     except UserError as error:
-        found = error.message
-    return f"unlike run {run_id}: {found or 'its artifacts are missing or damaged'}"
+        why = error.message
+    return f"unlike run {run_id}: {why or 'its artifacts are missing or damaged'}"
 
 
 def differences(old: dict[str, Any], new: dict[str, Any]) -> str:

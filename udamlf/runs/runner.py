@@ -35,7 +35,7 @@ run beside it (configuration, environment, log), on which no key depends."""
 
 def run_stage(
     name: str, configure: Callable[[], Config], chain: str, round: int | None, ids: Mapping[str, str], stop: StopFlag
-) -> None:
+) -> str:
     """Do a stage with inputs ``ids`` (name -> run id) in the run that was created for this process, or in a new one of
     ``chain``; no round = the stage's first one. A mistake that ``configure`` meets closes the run as FAILED."""
     tracker = Tracker.connect()
@@ -54,11 +54,11 @@ def run_stage(
             digests = {input_name: value.tags[DIGEST] for input_name, value in inputs.items()}
             key = key_of(key_parts(config, name, number, digests, data.digest))
         else:
-            recorded = tracker.text(run_id, KEY_FILE) or "{}"
-            _check_code(mapping(recorded, f"{KEY_FILE} of run {run_id}"), config, name, number)
+            _check_code(tracker.mapping(run_id, KEY_FILE), config, name, number)
         if "training" in inputs and MODEL in inputs["training"].tags:
             tags[MODEL] = inputs["training"].tags[MODEL]
         execute(name, config, number, inputs, tracker, run_id, key, tags | {KEY: key}, stop)
+    return run_id
 
 
 def _check_code(parts: dict[str, Any], config: Config, name: str, round: int) -> None:
@@ -256,10 +256,9 @@ def trained(tracker: Tracker, run_id: str, config: Config | None = None) -> tupl
 def recorded_config(tracker: Tracker, run_id: str) -> Config:
     """The configuration that a run has recorded, as far as this version knows its keys: runs of earlier versions can be
     scored. UserError: there is none, or none readable."""
-    text = tracker.text(run_id, CONFIG)
-    if not text:
-        raise UserError(f"run {run_id} has no {CONFIG}", "the configuration it was trained with", "train it again")
     where = f"the configuration of run {run_id}"
+    if not (text := tracker.text(run_id, CONFIG)):
+        raise UserError(f"run {run_id} has no {CONFIG}", "the configuration it was trained with", "train it again")
     tree = mapping(text, where)
     if isinstance(scenario := tree.get("scenario"), dict) and "lists" in scenario:  # of version 0.1
         scenario.setdefault("splits", scenario["lists"])

@@ -26,6 +26,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from udamlf.common.errors import UserError, masked
 from udamlf.common.files import atomic_folder, cache_folder, digest_file, file_lock, write_json
+from udamlf.config.compose import mapping
 from udamlf.runs.launch import git, identity
 from udamlf.runs.store import Patient, is_there, sqlite_file, store_uri, work_root
 from udamlf.runs.tags import (
@@ -209,6 +210,11 @@ class Tracker:
             except UnicodeDecodeError as error:
                 raise UserError(f"{name} of run {run_id} is no text: {error}") from error
         return ""
+
+    def mapping(self, run_id: str, name: str) -> dict[str, Any]:
+        """A YAML or JSON artifact of a run; empty where it has none. UserError: it is no mapping."""
+        text = self.text(run_id, name)
+        return mapping(text, f"{name} of run {run_id}") if text else {}
 
     def finished(self, key: str, pruned: bool = False) -> Input | None:
         """The newest finished run with a step's key whose artifacts are in place, or, to look at (``pruned``), were."""
