@@ -25,7 +25,7 @@ from udamlf.common import progress
 from udamlf.common.errors import UserError
 from udamlf.config.compose import resolve
 from udamlf.config.parts import CONFIGS
-from udamlf.runs.runner import recorded_config
+from udamlf.runs.checkpoints import recorded_config
 from udamlf.runs.tracker import Tracker
 
 UDAMLF = str(Path(sys.executable).parent / "udamlf")

@@ -25,11 +25,12 @@ from udamlf.common.errors import UserError, masked
 from udamlf.config.compose import mapping, resolve
 from udamlf.runs import launch, log
 from udamlf.runs import store as places
+from udamlf.runs.checkpoints import recorded_config
 from udamlf.runs.log import Journal, RunLog, ending
 from udamlf.runs.maintenance import is_gone, reap, sync
 from udamlf.runs.plan import module_digests, modules
 from udamlf.runs.results import finished_rows
-from udamlf.runs.runner import DONE, _check_code, recorded_config
+from udamlf.runs.runner import DONE, _check_code
 from udamlf.runs.store import Patient
 from udamlf.runs.tags import HEARTBEAT, PROCESS, damage, step_runs
 from udamlf.runs.tracker import Tracker

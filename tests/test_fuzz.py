@@ -40,8 +40,8 @@ from udamlf.data.raster import check_header, read_ids, read_ids16, read_rgb
 from udamlf.models import checkpoint, released
 from udamlf.models.weight_files import read_weights
 from udamlf.runs import reuse
+from udamlf.runs.checkpoints import recorded_config
 from udamlf.runs.log import Journal
-from udamlf.runs.runner import recorded_config
 from udamlf.runs.tags import damage, step_runs
 
 CORPUS = Path(__file__).parent / "corpus"

@@ -20,9 +20,10 @@ from pathlib import Path
 import pytest
 
 import udamlf
+from udamlf.runs.checkpoints import recorded_config
 from udamlf.runs.launch import PROJECT_ROOT, StopFlag
 from udamlf.runs.results import finished_rows
-from udamlf.runs.runner import recorded_config, run_stage
+from udamlf.runs.runner import run_stage
 from udamlf.runs.store import relocate
 from udamlf.runs.tracker import Tracker
 

@@ -6,14 +6,14 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from udamlf.runs.prediction import predict as predict
+    from udamlf.runs.checkpoints import predict as predict
     from udamlf.runs.results import compare as compare
     from udamlf.runs.results import evaluate as evaluate
     from udamlf.runs.results import run as run
 
 __version__ = "0.1.0"
 
-_LIBRARY = {"compare": "runs.results", "run": "runs.results", "evaluate": "runs.results", "predict": "runs.prediction"}
+_LIBRARY = {"compare": "runs.results", "run": "runs.results", "evaluate": "runs.results", "predict": "runs.checkpoints"}
 
 
 def __getattr__(name: str) -> Any:

@@ -15,8 +15,7 @@ from udamlf.cli import cli, guarded
 from udamlf.common.files import digest_file
 from udamlf.config.labels import CITYSCAPES_16
 from udamlf.models import checkpoint
-from udamlf.runs.imports import start_file
-from udamlf.runs.runner import trained
+from udamlf.runs.checkpoints import start_file, trained
 from udamlf.runs.tracker import Tracker
 
 SMALL = ("--set", "profile.frames_hw=[64,128]", "--set", "profile.evaluation.size_hw=[64,128]",

@@ -39,7 +39,7 @@ def run(
     if env_manager == LOCAL and not only_plan:
         warm_up()
     from udamlf.runs.chain import REFERENCES, run_chain
-    from udamlf.runs.imports import start_file
+    from udamlf.runs.checkpoints import start_file
 
     request = replace(request, start=start_file(start))
     others = [*(REFERENCES if references else ()), *([CONTROL] if with_control else [])]
@@ -74,7 +74,7 @@ def sweep(
     numbers = [int(seed) if seed.strip().isdecimal() else -1 for seed in seeds.split(",")]
     if min(numbers) < 0:
         raise UserError(f"--seeds {seeds}", "numbers of 0 or more, separated by commas, e.g. 0,1,2")
-    from udamlf.runs.imports import start_file
+    from udamlf.runs.checkpoints import start_file
     from udamlf.runs.plan import Request
     from udamlf.runs.sweep import Sweep, matrix, ray_slots
     from udamlf.runs.tracker import Tracker
@@ -110,7 +110,7 @@ def _print_plan(requests: Sequence[Any], at_once: int = 1) -> None:
 def import_checkpoint(file: str, **options: Any) -> None:
     """Make a run of a checkpoint FILE that another project released."""
     stop = StopFlag().install()
-    from udamlf.runs.imports import import_file, summary
+    from udamlf.runs.checkpoints import import_file, summary
 
     imported, _, report = import_file(file, **options, stop=stop)
     click.echo(summary(report, imported.run_id))

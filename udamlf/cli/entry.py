@@ -32,7 +32,7 @@ def _entry(
 ) -> None:  # fmt: skip
     stop = StopFlag().install()
     follow_launcher()
-    from udamlf.runs.imports import start_file
+    from udamlf.runs.checkpoints import start_file
     from udamlf.runs.plan import CONTROL, Request
     from udamlf.runs.runner import read_config, run_stage
     from udamlf.stages.stage import stage

@@ -46,8 +46,7 @@ def evaluate(
         expected = "--run-id RUN, or --checkpoint FILE --scenario SCENARIO [--profile PROFILE]"
         raise UserError("evaluate takes exactly one checkpoint, and for a file its scenario", expected)
     from udamlf.report.tables import render_evaluation
-    from udamlf.runs.imports import import_file
-    from udamlf.runs.runner import evaluate_run
+    from udamlf.runs.checkpoints import evaluate_run, import_file
 
     if checkpoint:
         imported, options["config"], _ = import_file(checkpoint, scenario, profile, folder, stop)
@@ -167,7 +166,7 @@ def schema(kind: str) -> None:
 @click.argument("inputs", nargs=-1, required=True)
 def predict(run_id: str, model: str, out: Path, inputs: tuple[str, ...]) -> None:
     """Segment images, folders of them and videos: INPUTS; exit code 2 if any cannot be read."""
-    from udamlf.runs.prediction import predict_files, segmenter
+    from udamlf.runs.checkpoints import predict_files, segmenter
 
     bad = predict_files(segmenter(run_id, model), inputs, out)
     click.echo("\n".join([f"{out}: labels, colour, overlay, classes.json; {len(bad)} bad files", *bad]))
@@ -181,7 +180,7 @@ def predict(run_id: str, model: str, out: Path, inputs: tuple[str, ...]) -> None
 @click.option("--alias", default="", help="A name for this version, e.g. champion; it moves here from another one.")
 def register(run_id: str, name: str, alias: str) -> None:
     """Put a training's network into MLflow's model registry."""
-    from udamlf.runs.prediction import register
+    from udamlf.runs.checkpoints import register
 
     address = register(run_id, name, alias)
     click.echo(f"{address}\nmlflow models serve -m {address} --env-manager local")

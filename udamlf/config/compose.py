@@ -147,24 +147,14 @@ def _parse_override(text: str) -> Layer:
 
 
 def resolve(
-    scenario: str,
-    method: str,
-    profile: str = "",
-    seed: int = 0,
-    rounds: int | None = None,
-    data_root: str | None = None,
-    recipe: Recipe = "adapted",
-    overrides: Sequence[str] = (),
-) -> Config:
+    scenario: str, method: str, profile: str = "", seed: int = 0, rounds: int | None = None,
+    data_root: str | None = None, recipe: Recipe = "adapted", overrides: Sequence[str] = (),
+) -> Config:  # fmt: skip
     """Read, merge and check a configuration; the building blocks' parameters are checked by the stages. UserError:
     unknown name or key (with the nearest valid one), or a value out of range.
 
-    Args:
-        scenario, method, profile: names in ``configs/`` or paths of YAML files; no profile = the scenario's.
-        rounds: replaces the method's number of rounds (at least 1).
-        data_root: folder that holds the data sets; none = the embedded miniature.
-        overrides: ``key=value`` texts, keys are dotted paths (``profile.round.steps=60``).
-    """
+    ``scenario``, ``method``, ``profile``: names in ``configs/`` or paths of YAML files; no profile = the scenario's.
+    ``rounds`` replaces the method's number of rounds, ``overrides`` (``profile.round.steps=60``) any value."""
     if seed < 0:
         raise UserError(f"--seed {seed}", "a seed of 0 or more")
     own = _merged(_lineage("scenarios", scenario), Scenario)

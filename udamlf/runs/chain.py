@@ -187,22 +187,15 @@ class Chain:
 
 
 def run_chain(
-    request: Request,
-    stop: StopFlag,
-    env_manager: str = LOCAL,
-    references: Sequence[str] = REFERENCES,
-    adopted: str | None = None,
-    last_step: tuple[str, int | None] | None = None,
-) -> tuple[str, str]:
-    """Run a method's chain, and before it the reference methods that it is compared with. Returns the id of its parent
-    run, and the text to print: a result table and the address of the comparison. UserError: bad input, or a stage
-    failed; every started run is closed.
+    request: Request, stop: StopFlag, env_manager: str = LOCAL, references: Sequence[str] = REFERENCES,
+    adopted: str | None = None, last_step: tuple[str, int | None] | None = None,
+) -> tuple[str, str]:  # fmt: skip
+    """Run a method's chain, and before it those of the methods that it is compared with, ``references``. Returns the id
+    of its parent run, and the text to print: a result table and the address of the comparison. UserError: bad input, or
+    a stage failed; every started run is closed.
 
-    Args:
-        references: methods to run too, each under a parent run of its own; the steps they share are done once.
-        adopted: id of a run to be the method's parent (the one `mlflow run` has created).
-        last_step: (stage, round; None: its first) to stop after: no references, no table, the id of that step's run.
-    """
+    ``adopted``: id of a run to be the method's parent (the one `mlflow run` has created); ``last_step``: (stage, round;
+    None: its first) to stop after, with neither references nor a table; the id is then of that step's run."""
     others = [method for method in references if method != request.method] if last_step is None else []
     tracker = Tracker.connect().within(adopted) if adopted else None
     with ending(tracker, adopted) if tracker and adopted else nullcontext():

@@ -62,24 +62,14 @@ def _view(tags: Mapping[str, str], space: LabelSpace) -> str:
     widths = {"attributes.`Run Name`": 400, **{f"tags.`{key}`": width for key, width in _WIDTHS.items()}}
     widths |= {f"metrics.`{metric}`": max(85, 9 * len(metric)) for metric in metrics}
     chart = {"type": "LINE", "uuid": "miou", "metricKey": "miou", "metricSectionId": "first", "lineSmoothness": 0}
+    section = {"uuid": "first", "name": "mIoU over rounds", "display": True, "isReordered": True, "columns": 1}
     view = {
         "searchFilter": " and ".join([*conditions, "attributes.status = 'FINISHED'"]),
-        "orderByKey": "metrics.`miou`",
-        "orderByAsc": False,
-        "startTime": "ALL",
-        "lifecycleFilter": "Active",
-        "datasetsFilter": [],
-        "modelVersionFilter": "All Runs",
-        "selectedColumns": list(widths),
-        "columnOrder": list(widths),
-        "columnWidths": widths,
-        "runsHiddenMode": "FIRST_20_RUNS",
-        "compareRunSections": [
-            {"uuid": "first", "name": "mIoU over rounds", "display": True, "isReordered": True, "columns": 1}
-        ],
-        "compareRunCharts": [chart],
-        "isAccordionReordered": True,
-    }
+        "orderByKey": "metrics.`miou`", "orderByAsc": False, "startTime": "ALL", "lifecycleFilter": "Active",
+        "datasetsFilter": [], "modelVersionFilter": "All Runs", "runsHiddenMode": "FIRST_20_RUNS",
+        "selectedColumns": list(widths), "columnOrder": list(widths), "columnWidths": widths,
+        "compareRunSections": [section], "compareRunCharts": [chart], "isAccordionReordered": True,
+    }  # fmt: skip
     return json.dumps(view)
 
 

@@ -10,10 +10,10 @@ from udamlf.config.compose import with_overrides
 from udamlf.config.parts import flatten
 from udamlf.config.schema import Config
 from udamlf.runs.chain import run_chain
+from udamlf.runs.checkpoints import recorded_config
 from udamlf.runs.environment import ENVIRONMENT, REQUIREMENTS
 from udamlf.runs.launch import StopFlag
 from udamlf.runs.plan import Request
-from udamlf.runs.runner import recorded_config
 from udamlf.runs.tags import CHAIN, COMMIT, KEY_FILE, step_runs
 from udamlf.runs.tracker import Tracker
 

@@ -46,8 +46,8 @@ def run(
 
 
 def evaluate(run_id: str, **options: Any) -> dict[str, Any]:
-    """Score the checkpoint of a training run: options, result and errors of ``runs.runner.evaluate_run``."""
-    from udamlf.runs.runner import evaluate_run
+    """Score the checkpoint of a training run: options, result and errors of ``runs.checkpoints.evaluate_run``."""
+    from udamlf.runs.checkpoints import evaluate_run
 
     return evaluate_run(run_id, StopFlag(), **options)[0]
 

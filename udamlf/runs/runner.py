@@ -4,27 +4,24 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
-
-from udamlf.common.errors import UserError, nearest
+from udamlf.common.errors import UserError
 from udamlf.common.files import file_lock, write_json, write_text
 from udamlf.config.compose import mapping
 from udamlf.config.parts import validated
-from udamlf.config.schema import OF_SOURCE, SOURCE_VAL, TARGET, Config
-from udamlf.data.dataset import split_of
+from udamlf.config.schema import OF_SOURCE, Config
 from udamlf.data.splits import ScenarioData
 from udamlf.models.numerics import numerics
-from udamlf.runs.environment import CONFIG, device_name, kept_log, write_record
+from udamlf.runs.environment import device_name, kept_log, write_record
 from udamlf.runs.launch import StopFlag, identity
 from udamlf.runs.log import RunLog, ending
 from udamlf.runs.plan import data_root, key_of, key_parts, module_digests, modules, plan, until
 from udamlf.runs.serving import log_model, use
-from udamlf.runs.tags import CHAIN, DEVICE, DIGEST, HOURS, KEY, KEY_FILE, MODEL, PROCESS, step_runs
+from udamlf.runs.tags import DEVICE, DIGEST, HOURS, KEY, KEY_FILE, MODEL, PROCESS
 from udamlf.runs.tracker import WEIGHTS, Tracker, local_folder
 from udamlf.stages.stage import TRAININGS, Input, Job, stage
 
@@ -104,17 +101,9 @@ def _input(tracker: Tracker, name: str, run_id: str, expected: str) -> Input:
 
 
 def execute(
-    name: str,
-    config: Config,
-    round: int,
-    inputs: Mapping[str, Input],
-    tracker: Tracker,
-    run_id: str,
-    key: str,
-    tags: Mapping[str, str],
-    stop: StopFlag,
-    predictions: Path | None = None,
-) -> dict[str, Any]:
+    name: str, config: Config, round: int, inputs: Mapping[str, Input], tracker: Tracker, run_id: str, key: str,
+    tags: Mapping[str, str], stop: StopFlag, predictions: Path | None = None,
+) -> dict[str, Any]:  # fmt: skip
     """Run a stage in this process under an existing run; publish its output, or nothing. Its ``evaluation.json``."""
     work, splits = tracker.work / "steps" / key, stage(name).declare(config, round).splits
     with (
@@ -191,113 +180,3 @@ def publish(tracker: Tracker, work: Path) -> str:
     if not local:
         tracker.publish(run_id, out, WEIGHTS)
     return run_id
-
-
-# --- one run, scored again -------------------------------------------------------------------------------------------
-
-
-def evaluate_run(
-    run_id: str,
-    stop: StopFlag,
-    split: str | None = None,
-    folder: str | None = None,
-    scales: Sequence[float] = (),
-    flip: bool = False,
-    predictions: Path | None = None,
-    config: Config | None = None,
-) -> tuple[dict[str, Any], Config]:
-    """Score the checkpoint of a training run on a split of its scenario (none: the reported one); records a child run.
-
-    Args:
-        folder: another data root with the same layout.
-        scales, flip: replace the profile's protocol.
-        predictions: folder for masks in the data set's submission format.
-        config: replaces the configuration that the run has recorded.
-
-    Returns:
-        ``run_id``, ``split``, ``images``, ``protocol``, ``miou`` and ``iou`` in percent; and the configuration.
-    """
-    tracker = Tracker.existing()
-    inputs, recorded = trained(tracker, run_id, config)
-    training, tracker = inputs["training"], tracker.within(run_id)
-    config = _changed(recorded, split, folder, scales, flip)
-    tags = {name: training.tags[name] for name in {"role", "seed", "round"} & training.tags.keys()} | config.names
-    tags |= {"stage": "evaluate", "split": config.report_split, "udamlf.evaluates": training.run_id}
-    child = tracker.create_run(f"evaluate {config.report_split}", tags, parent=training.run_id)
-    with ending(tracker, child):
-        key, number = f"evaluate-{child}", int(training.tags["round"])
-        result = execute("evaluate", config, number, inputs, tracker, child, key, {}, stop, predictions)
-    space = config.space
-    score = {"run_id": training.run_id, **{name: result[name] for name in ("split", "images", "protocol")}}
-    score["miou"] = {name: result["miou"][name] for name in space.subsets}
-    score["iou"] = {name: result["iou"][name] for name in (*space.classes, *space.not_in_source)}
-    return score, config
-
-
-def trained(tracker: Tracker, run_id: str, config: Config | None = None) -> tuple[dict[str, Input], Config]:
-    """The training of a run, a chain's last one, as the input "training" of ``evaluate``, with "other" where its round
-    is an ensemble; its configuration, unless there is another one. UserError: the run has no checkpoint."""
-    tags = tracker.get(run_id).data.tags
-    if tags.get("stage") == CHAIN:
-        done = {(round, name): step for (name, round), step in step_runs(tags).items() if name in TRAININGS}
-        if not done:
-            raise UserError(f"chain {run_id} has finished no training", "a chain with a checkpoint", "run it again")
-        run_id = done[max(done)]
-    elif tags.get("stage") not in TRAININGS:
-        message = f"run {run_id} is of stage {tags.get('stage', 'no stage of udamlf')}, which has no checkpoint"
-        raise UserError(message, f"a chain, or a run of stage {' or '.join(TRAININGS)}")
-    training, config = tracker.fetch(run_id), config or recorded_config(tracker, run_id)
-    inputs = {"training": training}
-    if config.ensemble(int(training.tags["round"])):
-        inputs["other"] = tracker.fetch(training.tags["udamlf.input.start"])
-    return inputs, config
-
-
-def recorded_config(tracker: Tracker, run_id: str) -> Config:
-    """The configuration that a run has recorded, as far as this version knows its keys: runs of earlier versions can be
-    scored. UserError: there is none, or none readable."""
-    where = f"the configuration of run {run_id}"
-    if not (text := tracker.text(run_id, CONFIG)):
-        raise UserError(f"run {run_id} has no {CONFIG}", "the configuration it was trained with", "train it again")
-    tree = mapping(text, where)
-    if isinstance(scenario := tree.get("scenario"), dict) and "lists" in scenario:  # of version 0.1
-        scenario.setdefault("splits", scenario["lists"])
-    config: Config = validated(Config, _without_unknown(tree), where)
-    return config
-
-
-def _without_unknown(tree: dict[str, Any]) -> dict[str, Any]:
-    """``tree`` without the keys that this version's configuration does not have."""
-    try:
-        Config.model_validate(tree)
-    except ValidationError as error:
-        unknown = [entry["loc"] for entry in error.errors() if entry["type"] == "extra_forbidden"]
-        for *path, last in unknown:
-            node: Any = tree
-            for key in path:  # a location also names the members of unions, which are no keys
-                node = node[key] if isinstance(key, int) or key in node else node
-            del node[last]
-        return _without_unknown(tree) if unknown else tree
-    return tree
-
-
-def _changed(config: Config, split: str | None, folder: str | None, scales: Sequence[float], flip: bool) -> Config:
-    """A run's configuration for the score of one split alone, with another folder or protocol; the split may be one of
-    the target's data set that the scenario does not name. UserError: neither knows it."""
-    if folder:
-        config = config.model_copy(update={"data_root": str(Path(folder).expanduser().absolute())})
-    tree, scenario = config.model_dump(mode="json"), config.scenario
-    tree["profile"] |= {"audit": False, "validators": False} | ({"report": split} if split else {})
-    tree["profile"]["evaluation"] |= ({"scales": scales} if scales else {}) | ({"flip": True} if flip else {})
-    if split != SOURCE_VAL:
-        tree["scenario"]["splits"].pop(SOURCE_VAL, None)
-    if split and split not in scenario.splits:
-        (target, ref), root = split_of(scenario, TARGET), data_root(config)
-        known = target.known_splits(root)
-        if split not in known:
-            message = f"neither scenario {scenario.name} nor {ref.dataset} in {root} has a split {split!r}"
-            expected = f"of {scenario.name}: {', '.join(scenario.splits)}; of {ref.dataset}: {', '.join(known)}"
-            raise UserError(message, expected, nearest(split, [*scenario.splits, *known]))
-        tree["scenario"]["splits"][split] = {"dataset": ref.dataset, "split": split}
-    changed: Config = validated(Config, tree, f"split {split} of {scenario.name}")
-    return changed
