@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from udamlf.cli.options import DATA_ROOT, budget_options, environment_manager, request_options, system_metrics
+from udamlf.cli.options import DATA_ROOT, budget_options, manager, request_options, system_metrics
 from udamlf.common.errors import UserError
 from udamlf.runs.launch import LIFELINE, LOCAL, StopFlag, follow_launcher, machine_slots, warm_up
 
@@ -19,7 +19,7 @@ plan_only = click.option(
 
 @click.command()
 @request_options
-@environment_manager
+@manager
 @click.option("--references/--no-references", default=True, help="Also run source_only and adabn, to compare with.")
 @click.option("--control", "with_control", is_flag=True, help="Also run the control that is matched to the method.")
 @system_metrics
@@ -58,7 +58,7 @@ def run(
 @click.option(
     "--ray", "address", metavar="ADDRESS", help="Run on a Ray cluster, e.g. head:6379; local: Ray on this machine."
 )
-@environment_manager
+@manager
 @click.option("--references/--no-references", default=True, help="Also run source_only, once a scenario and seed.")
 @click.option(
     "--control/--no-control", "controls", default=True, help="Also run the control matched to each method, once."

@@ -2,16 +2,16 @@
 
 import os
 from collections.abc import Callable
+from functools import reduce
 from typing import Any
 
 import click
 
 from udamlf.runs.launch import LOCAL, MANAGERS
 
-RECIPES = ("adapted", "published")
 DATA_ROOT = "Folder that holds the data sets; default: the embedded miniature."
 EXIT_USER_ERROR, EXIT_SIGNAL = 2, 128
-environment_manager = click.option("--env-manager", type=click.Choice(MANAGERS), default=LOCAL, show_default=True)
+manager = click.option("--env-manager", type=click.Choice(MANAGERS), default=LOCAL, show_default=True)
 
 
 def complete(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
@@ -28,27 +28,21 @@ def _measure(context: click.Context, parameter: click.Parameter, asked: bool) ->
 
 system_metrics = click.option("--system-metrics", is_flag=True, expose_value=False, callback=_measure,
                               help="Also record the machine's load, every ten seconds; needs psutil.")  # fmt: skip
-override = click.option(
-    "--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Override a configuration value."
-)
+override = click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE",
+                        help="Override a configuration value.")  # fmt: skip
+recipe = click.option("--recipe", type=click.Choice(("adapted", "published")), default="adapted", show_default=True,
+                      help="A published method's own values, or those adapted to the profile.")  # fmt: skip
 only_scenario = click.option("--scenario", help="Only this scenario.")
 training_run = click.option("--run-id", default="", help="A training's run, or a chain: its last training.")
 
 
 def options(*listed: Callable[..., Any]) -> Callable[..., Any]:
     """A decorator that gives a command these options."""
-
-    def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
-        for option in reversed(listed):
-            command = option(command)
-        return command
-
-    return decorate
+    return lambda command: reduce(lambda decorated, option: option(decorated), reversed(listed), command)
 
 
 budget_options = options(
-    click.option("--recipe", type=click.Choice(RECIPES), default="adapted", show_default=True,
-                 help="A published method's own values, or those adapted to the profile, where there are any."),
+    recipe,
     click.option("--profile", default="", shell_complete=complete,
                  help="How much is computed: a name, or a file; default: the scenario's."),
     click.option("--rounds", type=int, help="Number of self-training rounds; default: the method's."),

@@ -8,19 +8,9 @@ from typing import Any
 
 import click
 
-from udamlf.cli.options import (
-    EXIT_USER_ERROR,
-    RECIPES,
-    complete,
-    environment_manager,
-    only_scenario,
-    override,
-    training_run,
-)
+from udamlf.cli.options import EXIT_USER_ERROR, complete, manager, only_scenario, override, recipe, training_run
 from udamlf.common.errors import UserError
 from udamlf.runs.launch import StopFlag
-
-FORMATS = ("table", "markdown", "latex", "csv", "json")
 
 
 @click.command()
@@ -41,7 +31,12 @@ def evaluate(
 ) -> None:  # fmt: skip
     """Score a training run's checkpoint, or a released one, on a split."""
     stop = StopFlag().install()
-    factors = _factors(scales)
+    try:
+        factors = [float(part) for part in scales.split(",")] if scales else []
+    except ValueError:
+        factors = [0.0]
+    if any(not 0 < factor <= 8 for factor in factors):
+        raise UserError(f"--scales {scales}", "numbers above 0, separated by commas, e.g. 0.75,1,1.25")
     if bool(run_id) == bool(checkpoint) or bool(checkpoint) != bool(scenario) or (run_id and profile):
         expected = "--run-id RUN, or --checkpoint FILE --scenario SCENARIO [--profile PROFILE]"
         raise UserError("evaluate takes exactly one checkpoint, and for a file its scenario", expected)
@@ -55,22 +50,13 @@ def evaluate(
     click.echo(json.dumps(result, indent=2) if form == "json" else render_evaluation(result, config.space))
 
 
-def _factors(text: str) -> list[float]:
-    try:
-        factors = [float(part) for part in text.split(",")] if text else []
-    except ValueError:
-        factors = [0.0]
-    if any(not 0 < factor <= 8 for factor in factors):
-        raise UserError(f"--scales {text}", "numbers above 0, separated by commas, e.g. 0.75,1,1.25")
-    return factors
-
-
 @click.command()
 @only_scenario
 @click.option("--baseline", default="", metavar="METHOD", help="Of differences; default: source_only and the control.")
 @click.option("--over", type=click.Choice(("seeds", "worlds")), default="seeds", show_default=True,
               help="Worlds: pool runs on different generated worlds too.")  # fmt: skip
-@click.option("--format", "form", type=click.Choice(FORMATS), default="table", show_default=True)
+@click.option("--format", "form", type=click.Choice(("table", "markdown", "latex", "csv", "json")),
+              default="table", show_default=True)  # fmt: skip
 @click.option("--gains", is_flag=True, help="Instead: headline mIoU and gains seed by seed (not csv, json).")
 @click.option("--cost", is_flag=True, help="Instead: parameters, FLOPs, frames/s and training hours beside mIoU.")
 @click.option("--plot", type=click.Path(path_type=Path, dir_okay=False),
@@ -139,7 +125,7 @@ def methods(context: click.Context) -> None:
 @click.argument("method", shell_complete=complete)
 @click.option("--scenario", default="gta2city", show_default=True)
 @click.option("--profile", default="", help="Default: the scenario's.")
-@click.option("--recipe", type=click.Choice(RECIPES), default="adapted", show_default=True)
+@recipe
 @override
 def show(method: str, recipe: Any, scenario: str, profile: str, overrides: tuple[str, ...]) -> None:
     """Print a method's resolved recipe, and what differs from the published one."""
@@ -199,7 +185,7 @@ def diff(run1: str, run2: str) -> None:
 @click.command()
 @click.argument("run")
 @override
-@environment_manager
+@manager
 def rerun(run: str, overrides: tuple[str, ...], env_manager: str) -> None:
     """Run a chain again as it was recorded, reusing what is there, and say what differs from RUN."""
     stop = StopFlag().install()

@@ -7,7 +7,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from udamlf.common.errors import UserError
 from udamlf.runs.launch import end_with_parent
@@ -26,7 +26,10 @@ def serving(uri: str, host: str, port: int) -> Iterator[subprocess.Popen[bytes]]
     variables = {name: value for name, value in os.environ.items() if name != "MLFLOW_TRACKING_URI"}
     with subprocess.Popen(command, env={**variables, **changes}, preexec_fn=end_with_parent) as server:
         try:
-            while not _answers(f"http://{host}:{port}/health"):
+            answers = False
+            while not answers:
+                with suppress(OSError), urllib.request.urlopen(f"http://{host}:{port}/health", timeout=5) as reply:
+                    answers = reply.status == 200
                 if server.poll() is not None:
                     message = f"the server ended with code {server.returncode} before it answered"
                     raise UserError(message, "an address of this machine, and a store of this mlflow")
@@ -34,11 +37,3 @@ def serving(uri: str, host: str, port: int) -> Iterator[subprocess.Popen[bytes]]
             yield server
         finally:
             server.terminate()
-
-
-def _answers(address: str) -> bool:
-    try:
-        with urllib.request.urlopen(address, timeout=5) as reply:
-            return bool(reply.status == 200)
-    except OSError:
-        return False

@@ -82,8 +82,11 @@ class Segmenter:
         """MLflow's call: a data frame with an ``image`` (content of a file), a ``path`` or ``pixels`` in each row. Of
         each row the maps of ``Prediction``, or with the parameter ``png`` text: PNG files in base64, the confidence in
         percent. MlflowException: a row has no usable image."""
+        found = []
         try:
-            found = [self(_only(row))._asdict() for row in table.to_dict("records")]
+            for row in table.to_dict("records"):
+                (image,) = (value for value in row.values() if value is not None and not isinstance(value, float))
+                found.append(self(np.array(image, np.uint8) if isinstance(image, list) else image)._asdict())
         except (UserError, ValueError, OverflowError) as error:
             raise MlflowException.invalid_parameter_value(f"a row without one image: {error}") from error
         as_text = (params or {}).get("png")
@@ -92,11 +95,6 @@ class Segmenter:
     def get_raw_model(self) -> Segmenter:
         """For ``PyFuncModel.get_raw_model``."""
         return self
-
-
-def _only(row: Mapping[str, Any]) -> Image:
-    (image,) = (value for value in row.values() if value is not None and not isinstance(value, float))
-    return np.array(image, np.uint8) if isinstance(image, list) else image
 
 
 def _png(values: np.ndarray) -> str:
@@ -131,38 +129,35 @@ def load_model(uri: str) -> Segmenter:
 def log_model(
     tracker: Tracker, run_id: str, name: str, networks: Sequence[Path], round: int, tags: Mapping[str, str], use: Any
 ) -> str:
-    """The LoggedModel of a run's checkpoint (of several: of their mean), made if there is none yet; its id."""
-    run = tracker.get(run_id)
+    """The LoggedModel of a run's checkpoint (of several: of their mean), made if there is none yet; its id. In a local
+    store its files are links to the runs' own, so that they lie once."""
+    run, client = tracker.get(run_id), tracker.client
     if MODEL in run.data.tags:
         return str(run.data.tags[MODEL])
-    every, client = {**tags, "round": str(round)}, tracker.client
+    every, space = {**tags, "round": str(round)}, find_space(use["label_space"])
     logged = client.create_logged_model(run.info.experiment_id, name, run_id, every, model_type="segmenter")
+    colours = [bytes(rgb).hex() for rgb in space.palette]
+    metadata = {"classes": list(space.classes), "colours": colours}
+    model = Model(run_id=run_id, model_id=logged.model_id, signature=SIGNATURE, metadata=metadata)
+    mlflow.pyfunc.add_to_model(model, __name__, data=NETWORKS, model_config=use)
     with tempfile.TemporaryDirectory() as temporary:
         local = local_folder(logged.artifact_location)
-        _write_model(local or Path(temporary), networks, use, Model(run_id=run_id, model_id=logged.model_id))
+        folder = local or Path(temporary)
+        for number, network in enumerate(networks):
+            place = folder / NETWORKS / str(number)
+            place.mkdir(parents=True)
+            for file in (checkpoint.FILES["last"], checkpoint.META):
+                try:
+                    os.link(network / file, place / file)
+                except OSError:  # another file system, or one without links
+                    shutil.copy(network / file, place / file)
+        model.save(str(folder / "MLmodel"))
         if local is None:
             client.log_model_artifacts(logged.model_id, temporary)
     client.finalize_logged_model(logged.model_id, "READY")
     client.log_outputs(run_id, [LoggedModelOutput(logged.model_id, round)])
     client.set_tag(run_id, MODEL, logged.model_id)
     return str(logged.model_id)
-
-
-def _write_model(folder: Path, networks: Sequence[Path], use: Any, model: Model) -> None:
-    """A model of checkpoint folders. In a local store its files are links to the runs' own, so that they lie once."""
-    space = find_space(use["label_space"])
-    model.signature = SIGNATURE
-    model.metadata = {"classes": list(space.classes), "colours": [bytes(rgb).hex() for rgb in space.palette]}
-    mlflow.pyfunc.add_to_model(model, __name__, data=NETWORKS, model_config=use)
-    for number, network in enumerate(networks):
-        place = folder / NETWORKS / str(number)
-        place.mkdir(parents=True)
-        for name in (checkpoint.FILES["last"], checkpoint.META):
-            try:
-                os.link(network / name, place / name)
-            except OSError:  # another file system, or one without links
-                shutil.copy(network / name, place / name)
-    model.save(str(folder / "MLmodel"))
 
 
 def checkpoint_waste(tracker: Tracker, run: Any) -> tuple[int, Callable[[], None]]:
