@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Sequence
-from dataclasses import replace
 from itertools import product
 from typing import Any
 
@@ -12,9 +11,8 @@ from udamlf.cli.options import DATA_ROOT, budget_options, manager, request_optio
 from udamlf.common.errors import UserError
 from udamlf.runs.launch import LIFELINE, LOCAL, StopFlag, follow_launcher, machine_slots, warm_up
 
-plan_only = click.option(
-    "--plan", "only_plan", is_flag=True, help="Print the steps, what is reused and the time; no more."
-)
+plan_only = click.option("--plan", "only_plan", is_flag=True,
+                         help="Print the steps, what is reused and the time; no more.")  # fmt: skip
 
 
 @click.command()
@@ -24,29 +22,26 @@ plan_only = click.option(
 @click.option("--control", "with_control", is_flag=True, help="Also run the control that is matched to the method.")
 @system_metrics
 @plan_only
-def run(
-    env_manager: str, references: bool, with_control: bool, only_plan: bool, overrides: tuple[str, ...], start: str,
-    **fields: Any,
-) -> None:  # fmt: skip
+def run(env_manager: str, references: bool, with_control: bool, only_plan: bool, **fields: Any) -> None:
     """Run a method on a scenario: every stage a process, finished stages reused."""
     stop = StopFlag().install()
     if LIFELINE in os.environ:  # a chain of a sweep
         follow_launcher()
-    from udamlf.runs.plan import CONTROL, Request
+    from udamlf.runs.plan import Request
 
-    request = Request(**fields, overrides=overrides)
-    request.configuration()  # a name that does not exist is told in a second, before torch and mlflow are imported
+    # A name that does not exist is told in a second, before torch and mlflow are imported.
+    Request(**fields | {"start": ""}).configuration()
     if env_manager == LOCAL and not only_plan:
         warm_up()
-    from udamlf.runs.chain import REFERENCES, run_chain
+    from udamlf.runs.chain import run_chain
     from udamlf.runs.checkpoints import start_file
 
-    request = replace(request, start=start_file(start))
-    others = [*(REFERENCES if references else ()), *([CONTROL] if with_control else [])]
+    request = Request(**fields | {"start": start_file(fields["start"])})
+    requests = request.compared(references, with_control)
     if only_plan:
-        _print_plan([*(request.reference(name) for name in others if name != request.method), request])
+        _print_plan(requests)
     else:
-        click.echo(run_chain(request, stop, env_manager, others)[1])
+        click.echo(run_chain(requests, stop, env_manager)[1])
 
 
 @click.command()
@@ -55,19 +50,15 @@ def run(
 @click.option("--seeds", default="0", show_default=True, help="Separated by commas.")
 @budget_options
 @click.option("--jobs", type=click.IntRange(1), help="Chains at once; default: one a GPU, on a CPU 1, on Ray all CPUs.")
-@click.option(
-    "--ray", "address", metavar="ADDRESS", help="Run on a Ray cluster, e.g. head:6379; local: Ray on this machine."
-)
+@click.option("--ray", "address", metavar="ADDRESS", help="On a Ray cluster, e.g. head:6379; local: Ray here.")
 @manager
 @click.option("--references/--no-references", default=True, help="Also run source_only, once a scenario and seed.")
-@click.option(
-    "--control/--no-control", "controls", default=True, help="Also run the control matched to each method, once."
-)
+@click.option("--control/--no-control", "controls", default=True, help="Also run each method's matched control.")
 @system_metrics
 @plan_only
 def sweep(
     scenarios: str, methods: str, seeds: str, jobs: int | None, address: str | None, env_manager: str, references: bool,
-    controls: bool, only_plan: bool, overrides: tuple[str, ...], start: str, **fields: Any,
+    controls: bool, only_plan: bool, **fields: Any,
 ) -> None:  # fmt: skip
     """Run every method on every scenario with every seed, several chains at once; what is finished is not repeated."""
     stop = StopFlag().install()
@@ -79,11 +70,10 @@ def sweep(
     from udamlf.runs.sweep import Sweep, matrix, ray_slots
     from udamlf.runs.tracker import Tracker
 
-    common: dict[str, Any] = {**fields, "overrides": overrides, "start": start_file(start)}
+    fields["start"] = start_file(fields["start"])
     named, places = ([name.strip() for name in text.split(",")] for text in (methods, scenarios))
-    cells = matrix(
-        [Request(s, m, seed=n, **common) for m, s, n in product(named, places, numbers)], references, controls
-    )
+    wanted = [Request(s, m, seed=n, **fields) for m, s, n in product(named, places, numbers)]
+    cells = matrix(wanted, references, controls)
     if only_plan:
         return _print_plan([cell.request for cell in cells], jobs or 1)
     tracker = Tracker.connect()

@@ -14,9 +14,6 @@ from udamlf.cli.options import request_options
 from udamlf.common.errors import UserError
 from udamlf.runs.launch import LOCAL, MANAGERS, StopFlag, follow_launcher
 
-WHOLE_CHAIN = ("main", "self_train", "evaluate")
-"""Entry points that, without inputs, run a method from its warm-up to its table."""
-
 
 @click.command()
 @request_options
@@ -24,16 +21,16 @@ WHOLE_CHAIN = ("main", "self_train", "evaluate")
 @click.option("--round", type=int)
 @click.option("--inputs", default="")
 @click.option("--env-manager", type=click.Choice(MANAGERS), default=LOCAL)
-@click.option("--control", "with_control", type=click.Choice(("true", "false")), default="false")
+@click.option("--control", type=bool, default=False)
 @click.argument("name")
 def _entry(
-    name: str, config: Path | None, round: int | None, inputs: str, env_manager: str, with_control: str,
+    name: str, config: Path | None, round: int | None, inputs: str, env_manager: str, control: bool,
     overrides: tuple[str, ...], start: str, **fields: Any,
 ) -> None:  # fmt: skip
     stop = StopFlag().install()
     follow_launcher()
     from udamlf.runs.checkpoints import start_file
-    from udamlf.runs.plan import CONTROL, Request
+    from udamlf.runs.plan import Request
     from udamlf.runs.runner import read_config, run_stage
     from udamlf.stages.stage import stage
 
@@ -44,12 +41,12 @@ def _entry(
         configure = request.resolve if config is None else partial(read_config, config)
         run_stage(name, configure, f"{request.method}-s{request.seed}", round, ids, stop)
         return
-    from udamlf.runs.chain import REFERENCES, run_chain
+    from udamlf.runs.chain import run_chain
 
-    last_step = None if name in WHOLE_CHAIN else (name, round)
-    adopted = os.environ.get("MLFLOW_RUN_ID")
-    others = (*REFERENCES, CONTROL) if with_control == "true" else REFERENCES
-    click.echo(run_chain(request, stop, env_manager, others, adopted, last_step)[1])
+    # Without inputs these run a method from its warm-up to its table, others their chain up to them.
+    whole = name in ("main", "self_train", "evaluate")
+    requests, last_step = (request.compared(control=control), None) if whole else ([request], (name, round))
+    click.echo(run_chain(requests, stop, env_manager, os.environ.get("MLFLOW_RUN_ID"), last_step)[1])
 
 
 def _named_runs(text: str) -> dict[str, str]:

@@ -33,7 +33,6 @@ from udamlf.runs.tags import CHAIN, COMMAND, DEVICE, DIGEST, ERROR, HOURS, INTER
 from udamlf.runs.tracker import UNAVAILABLE, Tracker
 from udamlf.stages.stage import Input, stage
 
-REFERENCES = ("source_only", "adabn")
 logger = logging.getLogger("udamlf")
 
 
@@ -187,22 +186,21 @@ class Chain:
 
 
 def run_chain(
-    request: Request, stop: StopFlag, env_manager: str = LOCAL, references: Sequence[str] = REFERENCES,
-    adopted: str | None = None, last_step: tuple[str, int | None] | None = None,
+    requests: Sequence[Request], stop: StopFlag, env_manager: str = LOCAL, adopted: str | None = None,
+    last_step: tuple[str, int | None] | None = None,
 ) -> tuple[str, str]:  # fmt: skip
-    """Run a method's chain, and before it those of the methods that it is compared with, ``references``. Returns the id
-    of its parent run, and the text to print: a result table and the address of the comparison. UserError: bad input, or
-    a stage failed; every started run is closed.
+    """Run chains one after the other, each under a parent run of its own; the steps they share are done once. Returns
+    the id of the last one's parent, and the text to print: a result table and the address of the comparison. UserError:
+    bad input, or a stage failed; every started run is closed.
 
-    ``adopted``: id of a run to be the method's parent (the one `mlflow run` has created); ``last_step``: (stage, round;
-    None: its first) to stop after, with neither references nor a table; the id is then of that step's run."""
-    others = [method for method in references if method != request.method] if last_step is None else []
+    ``adopted``: id of a run to be the last one's parent (that of `mlflow run`); ``last_step``: (stage, round; None: its
+    first) to stop after, without a table; the id is then of that step's run."""
     tracker = Tracker.connect().within(adopted) if adopted else None
     with ending(tracker, adopted) if tracker and adopted else nullcontext():
         if tracker:
             tracker.client.set_tag(adopted, PROCESS, identity())
         check_manager(env_manager)
-        *before, chain = [Chain(each, env_manager) for each in (*map(request.reference, others), request)]
+        *before, chain = [Chain(each, env_manager) for each in requests]
         tracker = tracker or Tracker.connect()  # bad input has made no store
         reap(tracker)
         if last_step is not None:

@@ -119,6 +119,11 @@ class Request:
         """The request of a reference that this one's gain is measured from: ``CONTROL``, or a baseline's name."""
         return replace(self, method=method, of=self.of or self.method)
 
+    def compared(self, references: bool = True, control: bool = False) -> list[Request]:
+        """It, after those that it is compared with: source_only and adabn, and its matched control."""
+        names = [*(("source_only", "adabn") if references else ()), *([CONTROL] if control else [])]
+        return [*(self.reference(name) for name in names if name != self.method), self]
+
     def beside(self, method: str) -> Request:
         """The same budget and data for another method: what was set for the method itself falls away."""
         shared = tuple(text for text in self.overrides if not text.strip().startswith("method."))

@@ -91,5 +91,5 @@ def rerun(run_id: str, overrides: tuple[str, ...], stop: StopFlag, env_manager: 
     request = Recorded(**names, seed=config.seed, overrides=overrides, config=config, run_id=run_id)
     request.resolve()  # bad input starts no run
     again = tracker.within(run_id).create_run(f"rerun of {run_id}", {"stage": CHAIN})
-    _, table = run_chain(request, stop, env_manager, references=(), adopted=again)
+    _, table = run_chain([request], stop, env_manager, again)
     return f"{table}\n\nunlike run {run_id}:\n{differences(run_id, again)}"

@@ -33,12 +33,11 @@ def run(
 
     Returns ``run_id`` of its parent run, ``scenario``, ``method``, ``seed``, ``split``, and in percent ``miou`` by
     subset, ``iou`` by class and ``source``, the mIoU on the source's held-out frames; None where it is undefined."""
-    from udamlf.runs.chain import REFERENCES, run_chain
-    from udamlf.runs.plan import CONTROL, Request
+    from udamlf.runs.chain import run_chain
+    from udamlf.runs.plan import Request
 
     request = Request(scenario, method, **{**fields, "overrides": tuple(fields.get("overrides", ()))})
-    others = [*(REFERENCES if references else ()), *([CONTROL] if control else [])]
-    run_id, _ = run_chain(request, StopFlag(), references=others)
+    run_id, _ = run_chain(request.compared(references, control), StopFlag())
     (found,) = comparison.plain(comparison.rows([Tracker.existing().get(run_id)]))
     scores = {k: {name: v and v["mean"] for name, v in found[k].items()} for k in comparison.METRICS}
     named = {name: found[name] for name in ("scenario", "method", "split")}
