@@ -1,11 +1,7 @@
-"""From names and overrides to a configuration.
-
-``resolve`` reads the three files and sets, one after the other: the profile's own values for the scenario, the method's
-own values for the scenario, its budget at the profile, what is adapted there (the blocks ``scenarios``, ``profiles``
-and, unless the published recipe is asked for, ``adapted``), ``--rounds`` and the ``--set key=value`` overrides. Keys
-are dotted paths into the result, e.g. ``profile.warmup.steps`` or ``method.round.selector.portion``. A file with
-``extends`` gives what differs from another one of its kind, under a name of its own; what that one sets for a profile
-is changed in the block of that profile."""
+"""From names and overrides to a configuration. ``resolve`` reads the three files and sets, one after the other: the
+profile's values for the scenario, the method's for the scenario, its budget at the profile, what is adapted there,
+``--rounds`` and ``--set``. Keys are dotted paths into the result, e.g. ``profile.warmup.steps``. A file with
+``extends`` gives what differs from another one of its kind, under a name of its own."""
 
 import logging
 from collections.abc import Iterator, Mapping, Sequence, Set
@@ -198,8 +194,7 @@ def with_overrides(config: Config, overrides: Sequence[str]) -> Config:
 
 
 def _assembled(tree: dict[str, Any], layers: Sequence[Layer]) -> Config:
-    """The configuration of a tree in which the layers are set. UserError: an unknown key, a value out of range, a name
-    that is none of the scenario's, or a value that no stage would look at."""
+    """The configuration of a tree in which the layers are set. UserError: a key, value or name that is none."""
     for layer in layers:
         assign(tree, layer.key, layer.value, layer.origin)
     config: Config = validated(Config, tree, "the resolved configuration")

@@ -1,8 +1,5 @@
-"""Classes, ids, palettes and the ignore value: the only module that knows them.
-
-A ``LabelSpace`` is the set of classes a scenario trains and reports: one of ``configs/label_spaces.yaml``, or described
-in the scenario's file. A label file holds *raw ids* of its data set; ``lookup_table`` turns the data set's ``{raw id:
-class name}`` into train ids (positions in the LabelSpace)."""
+"""Classes, ids, palettes and the ignore value: the only module that knows them. A label file holds *raw ids* of its
+data set; ``lookup_table`` turns them into train ids (positions in a ``LabelSpace``)."""
 
 import json
 from collections import Counter

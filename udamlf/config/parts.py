@@ -34,11 +34,9 @@ class Part(BaseModel):
 
 
 class Parts:
-    """The building blocks of one kind: files of a package that define the same ``word``, found by their names.
-
-    Only the one asked for is imported: a file that is broken, or half written, stops nobody else's run. A name that is
-    a Python keyword has a trailing underscore in its file's name. What a file defines is usually a class with its
-    parameters' model as ``Params``; ``kind`` is what it is called in messages."""
+    """The building blocks of one kind: files of a package that define the same ``word``, found by their names. Only the
+    one asked for is imported: a half-written file stops nobody else's run. A name that is a Python keyword has a
+    trailing underscore in its file's name. ``kind`` is what it is called in messages."""
 
     def __init__(self, package: str, word: str, kind: str) -> None:
         self.package, self.word, self.kind = package, word, kind

@@ -20,12 +20,10 @@ def network(config: Config) -> str:
 def control(config: Config) -> Config:
     """The control of a method: its network, warm-up (without rounds: on the labelled source alone), protocol and, round
     by round, its steps, rates and schedule, a pre-training counted with its round; but every image is of the source, as
-    many as the method takes of both domains, with the source's photometric augmentation; then BatchNorm statistics are
-    those of the target. UserError: the configuration is a baseline's or an oracle's.
-
-    Not matched: strong views, class mixing, copy-paste, mining and a teacher, which exist on the target only; that it
-    always goes on from the training before, where a round may begin anew; and its BatchNorm, re-estimated on the target
-    whether the method's is or not (balanced where the method's is)."""
+    many as the method takes of both domains; then BatchNorm statistics are those of the target. UserError: not a
+    method. Not matched: strong views, mixing, mining and a teacher, which exist on the target only; that it always goes
+    on from the training before; and its BatchNorm, re-estimated whether the method's is or not (balanced where that
+    is)."""
     method, profile = config.method, config.profile
     if method.role != "method":
         raise UserError(f"a control of {method.name}, which is a reference itself", "a method that adapts")

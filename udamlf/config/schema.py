@@ -1,6 +1,5 @@
-"""What a run is: scenario + method + profile + seed. ``udamlf.config.compose`` reads it from YAML files.
-
-Values alone: nothing here computes a result, so a key (``udamlf.runs.plan``) takes the values and not this code."""
+"""What a run is: scenario + method + profile + seed. Values alone: nothing here computes a result, so a key
+(``udamlf.runs.plan``) takes the values and not this code."""
 
 import re
 from collections.abc import Mapping

@@ -1,8 +1,5 @@
 """Finished chains as rows, one method on one scenario with its runs over seeds, what a row is compared to, and how sure
-its numbers are.
-
-Runs come as MLflow returns them, newest first: of each only ``info.run_id``, ``data.tags`` and ``data.metrics`` (the
-values of the last step) are read. No store is asked anything."""
+its numbers are. Of runs, as MLflow returns them, only ``info.run_id``, ``data.tags`` and ``data.metrics`` are read."""
 
 import shlex
 import statistics
@@ -143,12 +140,9 @@ def finished(scenario: str | None = None) -> dict[str, str]:
 
 
 def rows(runs: Iterable[Any], over: str = "seeds") -> list[Row]:
-    """Parent runs, newest first, grouped into rows. Of several runs of one seed the newest counts. ``over`` "worlds":
-    runs on different generated worlds of a scenario are one row; other data are never mixed.
-
-    Runs whose resolved configuration is not the newest run's are of an older state of the configuration files and left
-    out: they would be averaged with what they cannot be compared to. A control has no file: each of its configurations
-    is a row."""
+    """Parent runs, newest first, grouped into rows. Of several runs of one seed the newest counts; those of an older
+    state of the configuration files are left out. ``over`` "worlds": runs on different generated worlds are one row. A
+    control has no file: each of its configurations is a row."""
     lines = []
     for run in runs:
         tags = {name: run.data.tags.get(_DIGESTS.get(name, name), "") for name in (*_GROUP, *_DIGESTS, "device")}
@@ -164,31 +158,28 @@ def rows(runs: Iterable[Any], over: str = "seeds") -> list[Row]:
     table["overrides"] = same.transform(lambda texts: min(texts, key=len))
     table = table[table["config"] == table.groupby(_GROUP)["config"].transform("first")]
     table = table.drop_duplicates([*_GROUP, "world", "seed"]).set_index(["world", "seed"]).sort_index()
-    return sorted((_row(runs) for _, runs in table.groupby(_GROUP, sort=False)), key=_order)
 
+    def row(runs: pd.DataFrame) -> Row:
+        shared = runs[[*IDENTITY, "role", "files", "protocol", "config", "matched", "reference"]].iloc[0].to_dict()
+        return Row(
+            **shared,
+            space=find_space(runs["label_space"].iloc[0]),
+            worlds=runs.index.get_level_values("world").tolist(),
+            seeds=runs.index.get_level_values("seed").tolist(),
+            run_ids=runs["run_id"].tolist(),
+            devices=sorted({*runs["device"]} - {""}),
+            scores={str(name): column.dropna().to_dict() for name, column in runs.select_dtypes("number").items()},
+        )
 
-def _row(runs: pd.DataFrame) -> Row:
-    shared = runs[[*IDENTITY, "role", "files", "protocol", "config", "matched", "reference"]].iloc[0].to_dict()
-    return Row(
-        **shared,
-        space=find_space(runs["label_space"].iloc[0]),
-        worlds=runs.index.get_level_values("world").tolist(),
-        seeds=runs.index.get_level_values("seed").tolist(),
-        run_ids=runs["run_id"].tolist(),
-        devices=sorted({*runs["device"]} - {""}),
-        scores={str(name): column.dropna().to_dict() for name, column in runs.select_dtypes("number").items()},
-    )
+    def place(row: Row) -> tuple[Any, ...]:
+        references = (_ROLES.get(row.role, 3), _FIRST.get(row.method, 3), row.method, row.recipe)
+        return (*_TABLE(row), *references, row.overrides, row.network, row.config)
 
-
-def _order(row: Row) -> tuple[Any, ...]:
-    place = (_ROLES.get(row.role, 3), _FIRST.get(row.method, 3), row.method, row.recipe)
-    return (*_TABLE(row), *place, row.overrides, row.network, row.config)
+    return sorted((row(runs) for _, runs in table.groupby(_GROUP, sort=False)), key=place)
 
 
 def titled(rows: Sequence[Row]) -> Iterator[tuple[str, list[Row]]]:
-    """The rows of each table, those that can be compared, under what their numbers are of: scenario, miniature or real,
-    split, profile; how many worlds are pooled, or the data's digest where a scenario has several; overrides that all
-    have."""
+    """The rows of each table, those that can be compared, under what their numbers are of."""
     tables = [(place, list(group)) for place, group in groupby(rows, _TABLE)]
     several = Counter(place[:-1] for place, _ in tables)
     for place, group in tables:
@@ -274,9 +265,8 @@ def costs(rows: Sequence[Row]) -> list[dict[str, Any]]:
 
 
 def frame(rows: Sequence[Row], baseline: str = "") -> pd.DataFrame:
-    """A line per row, metric and subset or class, whatever classes the scenarios have: what identifies the row; mean,
-    std, low, high (the 95 % interval) and n; and the same of the difference from each baseline B as over_B_mean ...,
-    with over_B_p of the paired t-test. A number that is undefined is NaN."""
+    """A line per row, metric and subset or class: what identifies the row; mean, std, low, high (the 95 % interval) and
+    n; and the same of the difference from each baseline B as over_B_mean ..., with over_B_p of the paired t-test."""
     lines = []
     for row, found in zip(rows, plain(rows, baseline), strict=True):
         identity = {**row.identity, "seeds": " ".join(map(str, row.seeds))}

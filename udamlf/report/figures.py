@@ -1,7 +1,5 @@
-"""Pictures that a stage publishes: figures as PNG (masks beside image and truth, confusion matrix, calibration), and
-the images, truths and predictions themselves, to be laid over each other.
-
-Every figure says which data its numbers are of (``kind``, a key of ``KINDS``). No pyplot: its state is global."""
+"""Pictures that a stage publishes: figures as PNG, and the images, truths and predictions themselves. Every figure says
+which data its numbers are of (``kind``, a key of ``KINDS``). No pyplot: its state is global."""
 
 from base64 import b64encode
 from collections.abc import Iterable, Mapping, Sequence

@@ -23,8 +23,7 @@ class Origin(NamedTuple):
 
 
 def page(title: str, rows: Sequence[Row], rounds: pd.DataFrame, origins: Mapping[str, Origin]) -> str:
-    """HTML that needs no network; ``rounds``: see ``plots``; ``origins``: of every parent run. UserError: the extra
-    that it is made with is missing."""
+    """HTML that needs no network; ``rounds``: see ``plots``. UserError: the extra that it is made with is missing."""
     try:
         from jinja2 import Environment, PackageLoader
         from plotly.offline import get_plotlyjs

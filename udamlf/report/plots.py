@@ -1,6 +1,5 @@
-"""A comparison as pictures: mIoU over the rounds, IoU of every class, coverage against precision of pseudo-labels.
-
-``rounds`` is a table with a line for every parent run and round: ``run_id``, ``round``, and the round's metrics."""
+"""A comparison as pictures. ``rounds`` is a table with a line for every parent run and round: ``run_id``, ``round``,
+metrics."""
 
 from collections.abc import Sequence
 from itertools import cycle
