@@ -56,22 +56,18 @@ def environment(config: Config) -> dict[str, Any]:
     }
 
 
-def _changes() -> str:
-    """What differs from the commit in the files that a chain runs, as ``git apply`` takes it; empty outside of git."""
-    added = (git("ls-files", "--others", "--exclude-standard", *_CODE) or "").splitlines()
-    texts = [((PROJECT_ROOT / name).read_text(errors="replace").splitlines(True), f"b/{name}") for name in added]
-    new = (line for text, name in texts for line in unified_diff([], text, "/dev/null", name))
-    return "".join([git("diff", "HEAD", "--", *_CODE) or "", "\n", *new]).lstrip("\n")
-
-
 def write_record(folder: Path, config: Config) -> None:
-    """Write config.yaml, environment.json, requirements.txt and, where the tree differs from its commit, git.diff."""
+    """Write config.yaml, environment.json, requirements.txt and, where what a chain runs differs from the commit,
+    git.diff as ``git apply`` takes it."""
     write_text(folder / CONFIG, config.to_yaml())
     write_json(folder / ENVIRONMENT, environment(config))
     installed = {f"{package.name}=={package.version}" for package in distributions()}
     write_text(folder / REQUIREMENTS, "".join(f"{line}\n" for line in sorted(installed, key=str.lower)))
-    if text := _changes():
-        write_text(folder / "git.diff", text)
+    added = (git("ls-files", "--others", "--exclude-standard", *_CODE) or "").splitlines()
+    texts = [((PROJECT_ROOT / name).read_text(errors="replace").splitlines(True), f"b/{name}") for name in added]
+    new = (line for text, name in texts for line in unified_diff([], text, "/dev/null", name))
+    if changes := "".join([git("diff", "HEAD", "--", *_CODE) or "", "\n", *new]).lstrip("\n"):
+        write_text(folder / "git.diff", changes)
 
 
 @contextmanager

@@ -63,7 +63,8 @@ def started(config: Config, file: Path) -> Config:
 @dataclass(frozen=True)
 class Request:
     """What a user asks for: the arguments of ``udamlf.config.compose.resolve``; ``of``: the method that ``method``, a
-    reference or ``CONTROL``, is matched to; ``start``: a released file that takes the warm-up's place."""
+    reference or ``CONTROL``, is matched to; ``start``: a released file that takes the warm-up's place; ``recorded``: id
+    and configuration, with ``overrides``, of a run that is to be repeated."""
 
     scenario: str
     method: str
@@ -75,6 +76,7 @@ class Request:
     of: str = ""
     overrides: tuple[str, ...] = ()
     start: str = ""
+    recorded: tuple[str, Config] | None = None
 
     def resolve(self) -> Config:
         """The configuration, checked by every stage of its chain. UserError: see ``resolve`` and ``check``."""
@@ -87,6 +89,8 @@ class Request:
 
     def configuration(self) -> Config:
         """``resolve`` without the checks of the stages."""
+        if self.recorded:
+            return self.recorded[1]
         if self.of:
             matched = replace(self, method=self.of, of="").configuration()
             if self.method == CONTROL:
@@ -94,8 +98,9 @@ class Request:
             return reference(replace(self.beside(self.method), of="").configuration(), matched)
         if self.method == CONTROL:
             raise UserError("--method control", "the method that it is the control of", "--method control --of iast")
-        fields = {name: getattr(self, name) for name in self.__dataclass_fields__ if name not in ("of", "start")}
-        config = resolve(**fields | {"data_root": _absolute(self.data_root) if self.data_root else None})
+        names = (self.scenario, self.method, self.profile, self.seed, self.rounds)
+        root = _absolute(self.data_root) if self.data_root else None
+        config = resolve(*names, root, self.recipe, self.overrides)
         if self.start and not config.method.rounds and config.method.name != "source_only":
             message = f"--start with {config.method.name}, which has no rounds after its warm-up"
             raise UserError(message, "a method with rounds", "--method source_only for the file alone")
@@ -111,9 +116,10 @@ class Request:
         names = ("scenario", "method", "of", "profile", "recipe", "seed", "rounds", "data_root", "start")
         pairs = [(name, str(value)) for name in names if (value := getattr(self, name)) not in ("", None, "adapted")]
         pairs = [(k, _absolute(v) if k in names[-2:] or v.endswith((".yaml", ".yml")) else v) for k, v in pairs]
+        pairs = [] if self.recorded else pairs
         pairs += [("set", text) for text in self.overrides]
         words = (word for name, value in pairs for word in (f"--{name.replace('_', '-')}", value))
-        return shlex.join(["udamlf", "run", *words])
+        return shlex.join(["udamlf", *(["rerun", self.recorded[0]] if self.recorded else ["run"]), *words])
 
     def reference(self, method: str) -> Request:
         """The request of a reference that this one's gain is measured from: ``CONTROL``, or a baseline's name."""

@@ -1,14 +1,10 @@
 """What differs between two runs; a chain once more, as it was recorded."""
 
-import shlex
 from ast import literal_eval
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 from udamlf.config.compose import with_overrides
 from udamlf.config.parts import flatten
-from udamlf.config.schema import Config
 from udamlf.runs.chain import run_chain
 from udamlf.runs.checkpoints import recorded_config
 from udamlf.runs.environment import ENVIRONMENT, REQUIREMENTS
@@ -26,16 +22,12 @@ def differences(first: str, second: str) -> str:
     for kind in left:
         changed = [kind]
         for name in {**left[kind], **right[kind]}:
-            old, new = left[kind].get(name), right[kind].get(name)
-            if _text(old) != _text(new):
-                delta = f" ({new - old:+.3g})" if isinstance(old, float) and isinstance(new, float) else ""
-                changed.append(f"  {name}: {_text(old)} -> {_text(new)}{delta}")
+            values: list[Any] = [facts[kind].get(name) for facts in (left, right)]
+            old, new = ("none" if v is None else f"{v:.4g}" if isinstance(v, float) else str(v) for v in values)
+            delta = f" ({values[1] - values[0]:+.3g})" if all(isinstance(v, float) for v in values) else ""
+            changed += [f"  {name}: {old} -> {new}{delta}"] if old != new else []
         lines += changed if len(changed) > 1 else []
     return "\n".join(lines) or "nothing"
-
-
-def _text(value: Any) -> str:
-    return "none" if value is None else f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
 def _facts(tracker: Tracker, run_id: str) -> dict[str, dict[str, Any]]:
@@ -54,32 +46,14 @@ def _facts(tracker: Tracker, run_id: str) -> dict[str, dict[str, Any]]:
         environment |= dict(line.partition("==")[::2] for line in tracker.text(run_id, REQUIREMENTS).splitlines())
     by_clock = ("system/", "cost/")
     results = {n: value for n, value in sorted(metrics.items()) if not n.startswith(by_clock) and value == value}
-    settings = dict(_settings(run.data.params, tags))
-    return {"configuration": settings, "data": data, "code": code, "environment": environment, "results": results}
-
-
-def _settings(params: Mapping[str, str], tags: Mapping[str, str]) -> Iterator[tuple[str, str]]:
-    """Every setting, its value with its origin: the command line, or the file of its kind."""
-    given = [text.partition("=")[0] for text in literal_eval(params.get("cfg.overrides", "()"))]
-    for key, value in ((name.removeprefix("cfg."), value) for name, value in params.items() if name[:4] == "cfg."):
+    # Every setting, its value with its origin: the command line, or the file of its kind.
+    settings, given = {}, [text.partition("=")[0] for text in literal_eval(run.data.params.get("cfg.overrides", "()"))]
+    for key, value in ((name[4:], value) for name, value in run.data.params.items() if name.startswith("cfg.")):
         kind = key.partition(".")[0]
         origin = "--set" if any(f"{key}.".startswith(f"{path}.") for path in given) else f"{kind} {tags.get(kind)}"
-        if key != "overrides":
-            yield key, f"{value} ({origin})" if "." in key else value
-
-
-@dataclass(frozen=True)
-class Recorded(Request):
-    """The request of a chain whose configuration is there already."""
-
-    config: Config = field(kw_only=True)
-    run_id: str = field(kw_only=True)
-
-    def configuration(self) -> Config:
-        return self.config
-
-    def command(self) -> str:
-        return shlex.join(["udamlf", "rerun", self.run_id, *(w for text in self.overrides for w in ("--set", text))])
+        settings[key] = f"{value} ({origin})" if "." in key else value
+    settings.pop("overrides", None)
+    return {"configuration": settings, "data": data, "code": code, "environment": environment, "results": results}
 
 
 def rerun(run_id: str, overrides: tuple[str, ...], stop: StopFlag, env_manager: str) -> str:
@@ -87,8 +61,8 @@ def rerun(run_id: str, overrides: tuple[str, ...], stop: StopFlag, env_manager: 
     UserError: the run is no chain, or see ``run_chain``."""
     tracker = Tracker.existing()
     config = with_overrides(recorded_config(tracker, run_id), overrides)
-    names: dict[str, Any] = {**config.names}
-    request = Recorded(**names, seed=config.seed, overrides=overrides, config=config, run_id=run_id)
+    scenario, method, profile = config.names.values()
+    request = Request(scenario, method, profile, config.seed, overrides=overrides, recorded=(run_id, config))
     request.resolve()  # bad input starts no run
     again = tracker.within(run_id).create_run(f"rerun of {run_id}", {"stage": CHAIN})
     _, table = run_chain([request], stop, env_manager, again)

@@ -113,8 +113,11 @@ class Sweep:
             code, text = run(arguments, slot, partial(self._note, cell, time.monotonic()))
             if self._stop.is_set():
                 return
-            cell.state, cell.note = (FAILED, _reason(text)) if code else (DONE, "")
-            if not code:
+            if code:  # its error message, else the last line that it printed
+                _, told, reason = f"\n{text}".rpartition("\nError: ")
+                cell.state, cell.note = FAILED, " ".join(reason.splitlines()[0 if told else -1 :])
+            else:
+                cell.state, cell.note = DONE, ""
                 cell.look(self.tracker, DONE)
             self._tell(cell)
 
@@ -146,13 +149,6 @@ class Sweep:
         for cell in sorted(self.cells, key=lambda cell: cell.state == FAILED):
             table.add_row(*cell.texts(), style=_COLOURS.get(cell.state))
         return table
-
-
-def _reason(text: str) -> str:
-    """Of what a failed chain printed: its error message, else its last line."""
-    lines = text.splitlines() or ["it printed nothing"]
-    errors = [number for number, line in enumerate(lines) if line.startswith("Error: ")]
-    return " ".join(lines[errors[-1] :]).removeprefix("Error: ") if errors else lines[-1]
 
 
 def ray_slots(address: str, jobs: int | None, uri: str) -> tuple[int, RunCommand]:

@@ -29,19 +29,7 @@ from udamlf.common.files import atomic_folder, cache_folder, digest_file, file_l
 from udamlf.config.compose import mapping
 from udamlf.runs.launch import git, identity
 from udamlf.runs.store import Patient, is_there, sqlite_file, store_uri, work_root
-from udamlf.runs.tags import (
-    COMMIT,
-    DIGEST,
-    ERROR,
-    KEY,
-    MODEL,
-    NETWORKS,
-    PARENT,
-    PROCESS,
-    PRUNED,
-    damage,
-    warn_of,
-)
+from udamlf.runs.tags import COMMIT, DIGEST, ERROR, KEY, MODEL, NETWORKS, PARENT, PROCESS, PRUNED, damage, warn_of
 from udamlf.stages.stage import Input
 
 MANIFEST, WEIGHTS = "manifest.json", "checkpoint/model.safetensors"
