@@ -208,9 +208,6 @@ def _assembled(tree: dict[str, Any], layers: Sequence[Layer]) -> Config:
     return config
 
 
-# --- a value that does not count is named ----------------------------------------------------------------------------
-
-
 def _last(layers: Sequence[Layer], leaf: str) -> Layer | None:
     return next((layer for layer in reversed(layers) if layer.covers(leaf)), None)
 

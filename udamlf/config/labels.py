@@ -108,15 +108,13 @@ def space_tag(described: str | CustomSpace) -> str:
 
 
 def distinct_colours(count: int) -> tuple[Colour, ...]:
-    """``count`` different RGB colours, none of them black, which stands for an ignored pixel: hues a golden section of
-    the circle apart, in three brightnesses."""
+    """``count`` RGB colours, none of them black: hues a golden section of the circle apart, in three brightnesses."""
     colours = (hsv_to_rgb(number * 0.618034 % 1.0, 0.75, (1.0, 0.75, 0.5)[number % 3]) for number in range(count))
     return tuple((round(255 * red), round(255 * green), round(255 * blue)) for red, green, blue in colours)
 
 
 def lookup_table(raw_classes: Mapping[int, str], space: LabelSpace) -> np.ndarray:
-    """Train id of each raw id 0-255, uint8 [256]; ``IGNORE`` for an id that the data set does not name, or whose class
-    is not in ``space``, not even as a part of a coarser one."""
+    """Train id of each raw id 0-255, uint8 [256]; ``IGNORE`` for one without a name, or of a class not in ``space``."""
     table = np.full(256, IGNORE, np.uint8)
     for raw, name in raw_classes.items():
         name = space.coarser.get(name, name)

@@ -102,9 +102,6 @@ def _fields_at(model: type[BaseModel], path: Sequence[Any]) -> list[str]:
     return list(model.model_fields)
 
 
-# --- settings as plain trees ------------------------------------------------------------------------------------------
-
-
 def assign(node: Any, key: str, value: Any, where: str, above: str = "") -> None:
     """Set a dotted key of a tree; the entries of a list are numbered from 1, and a key of a list is that of every
     entry. Missing blocks between are made; the models check the rest. UserError that starts with ``where``: no such

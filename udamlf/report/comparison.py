@@ -196,9 +196,6 @@ def shared_overrides(rows: Sequence[Row]) -> list[str]:
     return [text for text in shlex.split(rows[0].overrides) if all(text in shlex.split(r.overrides) for r in rows)]
 
 
-# --- what a row is compared to ---------------------------------------------------------------------------------------
-
-
 def baselines(row: Row, group: Sequence[Row], name: str = "") -> dict[str, Row | str]:
     """What a row's differences are from, or why there is none: by default ``source_only`` and the matched control, else
     the row called ``name``; of several of that method, the one of the row's own overrides and recipe."""
@@ -233,12 +230,8 @@ def source_only_of(row: Row, group: Sequence[Row]) -> Row | str:
     return next((other for other in alike if other.protocol == row.protocol), "other protocol")
 
 
-# --- what is published -----------------------------------------------------------------------------------------------
-
-
 def plain(rows: Sequence[Row], baseline: str = "") -> list[dict[str, Any]]:
-    """What is published of every row: what identifies it, its runs, its estimates, and as ``delta`` those of the
-    difference from each baseline, or why that is missing."""
+    """Of every row what identifies it, its runs, its estimates, and as ``delta`` those of its differences."""
     lines = []
     for row, group in ((row, group) for _, group in titled(rows) for row in group):  # noqa: B020
         delta: dict[str, Any] = {}

@@ -182,9 +182,6 @@ class Chain:
         parent.log_metrics({name: round(value, 4) for name, value in whole.items()}, step.round)
 
 
-# --- a method beside its references ----------------------------------------------------------------------------------
-
-
 def run_chain(
     requests: Sequence[Request], stop: StopFlag, env_manager: str = LOCAL, adopted: str | None = None,
     last_step: tuple[str, int | None] | None = None,

@@ -82,9 +82,6 @@ def _without_unknown(tree: dict[str, Any]) -> dict[str, Any]:
     return tree
 
 
-# --- scored again ----------------------------------------------------------------------------------------------------
-
-
 def evaluate_run(
     run_id: str, stop: StopFlag, split: str | None = None, folder: str | None = None, scales: Sequence[float] = (),
     flip: bool = False, predictions: Path | None = None, config: Config | None = None,
@@ -133,12 +130,8 @@ def _changed(config: Config, split: str | None, folder: str | None, scales: Sequ
     return changed
 
 
-# --- used -----------------------------------------------------------------------------------------------------------
-
-
 def segmenter(run_id: str = "", model: str = "") -> Segmenter:
-    """The network of a run, a chain's last one, under its own protocol; or of a model's MLflow address. UserError:
-    neither or both, or no such run or model."""
+    """The network of a run, a chain's last one, or of a model's MLflow address. UserError: not exactly one of them."""
     if bool(run_id) == bool(model):
         raise UserError("a prediction takes exactly one network", "a run's id, or a model's address")
     tracker = Tracker.existing()
@@ -150,8 +143,7 @@ def segmenter(run_id: str = "", model: str = "") -> Segmenter:
 
 
 def predict(images: Sequence[Image], run_id: str = "", model: str = "") -> list[Prediction]:
-    """Class map, confidence and colour mask of each image (uint8 RGB [H, W, 3], the content of a file, or its path) at
-    its own size. UserError: see ``segmenter``; an image cannot be read."""
+    """Class map, confidence and colours of each image at its own size. UserError: see ``segmenter``, ``read_image``."""
     return list(map(segmenter(run_id, model), images))
 
 
@@ -218,14 +210,10 @@ def _images(files: dict[str, Path], bad: list[str]) -> Iterator[tuple[str, np.nd
             bad.append(error.message)
 
 
-# --- released files -------------------------------------------------------------------------------------------------
-
-
 def import_file(
     file: str, scenario: str, profile: str, folder: str | None, stop: StopFlag
 ) -> tuple[Input, Config, dict[str, Any]]:
-    """The run of a released file in a scenario's label space, made if there is none yet; the configuration; the report
-    of what was imported. UserError: the file is refused; no run is then made."""
+    """The run of a released file, made if need be; the configuration; what was imported. UserError: it is refused."""
     config = Request(scenario, "source_only", profile, data_root=folder, start=file).resolve()  # no rounds
     tracker, data = Tracker.connect(), ScenarioData(config, data_root(config, ()))
     key = key_of(key_parts(config, IMPORT, 0, {}, data.digest))

@@ -40,25 +40,18 @@ def environment(config: Config) -> dict[str, Any]:
     """Versions, device, threads and precision of a stage in this process, as plain values."""
     gpu = device().type == "cuda"
     return {
-        "python": platform.python_version(),
-        **{name: version(name) for name in _PACKAGES},
-        "os": platform.platform(),
-        "host": platform.node(),
-        "device": device_name(),
-        "cuda": torch.version.cuda if gpu else None,
-        "cudnn": torch.backends.cudnn.version() if gpu else None,
+        "python": platform.python_version(), **{name: version(name) for name in _PACKAGES},
+        "os": platform.platform(), "host": platform.node(), "device": device_name(),
+        "cuda": torch.version.cuda if gpu else None, "cudnn": torch.backends.cudnn.version() if gpu else None,
         "driver": _DRIVER.read_text().splitlines()[0] if gpu and _DRIVER.is_file() else None,
         "cores": len(os.sched_getaffinity(0)),
         "threads": {"torch": torch.get_num_threads(), "opencv": cv2.getNumThreads(), "batches": config.profile.workers},
-        "precision": config.profile.precision,
-        "deterministic": config.profile.deterministic,
-        "numerics": described(),
-    }
+        "precision": config.profile.precision, "deterministic": config.profile.deterministic, "numerics": described(),
+    }  # fmt: skip
 
 
 def write_record(folder: Path, config: Config) -> None:
-    """Write config.yaml, environment.json, requirements.txt and, where what a chain runs differs from the commit,
-    git.diff as ``git apply`` takes it."""
+    """Write config.yaml, environment.json, requirements.txt and, where the code differs from its commit, git.diff."""
     write_text(folder / CONFIG, config.to_yaml())
     write_json(folder / ENVIRONMENT, environment(config))
     installed = {f"{package.name}=={package.version}" for package in distributions()}

@@ -76,9 +76,6 @@ def sync(tracker: Tracker) -> list[str]:
     return sent
 
 
-# --- what is not needed any more --------------------------------------------------------------------------------------
-
-
 class Waste(NamedTuple):
     """Something that can be deleted: what it is, its bytes, and how."""
 

@@ -140,8 +140,7 @@ def _page(run: Any, space: LabelSpace, others: Others) -> str:
 
 
 def _figures(parent: RunLog, data: ScenarioData, results: Mapping[Step, Input], source_only: Any) -> None:
-    """Upload figures: those of the last evaluation, and its first image, truth and predictions over the rounds, with
-    pseudo-labels below."""
+    """Upload the last evaluation's figures, and its first image with predictions and pseudo-labels over the rounds."""
     scored: dict[str, Path] = {}
     labelled: dict[str, PseudoLabels] = {}
     if not isinstance(source_only, str):

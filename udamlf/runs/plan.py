@@ -40,8 +40,7 @@ def _absolute(path: str) -> str:
 
 
 def data_root(config: Config, splits: Iterable[str] | None = None) -> Path:
-    """The folder that holds the data sets; without one in the configuration the miniature, generated once as far as
-    ``splits`` (default: all) need it."""
+    """The folder of the data sets; without one the miniature, generated as far as ``splits`` (default: all) need it."""
     if config.data_root:
         return Path(config.data_root).resolve()
     names = config.scenario.splits if splits is None else splits

@@ -40,8 +40,7 @@ def recipe_text(config: Config, published: Config) -> str:
 
 
 def differences(published: Config, config: Config) -> list[tuple[str, str, str]]:
-    """(dotted key, published value, value) of every setting in which two configurations differ; "-" = none. A building
-    block that is replaced by another one, or a round that is left out, is one difference."""
+    """(dotted key, published value, value) of every difference; a building block, or a round, is one; "-" = none."""
     by_round = any(isinstance(each.method.round, tuple) for each in (published, config))
     return list(differing(_tree(published, by_round), _tree(config, by_round)))
 

@@ -57,8 +57,7 @@ def _facts(tracker: Tracker, run_id: str) -> dict[str, dict[str, Any]]:
 
 
 def rerun(run_id: str, overrides: tuple[str, ...], stop: StopFlag, env_manager: str) -> str:
-    """Run a chain again with its recorded configuration and further overrides; its table, and what differs from then.
-    UserError: the run is no chain, or see ``run_chain``."""
+    """Run a chain as it was recorded, with further overrides; its table, what differs. UserError: see ``run_chain``."""
     tracker = Tracker.existing()
     config = with_overrides(recorded_config(tracker, run_id), overrides)
     scenario, method, profile = config.names.values()

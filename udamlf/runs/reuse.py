@@ -27,9 +27,6 @@ _SHOWN = 4  # differences of a kind; the rest is counted
 logger = logging.getLogger("udamlf")
 
 
-# --- one step --------------------------------------------------------------------------------------------------------
-
-
 def claim(tracker: Tracker, key: str, create: Callable[[], str]) -> Input | str:
     """The finished run of a key; or the id of a new run of it, which is this process's to do and nobody else's. Between
     machines the store decides: everyone creates a run and looks for others. Of two that begin at once at least one sees
@@ -81,9 +78,6 @@ def differences(old: dict[str, Any], new: dict[str, Any]) -> str:
         more = [f"{len(named) - _SHOWN} more"] if len(named) > _SHOWN else []
         texts.append(f"{_KINDS.get(kind, kind)} {', '.join(named[:_SHOWN] + more)}".strip())
     return "; ".join(texts)
-
-
-# --- all of a chain --------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
