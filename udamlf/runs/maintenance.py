@@ -19,9 +19,7 @@ from udamlf.runs.tags import CHAIN, ERROR, HEARTBEAT, INTERRUPTED, PROCESS, PRUN
 from udamlf.runs.tracker import Tracker
 from udamlf.stages.stage import TRAININGS, WITH_WEIGHTS
 
-SILENT_MIN = 30.0
-"""A living process gives a sign every minute, while the store does not answer every ten."""
-
+SILENT_MIN = 30.0  # a living process gives a sign every minute, while the store does not answer every ten
 KEEP = ("best", "last")
 IDLE_S = 24 * 3600.0  # an interrupted stage is resumed within a day, or not at all
 logger = logging.getLogger("udamlf")

@@ -24,15 +24,13 @@ from udamlf.data.dataset import DATASETS, split_of
 from udamlf.miniature import cached_world
 from udamlf.stages.stage import STAGES, stage
 
-CONTROL = "control"
-"""The method name of a control that is matched to another method (``udamlf.config.references``)."""
+CONTROL = "control"  # the method name of a control that is matched to another method (``config.references``)
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = "udamlf"
 # What counts with its values instead (configuration, label spaces), and figures, on which no result depends.
 _LEFT_OUT = tuple(f"{PACKAGE}.{name}." for name in ("config", "common.errors", "report"))
 _VERSIONS = ("torch", "numpy", "opencv-python", "pillow")
-Digest = Callable[[str, bool], str]
-"""(split, whether its labels are read) -> digest of the split."""
+Digest = Callable[[str, bool], str]  # (split, whether its labels are read) -> digest of the split
 
 
 def _absolute(path: str) -> str:

@@ -14,21 +14,16 @@ from udamlf.config.labels import find_space
 KEY, DIGEST, PROCESS, HEARTBEAT = "udamlf.key", "udamlf.artifacts_digest", "udamlf.process", "udamlf.heartbeat"
 TRACKING, ERROR = "udamlf.tracking", "udamlf.error"
 PARENT, DESCRIPTION, COMMIT = "mlflow.parentRunId", "mlflow.note.content", "mlflow.source.git.commit"
-CHAIN = "chain"
-"""Tag ``stage`` of a chain's parent run."""
-COMMAND, _STEP = "udamlf.command", "udamlf.run."
-"""Tags of a chain's parent run: the command that repeats it; before STAGE.ROUND, the runs of its steps."""
-MODEL, NETWORKS = "udamlf.model", "networks"
-"""Tag of a training's run and of its evaluation: the id of the LoggedModel; the model's folder in which each network
-has a checkpoint folder."""
-HOURS, DEVICE = "udamlf.hours", "device"
-"""Tags of a stage: how long it worked, all its processes together, and where the last one did."""
-PRUNED = "udamlf.pruned"
-"""Tag of a training whose checkpoint was deleted."""
-INTERRUPTED = "interrupted by a signal"
-"""The error tag of a run that a signal ended."""
-KEY_FILE = "key.json"
-"""Artifact of a stage's run: the parts of its key."""
+CHAIN = "chain"  # tag ``stage`` of a chain's parent run
+COMMAND, _STEP = (
+    "udamlf.command",
+    "udamlf.run.",
+)  # of a chain: what repeats it; before STAGE.ROUND, its runs
+MODEL, NETWORKS = "udamlf.model", "networks"  # id of the LoggedModel; the model's folder of checkpoint folders
+HOURS, DEVICE = "udamlf.hours", "device"  # how long a stage worked, all its processes together, and where the last did
+PRUNED = "udamlf.pruned"  # of a training whose checkpoint was deleted
+INTERRUPTED = "interrupted by a signal"  # the error of a run that a signal ended
+KEY_FILE = "key.json"  # artifact of a stage's run: the parts of its key
 logger = logging.getLogger("udamlf")
 
 
@@ -43,11 +38,11 @@ def step_runs(tags: Mapping[str, str]) -> dict[tuple[str, int], str]:
     return {(stage, int(round)): tags[tag] for tag, (stage, round) in sorted(names.items())}
 
 
+# Tags that are more than text, with what reads them.
 _READ: dict[str, Callable[[str], Any]] = {
     "seed": int, "round": int, "udamlf.scored": int, HEARTBEAT: float, HOURS: float, "label_space": find_space,
     "overrides": shlex.split, "data": ("real", "miniature").index,
 }  # fmt: skip
-"""Tags that are more than text, with what reads them."""
 _OF_A_CHAIN = {"scenario", "method", "seed", "data", "label_space"}
 
 
