@@ -9,11 +9,10 @@ from typing import Any
 import cv2
 import numpy as np
 from pydantic import ValidationError
-from rich.console import Console
-from rich.progress import track
 
 from udamlf.common.errors import UserError, nearest
 from udamlf.common.files import file_lock, write_json
+from udamlf.common.progress import tracked
 from udamlf.config.compose import mapping
 from udamlf.config.parts import validated
 from udamlf.config.schema import SOURCE_VAL, TARGET, Config
@@ -161,11 +160,10 @@ def predict_files(network: Segmenter, inputs: Sequence[str], out: Path) -> list[
     """Write, for every image, image in a folder and frame of a video, ``labels/NAME.png`` (grey: train ids),
     ``colour/NAME.png`` and ``overlay/NAME.jpg``, and ``classes.json``. Returns what is wrong with those that cannot be
     read; the others are done. UserError: a folder without any, or two that would be written to one place."""
-    files, bad, console = _listed(inputs, out), list[str](), Console(stderr=True)
+    files, bad = _listed(inputs, out), list[str]()
     colours = [list(rgb) for rgb in network.space.palette]
     write_json(out / "classes.json", {"classes": network.space.classes, "colours": colours})
-    images, total = _images(files, bad), sum(_length(path) for path in files.values())
-    for name, image in track(images, "images", total, console=console, disable=not console.is_terminal):
+    for name, image in tracked(_images(files, bad), "images", sum(map(_length, files.values()))):
         labels, _, colour, _ = network(image)
         write_pixels(out / "labels" / f"{name}.png", labels)
         write_pixels(out / "colour" / f"{name}.png", colour[..., ::-1])
