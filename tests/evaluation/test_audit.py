@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 
 from udamlf.config.labels import CAMVID_11, IGNORE
-from udamlf.data.dataset import DATASETS, Frame
+from udamlf.data.dataset import SHIPPED, Frame
 from udamlf.data.pseudo_labels import PseudoLabels, publish
 from udamlf.evaluation.calibration import expected_calibration_error, pseudo_label_reliability
 from udamlf.evaluation.score import audit
 
 SKY, ROAD, CAR = (CAMVID_11.classes.index(name) for name in ("sky", "road", "car"))
-DATA_SET = DATASETS.find("camvid")
+DATA_SET = SHIPPED["camvid"]
 
 
 def world(folder: Path, truths: dict[str, np.ndarray]) -> list[Frame]:

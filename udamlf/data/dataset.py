@@ -1,4 +1,4 @@
-"""The contract of a data set: a layout, of a file in ``datasets`` found by its name, or described by a scenario.
+"""Data sets: a layout, one of ``configs/datasets.yaml`` or described by a scenario.
 ``lists/<split>.txt`` in its folder (one frame name per line) defines a split; without one its official rule holds, or
 the split is a glob of frame names."""
 
@@ -14,25 +14,25 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import yaml
 
-from udamlf.common.errors import UserError
+from udamlf.common.errors import UserError, nearest
 from udamlf.common.files import digest_json, write_text
 from udamlf.config.labels import IGNORE, LabelSpace, lookup_table
-from udamlf.config.parts import Parts
+from udamlf.config.parts import CONFIGS
 from udamlf.config.schema import FolderData, Scenario, SplitRef, template
 from udamlf.data.contents import content_digests
 from udamlf.data.geometry import resize_label
 from udamlf.data.raster import (
+    FORMATS,
     LabelFormat,
     check_header,
     colour_format,
-    id_format,
     image_size_hw,
     read_rgb,
     write_pixels,
 )
 
-DATASETS = Parts("udamlf.data.datasets", "DATASET", "data set")
 logger = logging.getLogger("udamlf")
 
 
@@ -50,7 +50,7 @@ class DataSet:
     """Lists, reads and writes one layout. A path has places for {name}, {city} (the name up to its first "_") and
     {split}, an official one; the frames of any other split are looked for in all of them."""
 
-    name: str  # of its module, and of its folder under the data root
+    name: str  # and of its folder under the data root
     home: str  # where the data set is to be had
     raw_classes: Mapping[int, str]  # raw id in a label file -> class name
     known_ids: Collection[int]  # every legal raw id; any other one is an error
@@ -259,14 +259,19 @@ def folder_data_set(name: str, described: FolderData) -> DataSet:
         known_ids={*raw_classes, *(() if colours else described.void)},
         image=template(described.images),
         label=template(described.labels or ""),
-        labels=colour_format(colours) if colours else _IDS,
+        labels=colour_format(colours) if colours else FORMATS["own"],
         void_id=described.void[0] if described.void else IGNORE,
         prediction="{name}.png",
         names=described.names,
     )
 
 
-_IDS = id_format(("L", "P"), "an 8-bit single-channel or palette PNG of raw ids")
+def _shipped(name: str, labels: str, known_ids: int, splits: Sequence[str] = (), **fields: Any) -> DataSet:
+    return DataSet(name, labels=FORMATS[labels], known_ids=range(known_ids), splits=tuple(splits), **fields)
+
+
+_DESCRIBED = yaml.safe_load((CONFIGS / "datasets.yaml").read_text(encoding="utf-8"))
+SHIPPED = {name: _shipped(name, **fields) for name, fields in _DESCRIBED.items()}
 
 
 def split_of(scenario: Scenario, split: str) -> tuple[DataSet, SplitRef]:
@@ -275,8 +280,11 @@ def split_of(scenario: Scenario, split: str) -> tuple[DataSet, SplitRef]:
     if split not in scenario.splits:
         raise UserError(f"scenario {scenario.name} has no split {split!r}", f"one of: {', '.join(scenario.splits)}")
     ref = scenario.splits[split]
-    described = scenario.datasets.get(ref.dataset)
-    return folder_data_set(ref.dataset, described) if described else DATASETS.find(ref.dataset), ref
+    if described := scenario.datasets.get(ref.dataset):
+        return folder_data_set(ref.dataset, described), ref
+    if ref.dataset not in SHIPPED:
+        raise UserError(f"unknown data set {ref.dataset!r}", "", nearest(ref.dataset, list(SHIPPED)))
+    return SHIPPED[ref.dataset], ref
 
 
 def listing_digest(frames: Sequence[Frame], with_labels: bool) -> str:
