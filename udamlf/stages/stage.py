@@ -9,7 +9,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple, Protocol
 
-from udamlf.common.errors import UserError
 from udamlf.config.parts import Part, Parts
 from udamlf.config.schema import Config
 from udamlf.data.splits import ScenarioData, subset_images
@@ -131,24 +130,3 @@ def previous_training(config: Config, round: int) -> Need:
 def subset_input(config: Config) -> dict[str, Need]:
     """The choice of target images, in a method that makes one."""
     return {"subset": Need("target_subset", 1)} if config.method.target_subset and config.method.rounds else {}
-
-
-def weight_files(config: Config, round: int) -> list[Path]:
-    """The file of a training's initial weights, where it is one on this machine."""
-    path = Path(str(config.backbone(round).params.get("weights"))).expanduser()
-    return [path] if path.is_absolute() and path.is_file() else []
-
-
-def check_weights(config: Config, round: int) -> None:
-    """UserError before the first stage starts: the file of initial weights is missing, or named by a relative path,
-    which a stage's own folder would change."""
-    weights, rounds = str(config.backbone(round).params.get("weights")), config.method.round
-    key = f"method.round{f'.{round}' if isinstance(rounds, tuple) else ''}.model" if round else "profile.model"
-    path = Path(weights).expanduser()
-    if weights in ("None", "imagenet") or "://" in weights or weight_files(config, round):
-        return
-    problem, where = (
-        ("a relative path", path.absolute()) if path.is_file() else ("no such file", f"/path/to/{path.name}")
-    )
-    message = f"initial weights {key}.weights={weights}: {problem}"
-    raise UserError(message, "an absolute path", f"--set {key}.weights={where}")
