@@ -1,6 +1,6 @@
 """Whether a confidence is a probability: of the pixels labelled with confidence 0.9, are nine in ten right?"""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from typing import TypeVar
 
 import numpy as np
@@ -8,10 +8,7 @@ import torch
 from torch import Tensor
 
 from udamlf.common.seeding import rng
-from udamlf.config.labels import IGNORE, LabelSpace
-from udamlf.data.dataset import DataSet, Frame
-from udamlf.data.geometry import resize_label
-from udamlf.data.pseudo_labels import PseudoLabels
+from udamlf.config.labels import IGNORE
 
 BINS = 15  # as in the publication
 LEVELS = 200  # steps of a stored confidence: its error of a quarter per cent averages out within a bin
@@ -47,16 +44,3 @@ def expected_calibration_error(table: np.ndarray) -> float:
     cent (Guo et al., equation 3); nan without pixels."""
     pixels, right, confidence = table
     return 100.0 * float(np.abs(right - confidence).sum() / pixels.sum()) if pixels.any() else float("nan")
-
-
-def pseudo_label_reliability(
-    labels: PseudoLabels, stored: Mapping[str, np.ndarray], dataset: DataSet, frames: Iterable[Frame], space: LabelSpace
-) -> np.ndarray:
-    """``reliability`` of published labels whose confidence is ``stored``, by image, where a frame has true labels."""
-    total = np.zeros((3, BINS))
-    for frame in (frame for frame in frames if frame.label is not None and frame.name in stored):
-        truth = dataset.read_label(frame, space)
-        label, confidence = (resize_label(m, truth.shape) for m in (labels.label(frame.name), stored[frame.name]))
-        known = (label != IGNORE) & (truth != IGNORE)
-        total += reliability(confidence[known] / LEVELS, label[known] == truth[known])
-    return total

@@ -1,6 +1,6 @@
 """Scores of networks and of pseudo-labels: an integer confusion matrix, then IoU or precision of every class."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +14,7 @@ from udamlf.data.dataset import DataSet, Frame
 from udamlf.data.geometry import resize_label
 from udamlf.data.maps import top1
 from udamlf.data.pseudo_labels import PseudoLabels
+from udamlf.evaluation.calibration import BINS, LEVELS, reliability
 from udamlf.evaluation.predict import mean_scores, network_logits, resized
 from udamlf.models.base import SegmentationModel
 
@@ -125,17 +126,30 @@ def evaluate(
     return Score(split, images, protocol, space, total)
 
 
-def audit(labels: PseudoLabels, dataset: DataSet, frames: Iterable[Frame], space: LabelSpace) -> dict[str, float]:
-    """Precision of published pseudo-labels by the target's true labels, which nobody reads who trains.
+def audit(
+    labels: PseudoLabels,
+    dataset: DataSet,
+    frames: Iterable[Frame],
+    space: LabelSpace,
+    confidences: Mapping[str, np.ndarray] = {},
+) -> tuple[dict[str, float], np.ndarray]:
+    """Published pseudo-labels against the target's true labels, which nobody reads who trains.
 
     Returns ``pl/precision`` and ``pl/precision/<class>``: percent of the labelled pixels (with a known truth) whose
-    label is right; a class without labelled pixels has none."""
-    total = np.zeros((space.num_classes, space.num_classes), np.int64)
+    label is right; a class without labelled pixels has none; and the table of ``reliability`` of the images with
+    ``stored_confidence``."""
+    total, table = np.zeros((space.num_classes, space.num_classes), np.int64), np.zeros((3, BINS))
     for frame in frames:
-        if frame.label is not None and frame.name in labels:
-            truth = dataset.read_label(frame, space)
-            total += confusion_matrix(resize_label(labels.label(frame.name), truth.shape), truth, space.num_classes)
+        if frame.label is None or frame.name not in labels:
+            continue
+        truth = dataset.read_label(frame, space)
+        label = resize_label(labels.label(frame.name), truth.shape)
+        total += confusion_matrix(label, truth, space.num_classes)
+        if frame.name in confidences:
+            known = (label != IGNORE) & (truth != IGNORE)
+            confidence = resize_label(confidences[frame.name], truth.shape)[known] / LEVELS
+            table += reliability(confidence, label[known] == truth[known])
     pixels, right = total.sum(0), np.diag(total)
     counts = {f"pl/precision/{name}": (right[c], pixels[c]) for c, name in enumerate(space.classes)}
     counts["pl/precision"] = (right.sum(), pixels.sum())
-    return {name: 100.0 * float(hits / count) for name, (hits, count) in counts.items() if count}
+    return {name: 100.0 * float(hits / count) for name, (hits, count) in counts.items() if count}, table

@@ -19,9 +19,9 @@ from udamlf.data.splits import ScenarioData
 
 @dataclass(frozen=True)
 class Images:
-    """Images of one domain."""
+    """Images of one domain, of a split of the scenario."""
 
-    split: str  # the scenario's split they come from
+    split: str
     count: int
     read: Callable[[int], Sample]  # position 0 .. count - 1 -> whole frame with its label
     label: Callable[[int], np.ndarray]  # position -> the label alone
@@ -48,9 +48,8 @@ def labelled_images(data: ScenarioData, split: str) -> Images:
 
 
 def unlabelled_images(data: ScenarioData, split: str = TARGET, labels: PseudoLabels | None = None) -> Images:
-    """All frames of a split with their pseudo-labels, resized to the frame (nearest); IGNORE where there is none, as
-    no label file is opened. Soft labels come along as the array "soft", float32 [C, h, w] on the grid they are stored
-    on."""
+    """All frames of a split with their pseudo-labels, resized to the frame (nearest), IGNORE without: no label file is
+    opened. Soft labels come along as the array "soft", float32 [C, h, w]."""
     frames = data.frames(split, with_labels=False)
     names, num_classes = frames.names, data.config.space.num_classes
 
@@ -78,8 +77,8 @@ def round_splits(config: Config, round: int) -> dict[str, bool]:
 
 
 def round_domains(config: Config, data: ScenarioData, round: int, labels: PseudoLabels | None) -> Domains:
-    """Images of the training of round 1, 2, ..., as its ``source``, ``target`` and batches say. UserError: a part of
-    the target that the selector did not publish, or one without images to learn from."""
+    """Images of the training of round 1, 2, ... UserError: a part of the target that the selector did not publish, or
+    one without images to learn from."""
     settings, training, splits = config.method.round_at(round), config.training(round), round_splits(config, round)
     batch, domains = training.batch, Domains()
     if not training.steps:
@@ -110,10 +109,8 @@ def _part(target: Images, labels: PseudoLabels | None, name: str) -> Images:
 
 def source_picks(count: int, portion: float, seed: int, round: int = 1, policy: str = "cumulative") -> np.ndarray:
     """The source images of a round: ``floor(count * portion)`` distinct indices, int64, in drawn order (cbst.md 4.6).
-
-    ``cumulative`` draws with the same seed every round: the picks are a prefix of one permutation, so those of a
-    later round, with a larger portion, contain those of an earlier one. ``random`` draws anew: the seed rises by one a
-    round (CRST; cbst.md 10)."""
+    ``cumulative`` picks are a prefix of one permutation; for ``random`` ones the seed rises by one a round (CRST;
+    cbst.md 10)."""
     # The legacy generator, of 32-bit seeds, is part of the published method.
     generator = np.random.RandomState((seed + (round - 1 if policy == "random" else 0)) % 2**32)
     return generator.choice(count, int(np.floor(count * portion)), replace=False)
@@ -121,8 +118,7 @@ def source_picks(count: int, portion: float, seed: int, round: int = 1, policy: 
 
 def picked_source(source: Images, settings: Round, round: int, seed: int) -> Images:
     """The source images of a round: ``source_portion`` of them (CBST). UserError: less than one image, but not 0."""
-    portion = per_round(settings.source_portion, round)
-    if portion == 1:
+    if (portion := per_round(settings.source_portion, round)) == 1:
         return source
     picks = source_picks(source.count, portion, seed, round, settings.source_policy)
     if portion > 0 and len(picks) == 0:

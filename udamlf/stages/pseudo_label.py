@@ -56,12 +56,9 @@ class Stage(BaseStage):
         super().check(config, round)
         selector, settings = build(selector_part(config, round), config.space, round), config.method.round_at(round)
         config.labelling(round)
-        for name in settings.parts_of_target:
-            if name not in selector.parts:
-                where = f"method.round: selector {selector_part(config, round).name}"
-                raise UserError(
-                    f"{where} publishes no part {name!r} of the target", " | ".join(selector.parts) or "target_train"
-                )
+        if lacking := [name for name in settings.parts_of_target if name not in selector.parts]:
+            message = f"method.round: selector {selector_part(config, round).name} publishes no part {lacking[0]!r}"
+            raise UserError(f"{message} of the target", " | ".join(selector.parts) or "target_train")
 
     def run(self, job: Job) -> None:
         config, data = job.config, job.data
@@ -74,12 +71,15 @@ class Stage(BaseStage):
         labeller = Labeller(job, selector)
         if selector.observes_source:
             labeller.observe_source(SourceLabels(data))
-        job.log.log_metrics(labeller.publish()["quality"], job.round)
-        publication = selector.publish()
+        labeller.publish()
+        publication, names = selector.publish(), [frame.name for frame in labeller.frames]
         if publication.table is not None:
-            _publish_table(job, publication.table, [frame.name for frame in labeller.frames])
+            _publish_table(job, publication.table, names)
         if publication.examples:
-            pictures = [labeller.picture(title, index) for title, index in publication.examples]
+            pictures = [
+                (f"{title}  {names[index]}", labeller.image(index), labeller.scores(index).cpu().numpy())
+                for title, index in publication.examples
+            ]
             examples_figure(pictures, config.space, data.kind, job.out / "figures" / "examples.png")
 
 
@@ -137,14 +137,13 @@ class Labeller:
 
     def scores(self, index: int) -> Tensor:
         """Probabilities float32 [C, H, W] at the labelling size."""
-        kept = self.kept.get(index) if self.kept else None
-        if kept is None:
+        if self.kept and (kept := self.kept.get(index)):
+            native_hw, logits = kept
+        else:
             native_hw, inputs = next(self.coming, None) or self.read(index)
             logits = network_logits(self.model, inputs, self.protocol)
             if self.kept:
                 self.kept.put(index, native_hw, logits)
-        else:
-            native_hw, logits = kept
         size = label_size(self.protocol, native_hw)
         self.recent[index] = mean_scores(self.model, logits, native_hw, self.protocol, size)[0]
         while len(self.recent) > self.selector.group:
@@ -169,12 +168,8 @@ class Labeller:
             self.selector.observe_source(self.outputs[0], label)
             self.outputs.clear()
 
-    def picture(self, title: str, index: int) -> tuple[str, np.ndarray, np.ndarray]:
-        """Title with the image's name, the image, and its probabilities float32 [C, H, W]."""
-        return f"{title}  {self.frames[index].name}", self.image(index), self.scores(index).cpu().numpy()
-
-    def publish(self) -> dict[str, Any]:
-        """Write ``pseudo_labels/``; returns its manifest."""
+    def publish(self) -> None:
+        """Write ``pseudo_labels/``, and log their quality."""
         job, config, names = self.job, self.job.config, [frame.name for frame in self.frames]
         quality, order = Quality(config.space.num_classes, device()), list[int]()
         confidence = dict.fromkeys(sample(names), np.empty(0, np.uint8))
@@ -212,9 +207,9 @@ class Labeller:
         soft = (lambda name: self.selector.soft_label(places[name])) if self.selector.stores_soft else None
         labels = ahead(measured, labelled(), min(self.workers, 1), each=1)
         manifest = publish(folder, labels, finish, soft)
+        job.log.log_metrics(manifest["quality"], job.round)
         with atomic_file(folder / CONFIDENCE) as temporary, open(temporary, "wb") as handle:
             np.savez_compressed(handle, allow_pickle=False, **confidence)
-        return manifest
 
 
 class KeptLogits:

@@ -32,8 +32,10 @@ class Stage(TrainingStage):
         inputs |= {"labels": Need("pseudo_label", round)} if settings.selector else {}
         inputs |= {"pretrain": Need("pretrain", round)} if settings.pretraining else {}
         read_elsewhere = {"selector", "training", "model", "pretrain", "labelling", "ensemble"}
-        reads = {"round settings": settings.model_dump(exclude=read_elsewhere)}
-        reads["keeps_middle"] = config.keeps_middle(round)
+        reads = {
+            "round settings": settings.model_dump(exclude=read_elsewhere),
+            "keeps_middle": config.keeps_middle(round),
+        }
         declared = self.declared(config, round, inputs, reads, round_splits(config, round))
         return declared._replace(parts=[*declared.parts, (NETWORKS, config.backbone(round - 1))])
 

@@ -1,7 +1,5 @@
-"""What a stage is, said in one place: its inputs, what of the configuration it reads, the splits it opens, its work.
-
-A stage is a file ``udamlf/stages/<name>.py`` with a class ``Stage``. The plan of a chain, the keys of its steps, the
-checks before a process starts and the entry point read this; a new stage is its file and an entry of MLproject."""
+"""What a stage is, said in one place: its inputs, what of the configuration it reads, the splits it opens, its work; a
+file ``udamlf/stages/<name>.py`` with a class ``Stage``, and an entry of MLproject."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -62,8 +60,8 @@ class Job:
     @cached_property
     def data(self) -> ScenarioData:
         """The splits that it may open; ``target_train`` is cut to the input "subset" where there is one."""
-        subset = self.inputs.get("subset")
-        return ScenarioData(self.config, self.root, subset_images(subset.path) if subset else None, self.splits)
+        images = subset_images(self.inputs["subset"].path) if "subset" in self.inputs else None
+        return ScenarioData(self.config, self.root, images, self.splits)
 
     @property
     def title(self) -> str:
@@ -117,8 +115,7 @@ STAGES = Parts("udamlf.stages", "Stage", "stage")
 
 def stage(name: str) -> BaseStage:
     """The stage of that name. UserError for an unknown one, with the nearest."""
-    declared: BaseStage = STAGES.find(name)()
-    return declared
+    return STAGES.find(name)()  # type: ignore[no-any-return]
 
 
 def previous_training(config: Config, round: int) -> Need:
