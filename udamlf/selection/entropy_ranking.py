@@ -1,7 +1,5 @@
-"""IntraDA's entropy ranking and easy/hard split (Pan et al., CVPR 2020; intrada.md, section 3).
-
-An image's score is its mean self-information over pixels and classes. The share of images with the lowest scores is
-"easy" and gets plain argmax labels, every pixel; the rest is the target domain of the second adaptation."""
+"""IntraDA's entropy ranking (Pan et al., CVPR 2020; intrada.md, section 3): the images of the lowest mean
+self-information are "easy" and get argmax labels; the rest is the target domain of the second adaptation."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -50,15 +48,10 @@ def split(scores: Sequence[float], easy_share: float) -> dict[str, np.ndarray]:
 
 
 class EntropyRankingParams(Strict):
-    """Parameters of ``entropy_ranking``.
+    """Parameters of ``entropy_ranking``."""
 
-    Attributes:
-        easy_share: the paper's lambda, 0-1.
-        normalise: weigh scores by the rare classes present (the label space's ``rare``).
-    """
-
-    easy_share: Share = 0.67
-    normalise: bool = False
+    easy_share: Share = 0.67  # the paper's lambda
+    normalise: bool = False  # weigh scores by the rare classes present (the label space's ``rare``)
 
 
 class Selector(BaseSelector):
@@ -88,10 +81,11 @@ class Selector(BaseSelector):
         return self.split["easy"].tolist()
 
     def publish(self) -> Publication:
-        rows: list[dict[str, Any]] = []
-        for name, images in self.split.items():
-            for image in images.tolist():
-                rows.append(dict(zip(COLUMNS, (len(rows) + 1, image, name, *self._facts[image]), strict=True)))
+        ranked = [(image, name) for name, images in self.split.items() for image in images.tolist()]
+        rows: list[dict[str, Any]] = [
+            dict(zip(COLUMNS, (rank, image, name, *self._facts[image]), strict=True))
+            for rank, (image, name) in enumerate(ranked, start=1)
+        ]
         counts = {"images": len(rows), **{name: len(images) for name, images in self.split.items()}}
         summary = {"easy_share": self.params.easy_share, "normalised": self.params.normalise, **counts}
         title = f"{{rank}} of {len(rows)}, {{split}}, score {{score:.4f}}"

@@ -17,8 +17,7 @@ class Quality(nn.Module):
         super().__init__()
         # Pixels of each class in the argmax and among the labels; the last entry takes what is ignored.
         self.register_buffer("_counts", torch.zeros(2, num_classes + 1, dtype=torch.int64, device=device))
-        # Sum over the labels.
-        self.register_buffer("_confidence", torch.zeros(num_classes + 1, dtype=torch.float64, device=device))
+        self.register_buffer("_confidence", torch.zeros(num_classes + 1, dtype=torch.float64, device=device))  # sums
 
     @property
     def pixels(self) -> int:

@@ -1,8 +1,6 @@
-"""CBST-SP: CBST on scores weighted by where in the frame each class occurs in the source labels (cbst.md, 4.4).
-
-The source's labels are counted on a coarse grid (1/8 of the frame: 19 x 128 x 256 for Cityscapes), smoothed there, and
-every class plane is normalised to sum to 1 over the frame. Only the shape of a plane matters: thresholds scale with it.
-"""
+"""CBST-SP: CBST on scores weighted by where in the frame each class occurs in the source labels (cbst.md, 4.4),
+counted on a coarse grid (1/8 of the frame) and smoothed there. Only the shape of a class's plane matters: thresholds
+scale with it."""
 
 from __future__ import annotations
 
