@@ -3,6 +3,7 @@
 the split is a glob of frame names."""
 
 import logging
+from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -110,19 +111,14 @@ class DataSet:
     def has(self, data_root: Path, split: str) -> bool:
         """Whether a split has any frame: its list is there, or an image that its rule takes."""
         root = data_root / self.name
-        return self._list(root, split).is_file() or bool(self._by_rule(root, split))
-
-    @staticmethod
-    def _list(root: Path, split: str) -> Path:
-        return root / "lists" / f"{split}.txt"
+        return (root / "lists" / f"{split}.txt").is_file() or bool(self._by_rule(root, split))
 
     def _by_rule(self, root: Path, split: str) -> list[str] | None:
         """Names of the frames of an official split, or of those that a glob takes; None for any other split."""
         if split in self.splits:
             return self._present(root, split)
-        if not set("*?[") & set(split):
-            return None
-        return matching([name for part in self.splits or ("",) for name in self._present(root, part)], split)
+        everywhere = (name for part in self.splits or ("",) for name in self._present(root, part))
+        return matching(everywhere, split) if set("*?[") & set(split) else None
 
     def _present(self, root: Path, split: str) -> list[str]:
         """Names of the images that are there in an official split."""
@@ -135,14 +131,13 @@ class DataSet:
         return [name.removeprefix(start).removesuffix(after) for name in names]
 
     def _names(self, root: Path, split: str) -> list[str]:
-        path = self._list(root, split)
+        path = root / "lists" / f"{split}.txt"
         if path.is_file():
             try:
                 names = [line.strip() for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
             except UnicodeDecodeError as error:
                 raise UserError(f"{path} is no text", "a list of frame names, one per line") from error
-            if len(set(names)) < len(names):
-                twice = next(name for name in names if names.count(name) > 1)
+            if twice := next((name for name, count in Counter(names).items() if count > 1), None):
                 raise UserError(f"{path} lists {twice!r} twice", "one frame name per line, each once")
             if odd := [name for name in names if name.startswith("/") or ".." in name.split("/")]:
                 raise UserError(f"{path} lists {odd[0]!r}", "names of frames in the data set's folder")

@@ -25,9 +25,8 @@ Read = Callable[[int], np.ndarray]
 
 class FrameStore:
     """The frames of a listing (not empty) at height and width ``size`` (None: native), by a rule of ``resize_image``,
-    labels by the nearest pixel; without ``with_labels`` no label file is opened. They come from files that are built
-    once, under a lock, whole or not at all; where these find no room, frames are decoded when they are asked for.
-    UserError: a file cannot be read."""
+    labels by the nearest pixel; without ``with_labels`` no label file is opened. They come from files of the cache, or
+    are decoded when they are asked for. UserError: a file cannot be read."""
 
     def __init__(
         self, samples: list[Frame], dataset: DataSet, space: LabelSpace, size: Size | None, with_labels: bool, rule: str

@@ -22,10 +22,8 @@ Predicted = tuple[Frame, np.ndarray, np.ndarray, np.ndarray]  # image, truth, pr
 
 
 def confusion_matrix(prediction: np.ndarray, label: np.ndarray, num_classes: int) -> np.ndarray:
-    """int64 [C, C], rows = label, columns = prediction: pixels of every pair, where neither is ``IGNORE``.
-
-    Both are uint8 of one shape, train ids or ``IGNORE`` (UserError if not). Matrices of images add up: a score is
-    computed from the sum over the whole set, never per image."""
+    """int64 [C, C], rows = label, columns = prediction: pixels of every pair, where neither is ``IGNORE``. UserError:
+    not uint8 of one shape, train ids or ``IGNORE``. Matrices of images add up."""
     if prediction.shape != label.shape:
         raise UserError(f"a prediction of shape {prediction.shape}", f"the shape of its label, {label.shape}")
     # 256 x 256 cells (0.5 MB) take every uint8 pair, so that counting and checking are one pass over the pixels.
@@ -101,9 +99,8 @@ def evaluate(
     workers: int = 0,
 ) -> Score:
     """Score ``model`` on labelled frames at the labels' own resolution. UserError: one has none or is not readable.
-
-    ``on_prediction`` gets every frame with image uint8 [H,W,3], truth uint8 [H,W] and prediction uint8 [H,W], in their
-    order. ``workers`` threads read ahead of the network, one counts behind it."""
+    ``on_prediction`` gets every frame in their order. ``workers`` threads read ahead of the network, one counts behind.
+    """
 
     def read(frame: Frame) -> tuple[Frame, np.ndarray, np.ndarray, list[np.ndarray]]:
         image = dataset.read_image(frame)

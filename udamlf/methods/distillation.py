@@ -21,9 +21,8 @@ Form = Literal["corrected", "released"]
 
 
 def distillation(student_logits: Tensor, teacher_logits: Tensor, form: Form = "corrected") -> Tensor:
-    """Mean over all pixels and classes of logits float [N, C, h, w]: "corrected" is KL(teacher || student) / C,
-    "released" takes the student's probability where its logarithm belongs, as for the published checkpoints, a bug that
-    the authors confirmed (proda.md, 13.6)."""
+    """Mean over pixels and classes of logits float [N, C, h, w]: "corrected" is KL(teacher || student) / C, "released"
+    has the student's probability in its logarithm's place, a bug that the authors confirmed (proda.md, 13.6)."""
     log_teacher = F.log_softmax(teacher_logits.detach(), 1)
     if form == "corrected":
         return F.kl_div(F.log_softmax(student_logits, 1), log_teacher, reduction="none", log_target=True).mean()

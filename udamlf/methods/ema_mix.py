@@ -1,8 +1,6 @@
-"""Online self-training with an EMA teacher and class mixing (DACS, arXiv 2007.08702; DAFormer, arXiv 2111.14887).
-
-The teacher labels the clean target crop, half of a source image's classes are pasted onto the crop, the student learns
-the source and the mixed image (online-ema.md). A method on top overrides ``prepare`` (what a sample holds) and
-``terms`` (images and their losses)."""
+"""Online self-training with an EMA teacher and class mixing (DACS, arXiv 2007.08702; DAFormer, arXiv 2111.14887;
+online-ema.md): the teacher labels the clean target crop, half of a source image's classes are pasted onto it. A method
+on top overrides ``prepare`` (what a sample holds) and ``terms`` (images and their losses)."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -57,14 +55,6 @@ def feature_distance(features: Tensor, reference: Tensor, mask: Tensor) -> Tenso
     return masked_mean(torch.linalg.vector_norm(features - reference.detach(), dim=1), mask)
 
 
-def inside_margin(hw: Sequence[int], margin: Sequence[int]) -> np.ndarray:
-    """uint8 [H, W], 1 but for the outer rows (top, bottom) and columns (left, right)."""
-    top, bottom, left, right = margin
-    inside = np.zeros(hw, np.uint8)
-    inside[top : hw[0] - bottom, left : hw[1] - right] = 1
-    return inside
-
-
 class EmaMixParams(Strict):
     """Parameters of ``ema_mix``; the teacher's EMA decay ramps up as min(1 - 1/(t+1), decay)."""
 
@@ -114,9 +104,7 @@ class Objective(BaseObjective):
 
     def scalars(self) -> dict[str, float]:
         """Quality of the online labels since it was last read; a pixel under the threshold counts as not kept."""
-        if not self.quality.pixels:
-            return {}
-        metrics = self.quality.metrics(self.context.space)
+        metrics = self.quality.metrics(self.context.space) if self.quality.pixels else {}
         self.quality.clear()
         return metrics
 
@@ -124,7 +112,9 @@ class Objective(BaseObjective):
         if draw.domain == "target":
             frame = draw.read(draw.index)
             if self.params.margin is not None:
-                trusted = inside_margin(frame.label.shape, self.params.margin)
+                top, bottom, left, right = self.params.margin
+                trusted, (height, width) = np.zeros_like(frame.label), frame.label.shape
+                trusted[top : height - bottom, left : width - right] = 1
                 frame = replace(frame, maps={**frame.maps, "trusted": trusted})
             crop = draw.crop(frame)
             if not self.params.colour_of_mixed:

@@ -30,12 +30,12 @@ def block_mask(draws: np.ndarray, hw: tuple[int, ...], ratio: float) -> np.ndarr
 
 
 class View(NamedTuple):
-    """What is masked and learnt: images float [N, 3, H, W], labels int64, weights and mask (1 = visible) [N, H, W]."""
+    """What is masked and learnt."""
 
-    images: Tensor
-    labels: Tensor
+    images: Tensor  # float [N, 3, H, W]
+    labels: Tensor  # int64 [N, H, W]
     weights: Tensor
-    visible: Tensor
+    visible: Tensor  # 1 = seen
 
     @property
     def masked(self) -> Tensor:

@@ -1,7 +1,5 @@
-"""ProDA's stage 1: labels rectified by class prototypes, and the same structure in weak and strong views.
-
-Zhang et al., CVPR 2021 (arXiv 2101.10979); proda.md, section 7. The round's soft labels stay fixed; how much each class
-is believed follows the distance of the EMA teacher's features to prototypes that move along."""
+"""ProDA's stage 1 (Zhang et al., CVPR 2021, arXiv 2101.10979; proda.md 7): the round's soft labels stay fixed; how much
+each class is believed follows the distance of the EMA teacher's features to prototypes that move along."""
 
 import math
 from collections.abc import Callable, Iterator

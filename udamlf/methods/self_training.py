@@ -1,6 +1,5 @@
-"""Self-training on pseudo-labels (ST, CBST, IAST): cross-entropy on source and target, and IAST's regularisers.
-
-Entropy is minimised on the ignored region, a KL to uniform tempers the labelled one (ECCV 2020, 3; iast.md 3)."""
+"""Self-training on pseudo-labels (ST, CBST, IAST): cross-entropy on source and target, and IAST's regularisers
+(iast.md 3)."""
 
 from typing import ClassVar, Literal
 

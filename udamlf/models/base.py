@@ -160,8 +160,7 @@ def reestimate_batchnorm(
     of ``most`` where fewer fit: uint8 RGB [H, W, 3] of one size. A shorter last batch is left out unless it is alone.
 
     ``source_share`` float32 [C]: as if the target's classes were as frequent as the source's: a pixel weighs share in
-    the source / share in the target of its class, within 1/10..10, by the network's own probabilities. (Plain AdaBN
-    takes trees, 10 % of CamVid and 44 % of KITTI, for a shift of the domain.)"""
+    the source / share in the target of its class, within 1/10..10, by the network's own probabilities."""
     training, where, size = model.training, next(model.parameters()).device, min(BN_BATCH, most or BN_BATCH)
 
     def batches() -> Iterator[Tensor]:
