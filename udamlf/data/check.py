@@ -4,7 +4,6 @@ not only the first thing."""
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from functools import partial
 
 import numpy as np
 
@@ -13,7 +12,7 @@ from udamlf.common.errors import UserError
 from udamlf.common.files import cache_folder, digest_json, write_text
 from udamlf.config.labels import IGNORE, LabelSpace
 from udamlf.config.schema import SOURCE, SOURCE_VAL, TARGET
-from udamlf.data.dataset import DataSet, Frame, split_of
+from udamlf.data.dataset import Frame, collected, split_of
 from udamlf.data.splits import ScenarioData
 
 _THREADS = 2 * len(os.sched_getaffinity(0))
@@ -53,14 +52,11 @@ def look(
     chosen = {frame.name for frame in labelled[:: -(-len(labelled) // decode) or 1 if decode else 1]}
 
     def one(frame: Frame) -> tuple[list[str], np.ndarray | None]:
-        bad = _faults(dataset, frame, needed)
-        if bad or frame.name not in chosen:
-            return bad, None
-        try:
-            label = dataset.read_label(frame, data.config.space)
-        except UserError as error:
-            return [_line(error)], None
-        return [], np.bincount(label.ravel(), minlength=IGNORE + 1)
+        bad, counts = dataset.faults(frame, needed), None
+        if not bad and frame.name in chosen:
+            with collected(bad):
+                counts = np.bincount(dataset.read_label(frame, data.config.space).ravel(), minlength=IGNORE + 1)
+        return bad, counts
 
     findings = Findings(len(frames), len(labelled))
     for done, (bad, counts) in enumerate(ahead(one, frames, _THREADS), 1):
@@ -87,18 +83,8 @@ def check_headers(data: ScenarioData, splits: Mapping[str, bool], command: str) 
         marker = cache_folder() / "headers" / key[:32]
         if marker.is_file():
             continue
-        bad = [line for lines in ahead(partial(_faults, dataset), frames, _THREADS) for line in lines]
+        bad = [line for lines in ahead(dataset.faults, frames, _THREADS) for line in lines]
         if bad:
             named = "\n".join([*bad[:_NAMED], *(["..."] if len(bad) > _NAMED else [])])
             raise UserError(f"bad files in split {split}: {len(bad)}\n{named}", "whole files that fit", command)
         write_text(marker, "")
-
-
-def _faults(dataset: DataSet, frame: Frame, needs_label: bool = False) -> list[str]:
-    """What the headers of a frame's files show to be wrong."""
-    return [_line(error) for error in dataset.faults(frame, needs_label)]
-
-
-def _line(error: UserError) -> str:
-    """What was found, and what was expected."""
-    return "; ".join(str(error).splitlines()[:2])

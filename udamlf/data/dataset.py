@@ -169,19 +169,19 @@ class DataSet:
             raise UserError(f"label {frame.label} holds the ids {sorted(odd)[:8]}", expected)
         return self.train_ids(space)[raw]
 
-    def faults(self, frame: Frame, needs_label: bool = False) -> list[UserError]:
-        """What the headers of a frame's files show to be wrong: one that is missing (a label: that is needed),
-        truncated, of another format or size. No pixel is decoded."""
-        errors, sizes, labels = list[UserError](), list[tuple[int, int]](), self.labels
-        with _collected(errors):
+    def faults(self, frame: Frame, needs_label: bool = False) -> list[str]:
+        """A line for what the headers of a frame's files show to be wrong: one that is missing (a label: that is
+        needed), truncated, of another format or size. No pixel is decoded."""
+        lines, sizes, labels = list[str](), list[tuple[int, int]](), self.labels
+        with collected(lines):
             sizes.append(check_header(frame.image))
-        with _collected(errors):
+        with collected(lines):
             if needs_label or frame.label is not None:
                 sizes.append(check_header(self._label(frame), labels.modes, labels.expected, labels.bits))
-        with _collected(errors):
+        with collected(lines):
             if len(sizes) == 2:
                 self._misfit(frame, sizes[1], sizes[0])
-        return errors
+        return lines
 
     def _label(self, frame: Frame) -> Path:
         if frame.label is None:
@@ -231,11 +231,12 @@ class DataSet:
 
 
 @contextmanager
-def _collected(errors: list[UserError]) -> Iterator[None]:
+def collected(lines: list[str]) -> Iterator[None]:
+    """A UserError as a line: what was found, and what was expected."""
     try:
         yield
     except UserError as error:
-        errors.append(error)
+        lines.append("; ".join(str(error).splitlines()[:2]))
 
 
 @cache

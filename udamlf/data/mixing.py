@@ -82,11 +82,6 @@ class RareClassSampler:
         return rare, int(generator.choice(self.images[rare]))
 
 
-def shows_class(label: np.ndarray, rare: int, min_pixels: int) -> bool:
-    """Whether a crop holds more than ``min_pixels`` of the drawn class; if not, it is drawn again."""
-    return int(np.count_nonzero(label == rare)) > min_pixels
-
-
 def largest_share(label: np.ndarray) -> float:
     """The share of the most frequent class among the labelled pixels of a crop; 1 where there is none."""
     pixels = np.bincount(label.ravel(), minlength=IGNORE + 1)[:IGNORE]

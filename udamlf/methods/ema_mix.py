@@ -17,7 +17,7 @@ from udamlf.config.labels import IGNORE
 from udamlf.config.parts import Strict
 from udamlf.data.batches import Draw
 from udamlf.data.colour import jitter
-from udamlf.data.mixing import OnlineLabels, RareClassSampler, largest_share, mix, mix_mask, online_labels, shows_class
+from udamlf.data.mixing import OnlineLabels, RareClassSampler, largest_share, mix, mix_mask, online_labels
 from udamlf.data.sample import Domain, Sample
 from udamlf.losses import cross_entropy, masked_mean
 from udamlf.methods.device_colour import coloured
@@ -126,7 +126,7 @@ class Objective(BaseObjective):
         enough = int(p.rare_class_min_pixels * p.rare_class_crop_ratio)
 
         def accept(crop: Sample) -> bool:
-            shows = rare is None or shows_class(crop.label, rare, enough)
+            shows = rare is None or np.count_nonzero(crop.label == rare) > enough
             return shows and (p.crop_max_share == 1 or largest_share(crop.label) < p.crop_max_share)
 
         crop = draw.crop(draw.read(draw.index), accept=accept)
@@ -175,12 +175,6 @@ class Objective(BaseObjective):
             return named
 
         return [(source.images, on_source), (images, lambda o: {"mixed_ce": self.weighted_loss(o, labels, weights)})]
-
-    def coloured_target(self, target: Domain, rng: np.random.Generator, one_sigma: bool = False) -> Tensor:
-        """The target crops in other colours."""
-        if not self.params.colour_of_mixed:
-            return target.views["augmented"]
-        return coloured(target.images, self.model, rng, self.params.jitter, one_sigma)
 
     def weighted_loss(self, output: Output, labels: Tensor, weights: Tensor) -> Tensor:
         """``mixed_cross_entropy`` of labels and weights [N, H, W] at the loss's resolution; of a network with a detail

@@ -13,6 +13,7 @@ from udamlf.data.batches import Draw
 from udamlf.data.mixing import OnlineLabels
 from udamlf.data.sample import Sample
 from udamlf.methods import ema_mix
+from udamlf.methods.device_colour import coloured
 from udamlf.training.objective import Batch, Context, Term
 
 Masked = Literal["target", "source", "both"]
@@ -77,10 +78,13 @@ class Objective(ema_mix.Objective):
 
     def terms(self, batch: Batch, online: OnlineLabels) -> list[Term]:
         assert batch.source is not None and batch.target is not None
-        source, target, ones = batch.source, batch.target, torch.ones_like(online.weights)
-        seen = self.coloured_target(target, batch.rng("masked"), one_sigma=True)
+        source, target, ones, p = batch.source, batch.target, torch.ones_like(online.weights), self.params
+        if p.colour_of_mixed:
+            seen = coloured(target.images, self.model, batch.rng("masked"), p.jitter, one_sigma=True)
+        else:
+            seen = target.views["augmented"]
         view = masked_view(
-            self.params.masked,
+            p.masked,
             View(source.images, source.labels, ones, source.maps.get("visible", ones)),
             View(seen, online.labels, online.weights, target.maps.get("visible", ones)),
         )

@@ -6,13 +6,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 
 import cv2
 import numpy as np
 import torch
 from torch import Tensor
 
+from udamlf.common.ahead import ahead
 from udamlf.selection import class_balanced
 from udamlf.selection.histogram import Code
 
@@ -34,16 +34,14 @@ class Selector(class_balanced.Selector):
     def prepare(self, source_labels: Sequence[np.ndarray]) -> None:
         classes, (height, width) = self.space.num_classes, source_labels[0].shape
         grid_hw = (max(height // CELL, 1), max(width // CELL, 1))
-        workers = len(os.sched_getaffinity(0))
+        counts = np.zeros((classes, *grid_hw), np.int64)
 
-        def count(first: int) -> np.ndarray:
-            counts = np.zeros((classes, *grid_hw), np.int64)
-            for index in range(first, len(source_labels), workers):
-                counts += class_counts(source_labels[index], classes, grid_hw)
-            return counts
+        def count(index: int) -> np.ndarray:
+            return class_counts(source_labels[index], classes, grid_hw)
 
-        with ThreadPoolExecutor(workers) as pool:
-            self.prior = density(sum(pool.map(count, range(workers)), np.zeros((), np.int64)))
+        for of_image in ahead(count, range(len(source_labels)), len(os.sched_getaffinity(0))):
+            counts += of_image
+        self.prior = density(counts)
 
     def weighted(self, scores: Tensor) -> Iterator[tuple[slice, Tensor]]:
         """Scores float32 [C, H, W] times the prior, in bands: rows, and the band."""
