@@ -1,5 +1,4 @@
-"""A look at data before it is used, in threads: every file's header, the ids of labels; all that is wrong is found,
-not only the first thing."""
+"""A look at data before it is used: every file's header, the ids of labels; all bad files, not only the first."""
 
 import os
 from collections.abc import Callable, Mapping

@@ -1,5 +1,4 @@
-"""Decoded frames: each file is decoded once per training resolution, then read as raw bytes from the cache folder, of
-which a crop touches its own rows alone."""
+"""Decoded frames: each file is decoded once per training resolution, then read as raw bytes from the cache folder."""
 
 import math
 import os
@@ -60,8 +59,7 @@ class FrameStore:
 
 
 def _cached(key: str, shapes: Sequence[tuple[int, ...]], decode: Read) -> Read:
-    """``decode(0..n-1)``, of ``shapes``, from a file of the cache, built first where needed; ``decode`` itself where it
-    finds no room."""
+    """``decode(0..n-1)``, of ``shapes``, from a file of the cache; ``decode`` itself where it finds no room."""
     path, ends = cache_folder() / "frames" / f"{key[:32]}.npy", np.cumsum([math.prod(shape) for shape in shapes])
     with file_lock(path.with_suffix(".lock")):
         if not path.is_file():

@@ -1,6 +1,5 @@
 """Geometry of a training sample: drawn once as a ``Geometry``, applied to an image and to its maps; resizing by rules,
-which are part of every result, as implementations differ in pixels (shared foundation, section 3.5). Of a frame only
-the box of the crop is resized: the cost is that of the output."""
+which are part of every result, as implementations differ in pixels. Of a frame only the box of the crop is resized."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -148,8 +147,7 @@ def random_sized_crop(
 
 
 def scale_crop(rng: np.random.Generator, image_hw: Size, scale: tuple[float, float], output_hw: Size) -> Geometry:
-    """Scale the image by a uniform factor from ``scale``, then crop ``output_hw`` anywhere in it; a smaller one is
-    padded at the bottom and right."""
+    """Scale the image by a uniform factor, then crop ``output_hw`` anywhere in it, padded at the bottom and right."""
     factor = rng.uniform(*scale)
     height, width = (max(1, round(side / factor)) for side in output_hw)
     top, left = crop_origin(image_hw[0] - height + 1, rng.random()), crop_origin(image_hw[1] - width + 1, rng.random())

@@ -1,6 +1,5 @@
-"""Maps of whole frames: top-1 of class scores; and maps on the network's grid, brought into the crops of a batch on the
-device. Bilinear resizing, cropping and mirroring are linear in rows and columns, so a chain of them is one matrix per
-axis, without intermediates of full resolution (348 MB a feature map in the released ProDA)."""
+"""Top-1 of class scores; and maps on the network's grid in the crops of a batch: bilinear resizing, cropping, mirroring
+are one matrix per axis, without intermediates of full resolution (348 MB a feature map in the released ProDA)."""
 
 from collections.abc import Iterator
 from functools import lru_cache, partial

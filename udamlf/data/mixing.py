@@ -107,8 +107,7 @@ class Donors(NamedTuple):
 def paste(
     image: np.ndarray, label: np.ndarray, donor_image: np.ndarray, donor_label: np.ndarray, classes: Sequence[int]
 ) -> Pasted:
-    """A copy of the base with every donor pixel whose pseudo-label is in ``classes``, at the same position. A donor of
-    another size is resized to the base's (bilinear, labels nearest)."""
+    """A copy of the base with every donor pixel, resized to the base, whose pseudo-label is in ``classes``."""
     size_hw = (label.shape[0], label.shape[1])
     donor_image, donor_label = resize_image(donor_image, size_hw, "bilinear"), resize_label(donor_label, size_hw)
     hard = np.zeros(IGNORE + 1, np.uint8)

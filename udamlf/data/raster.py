@@ -85,8 +85,7 @@ def _of_png(path: Path | BytesIO, flags: int) -> np.ndarray | None:
 
 
 def read_ids(path: Path | BytesIO, modes: tuple[str, ...], expected: str, bits: int = 8) -> np.ndarray:
-    """uint8 (uint16 of a PNG of 16 ``bits``) [H, W]: the first channel (palette indices, not colours) of a file in one
-    of Pillow's ``modes``."""
+    """uint8, or uint16 of a PNG of 16 ``bits``, [H, W]: the first channel, of a palette the indices."""
     with _opened(path, modes, expected, bits) as image:
         plain = image.mode == "L" and image.tile[0].args == "L"  # of 8 bits, not 1, 2 or 4
         by_opencv = image.format == "PNG" and (plain or bits == 16)

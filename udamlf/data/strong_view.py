@@ -57,8 +57,7 @@ def cutout_box(centre_xy: tuple[float, float], side: int, hw: tuple[int, int]) -
 
 
 def draw_strong_view(generator: np.random.Generator, hw: tuple[int, int], cutout_share: float = 1 / 3) -> StrongView:
-    """A random strong view of a crop of size ``hw``: two operations drawn with replacement, each applied at 0.5; the
-    cutout's side is a share of the crop's height, 0 = no cutout."""
+    """Two operations drawn with replacement, each applied at 0.5; the cutout's side is a share of the crop's height."""
     hflip, names = bool(generator.random() < 0.5), tuple(OPERATIONS)
     operations: list[tuple[str, float]] = []
     for _ in range(2):

@@ -25,8 +25,7 @@ def sample(items: Sequence[Item]) -> list[Item]:
 
 
 def stored_confidence(scores: Tensor, label: np.ndarray) -> np.ndarray:
-    """uint8 [H, W]: what probabilities float [C, H, W] give the label of each pixel (uint8 [H, W]), in steps of 1 /
-    ``LEVELS``; 0 where it is IGNORE."""
+    """What probabilities float [C, H, W] give each label, uint8 [H, W] in steps of 1 / ``LEVELS``; 0 for IGNORE."""
     classes = torch.from_numpy(np.where(label == IGNORE, 0, label).astype(np.int64)).to(scores.device)
     confidence = scores.gather(0, classes[None])[0].clamp(0, 1).cpu().numpy()
     return np.where(label == IGNORE, 0, np.rint(LEVELS * confidence)).astype(np.uint8)
@@ -40,7 +39,6 @@ def reliability(confidence: np.ndarray, right: np.ndarray) -> np.ndarray:
 
 
 def expected_calibration_error(table: np.ndarray) -> float:
-    """Of a ``reliability`` table: the difference of a bin's accuracy and mean confidence, averaged over the pixels, per
-    cent (Guo et al., equation 3); nan without pixels."""
+    """The difference of a bin's accuracy and confidence, averaged over pixels, per cent (equation 3); nan without."""
     pixels, right, confidence = table
     return 100.0 * float(np.abs(right - confidence).sum() / pixels.sum()) if pixels.any() else float("nan")

@@ -38,8 +38,7 @@ def confusion_matrix(prediction: np.ndarray, label: np.ndarray, num_classes: int
 
 
 def iou(confusion: np.ndarray) -> np.ndarray:
-    """Intersection over union of each class, float64 [C] in 0..1; nan for a class absent from labels and predictions,
-    0 for one that is only predicted."""
+    """IoU of each class, float64 [C] in 0..1; nan for a class absent from labels and predictions."""
     hits = np.diag(confusion).astype(np.float64)
     union = confusion.sum(0) + confusion.sum(1) - np.diag(confusion)
     return np.divide(hits, union, out=np.full(len(hits), np.nan), where=union > 0)

@@ -1,5 +1,4 @@
-"""CRST (Zou et al., ICCV 2019; cbst.md 10) on top of ``self_training``: on labelled target pixels MRKLD and MRENT
-temper the confidence, LRENT replaces the hard labels by soft ones."""
+"""CRST (Zou et al., ICCV 2019; cbst.md 10): MRKLD and MRENT temper the confidence, LRENT has soft labels."""
 
 from typing import ClassVar
 

@@ -1,5 +1,4 @@
-"""ProDA's stages 2 and 3 (Zhang et al., CVPR 2021; proda.md 9): a student from self-supervised weights learns hard
-labels and from the previous network, on the strong view of the crop."""
+"""ProDA's stages 2 and 3 (Zhang et al., CVPR 2021; proda.md 9): hard labels, and distillation from the last network."""
 
 from collections.abc import Iterator
 from typing import ClassVar, Literal

@@ -38,8 +38,7 @@ def mixed_cross_entropy(logits: Tensor, labels: Tensor, weights: Tensor) -> Tens
 
 
 def downscale_labels(labels: Tensor, scale: int, num_classes: int, min_share: float = MIN_SHARE) -> Tensor:
-    """The class that fills ``min_share`` of a whole scale x scale cell, else IGNORE, which competes as a class of its
-    own: int64 [N, H, W] to [N, H // scale, W // scale]."""
+    """The class (or IGNORE) that fills ``min_share`` of a scale x scale cell, else IGNORE: int64 [N, h, w]."""
     one_hot = F.one_hot(labels.masked_fill(labels == IGNORE, num_classes), num_classes + 1)
     share, winner = F.avg_pool2d(one_hot.permute(0, 3, 1, 2).float(), scale).max(1)
     return winner.masked_fill((share < min_share) | (winner == num_classes), IGNORE)

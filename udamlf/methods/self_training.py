@@ -1,5 +1,4 @@
-"""Self-training on pseudo-labels (ST, CBST, IAST): cross-entropy on source and target, and IAST's regularisers
-(iast.md 3)."""
+"""Self-training on pseudo-labels (ST, CBST, IAST): cross-entropy, and IAST's regularisers (iast.md 3)."""
 
 from typing import ClassVar, Literal
 

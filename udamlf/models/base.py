@@ -119,9 +119,8 @@ def seeded(seed: int, name: str) -> Iterator[None]:
 
 
 def build(name: str, num_classes: int, *, seed: int = 0, pretrained: bool = True, **options: Any) -> SegmentationModel:
-    """The network ``udamlf.models.<name>`` in training mode; its weights are a function of ``seed`` and the options,
-    of which ``pretrained=False`` ignores ``weights``, unless the network ``needs_weights``. UserError: unknown network
-    or option, or unusable weights."""
+    """The network ``udamlf.models.<name>`` in training mode; ``pretrained=False`` ignores ``weights``, unless it
+    ``needs_weights``. UserError: unknown network or option, or unusable weights."""
     if not pretrained and not NETWORKS.find(name).needs_weights:
         options.pop("weights", None)
     params = NETWORKS.params(Part(name=name, **options))

@@ -152,8 +152,7 @@ class MixTransformer(nn.Module):
 
 
 class MitParams(Strict):
-    """weights: a local ``mit_bN.pth`` (ImageNet, licensed for research); none: random ones.
-    channels: of the head, 256 in DAFormer's; SegFormer's has 256 with B0 and B1, 768 with the others."""
+    """weights: a local ``mit_bN.pth``; none: random ones. channels: of the head; SegFormer's has 768 from B2 on."""
 
     variant: Literal["tiny", "b0", "b1", "b2", "b3", "b4", "b5"] = "b5"
     head: Literal["daformer", "segformer"] = "daformer"

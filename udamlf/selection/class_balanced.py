@@ -1,7 +1,6 @@
-"""CBST (Zou et al., ECCV 2018): per class, the most confident portion of the pixels predicted as that class.
-
-A class's threshold t_c is its k-th largest top-1 confidence, k = floor(n_c * portion); a pixel is labelled
-``argmax_c score_c / t_c`` where that ratio is at least 1; a class with k = 0 selects nothing (cbst.md, 4)."""
+"""CBST (Zou et al., ECCV 2018; cbst.md 4): per class, the most confident portion of the pixels predicted as that class.
+A pixel is labelled ``argmax_c score_c / t_c`` where that ratio is at least 1, the threshold t_c being the k-th largest
+confidence of the n_c pixels, k = floor(n_c * portion); a class with k = 0 selects nothing."""
 
 from collections.abc import Iterator, Sequence
 from typing import Annotated, Literal
@@ -127,9 +126,8 @@ def every_nth_of_each_class(label: Tensor, step: int) -> Tensor:
 
 
 def label_by_ratio(scores: Tensor, divisors: Tensor, soft_alpha: float | None = None) -> np.ndarray:
-    """``argmax_c scores_c / divisors_c`` where that ratio is at least 1, IGNORE elsewhere, uint8 [H, W], from scores
-    float32 [C, H, W] and divisors float32 [C], > 0 (cbst.md, 4.5); the lowest class wins a tie. With LRENT's
-    ``soft_alpha`` the pixels that it selects."""
+    """``argmax_c scores_c / divisors_c`` where it is at least 1, the lowest on a tie, else IGNORE, uint8 [H, W], from
+    float32 [C, H, W] and [C], > 0 (cbst.md, 4.5). With LRENT's ``soft_alpha`` the pixels that it selects."""
     if soft_alpha is None and not scores.is_cuda:
         return _label_by_comparison(scores.numpy(), divisors.numpy())
     ratio, winner = (scores / divisors[:, None, None]).max(0)
@@ -138,8 +136,7 @@ def label_by_ratio(scores: Tensor, divisors: Tensor, soft_alpha: float | None = 
 
 
 def _label_by_comparison(scores: np.ndarray, divisors: np.ndarray) -> np.ndarray:
-    """The same without soft labels: s / t >= 1 in float32 exactly where s >= t, and few pixels have two such classes,
-    so that divisions are few (3 times as fast)."""
+    """The same: s / t >= 1 in float32 exactly where s >= t; few pixels have two such classes (3 times as fast)."""
     label, reached = np.full(scores.shape[1:], IGNORE, np.uint8), np.zeros(scores.shape[1:], np.uint8)
     for c in np.flatnonzero(np.isfinite(divisors)):
         over = scores[c] >= divisors[c]

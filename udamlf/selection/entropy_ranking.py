@@ -34,14 +34,12 @@ def rare_classes_present(label: np.ndarray, rare: Sequence[int]) -> int:
 
 
 def normalised_score(score: float, present: int, rare_classes: int, offset: float = OFFSET) -> float:
-    """Score times (share of the rare classes that is missing + offset), ``present`` of them being in the image: images
-    rich in rare classes look easier."""
+    """Score times (share of the rare classes that is missing + offset): images rich in them look easier."""
     return score * ((rare_classes - present) / rare_classes + offset)
 
 
 def split(scores: Sequence[float], easy_share: float) -> dict[str, np.ndarray]:
-    """``easy``, the ``int(n * easy_share)`` images of the lowest scores, and ``hard``, the rest; int64 positions by
-    ascending score, of equal scores the first ones first."""
+    """``easy``, the ``int(n * easy_share)`` lowest scores, and ``hard``: int64 positions by ascending score."""
     order = np.argsort(scores, kind="stable")
     easy = int(len(order) * easy_share)
     return {"easy": order[:easy], "hard": order[easy:]}

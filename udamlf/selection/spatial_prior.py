@@ -66,8 +66,7 @@ def class_counts(label: np.ndarray, num_classes: int, grid_hw: Size) -> np.ndarr
 
 
 def density(counts: np.ndarray) -> np.ndarray:
-    """Counts [C, h, w] smoothed by a Gaussian (cut at 3 sigma, borders mirrored), float32 [C, h, w]: each plane sums
-    to 1, that of a class never seen is all 0."""
+    """Counts [C, h, w] smoothed by a Gaussian (cut at 3 sigma), float32 [C, h, w]: each plane sums to 1, or to 0."""
     sigma = SIGMA_OF_WIDTH * counts.shape[2]
     side = 2 * max(round(3 * sigma), 1) + 1
     planes = counts.astype(np.float64)

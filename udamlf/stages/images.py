@@ -66,8 +66,7 @@ def unlabelled_images(data: ScenarioData, split: str = TARGET, labels: PseudoLab
 
 
 def round_splits(config: Config, round: int) -> dict[str, bool]:
-    """Splits that the training of round 1, 2, ... opens -> whether with their labels: those it has a use for. A round
-    that takes no source image needs no source."""
+    """Splits that the training of round 1, 2, ... has a use for -> whether with their labels."""
     settings, training = config.method.round_at(round), config.training(round)
     from_target, trains = settings.source.startswith(OF_LABELS), bool(training.steps)
     source, target = trains and training.batch.source > 0, trains and training.batch.target > 0
@@ -77,8 +76,7 @@ def round_splits(config: Config, round: int) -> dict[str, bool]:
 
 
 def round_domains(config: Config, data: ScenarioData, round: int, labels: PseudoLabels | None) -> Domains:
-    """Images of the training of round 1, 2, ... UserError: a part of the target that the selector did not publish, or
-    one without images to learn from."""
+    """Images of the training of round 1, 2, ... UserError: a part that was not published, or nothing to learn from."""
     settings, training, splits = config.method.round_at(round), config.training(round), round_splits(config, round)
     batch, domains = training.batch, Domains()
     if not training.steps:

@@ -12,8 +12,7 @@ from udamlf.stages.stage import BaseStage, Declaration, Job
 
 
 class Stage(BaseStage):
-    """Publishes ``checkpoint/`` and ``import.json``: the file with its SHA-256, its project and network, and which of
-    its tensors are used, ignored and missing. It reads no data."""
+    """Publishes ``checkpoint/`` and ``import.json``: what came of the file's tensors. It reads no data."""
 
     once = True
     needs_inputs = False

@@ -1,7 +1,5 @@
-"""Label the target: the previous network's probabilities go through the selector, label maps are published.
-
-Every image is one forward pass of its own, so that the labels do not depend on a batch size. No probability map is
-kept; for a selector that needs the whole split first (CBST) the network's own outputs, of its resolution, are."""
+"""Label the target: the previous network's probabilities go through the selector, label maps are published. Every image
+is one forward pass of its own, so that the labels do not depend on a batch size."""
 
 import csv
 import io
@@ -37,8 +35,7 @@ from udamlf.stages.stage import BaseStage, Declaration, Job, previous_training, 
 
 
 class Stage(BaseStage):
-    """Labels ``target_train`` with the network of the input "generator"; publishes ``pseudo_labels/`` with the
-    confidence of a sample of them, and what tables and examples the selector has."""
+    """Labels ``target_train`` with the network of the input "generator"; publishes ``pseudo_labels/``."""
 
     def rounds(self, config: Config) -> Iterable[int]:
         return [n for n in range(1, config.method.rounds + 1) if config.method.round_at(n).selector]

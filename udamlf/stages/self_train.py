@@ -17,8 +17,7 @@ from udamlf.stages.train import TrainingStage, initial_network, train
 
 
 class Stage(TrainingStage):
-    """Trains the round's objective from the input "start" (or "pretrain") with the labels of the input "labels";
-    publishes ``checkpoint/``."""
+    """Trains from the input "start" or "pretrain" with those of the input "labels"; publishes ``checkpoint/``."""
 
     def rounds(self, config: Config) -> Iterable[int]:
         return range(1, config.method.rounds + 1)

@@ -32,8 +32,7 @@ def highest(scores: Sequence[float], top_k: int) -> list[int]:
 
 
 class Stage(BaseStage):
-    """Scores ``target_train`` with the input "generator"; publishes ``target_subset.json``: every image's score and the
-    subset."""
+    """Publishes ``target_subset.json``: every image's score by the input "generator", and the subset."""
 
     once = True
 

@@ -66,8 +66,7 @@ def _weight_files(config: Config, round: int) -> list[Path]:
 
 
 def _check_weights(config: Config, round: int) -> None:
-    """UserError: the file of initial weights is missing, or named by a relative path, which a stage's own folder would
-    change."""
+    """UserError: the file of initial weights is missing, or its path relative, which a stage's folder would change."""
     weights, rounds = str(config.backbone(round).params.get("weights")), config.method.round
     if weights in ("None", "imagenet") or "://" in weights or _weight_files(config, round):
         return
@@ -87,8 +86,7 @@ def initial_network(config: Config, round: int, pretrained: bool = True) -> Segm
 
 
 def sqrt_median_frequency(pixels: np.ndarray) -> np.ndarray:
-    """Class weights sqrt(median frequency / frequency) within 0.3..4, float32 [C], of pixels int64 [images, C]; a class
-    that never occurs weighs 1."""
+    """sqrt(median frequency / frequency) within 0.3..4, float32 [C], of pixels int64 [images, C]; 1 where none are."""
     frequency = pixels.sum(0) / max(pixels.sum(), 1)
     present = frequency > 0
     weights = np.ones(len(frequency), np.float32)

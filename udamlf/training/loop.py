@@ -58,8 +58,7 @@ def autocast_dtype(precision: Precision, device: torch.device) -> torch.dtype:
 
 class Trainer:
     """Runs an objective for the steps of its training budget. With "float16" the loss is scaled, and a step whose
-    gradients overflow is skipped; ``micro_batch``: most images of a domain in one pass; ``key`` identifies the training
-    to the state at ``state_path``."""
+    gradients overflow is skipped; ``key`` identifies the training to the state at ``state_path``."""
 
     def __init__(
         self,
@@ -94,9 +93,8 @@ class Trainer:
         on_step: Callable[[int], None] = lambda step: None,
         should_stop: Callable[[], bool] = lambda: False,
     ) -> None:
-        """Train to the end, from the saved state if there is one; ``on_metrics`` every 20 steps, ``on_step`` with the
-        number of finished ones. When ``should_stop`` says so, the state is saved and ``KeyboardInterrupt`` raised.
-        UserError: a loss or a gradient is not finite, or out of memory; the last good state is saved."""
+        """Train to the end, from the saved state if there is one. When ``should_stop`` says so, the state is saved and
+        ``KeyboardInterrupt`` raised. UserError: a loss or gradient is not finite, or out of memory, after saving."""
         if self.state_path is not None:
             self.state.load(self.state_path, self.device)
         self.model.train()

@@ -33,8 +33,7 @@ class TrainState:
         self.summed_steps = 0
 
     def save(self, path: Path) -> None:
-        """Write the state behind a SHA-256 digest of it. The previous one stays when the writer is killed or the disk
-        is full (UserError)."""
+        """Write the state behind a SHA-256 digest of it; the previous one stays when that fails (UserError)."""
         buffer, states = io.BytesIO(), {name: part.state_dict() for name, part in self.parts.items()}
         payload = {"key": self.key, "step": self.step, "sums": self.sums, "summed_steps": self.summed_steps}
         torch.save({**payload, "states": states}, buffer)
