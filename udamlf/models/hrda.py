@@ -43,7 +43,7 @@ def upsampled(maps: Tensor, size: Sequence[int]) -> Tensor:
 def fuse(
     context: Tensor, attention: Tensor, detail: Tensor, size: Sequence[int], box: Box | None, stride: int = STRIDE
 ) -> Fused:
-    """(1 - a) x context + a x detail at ``size``, a = sigmoid(attention) float [N, C or 1, h, w], outside of ``box`` 0."""
+    """(1 - a) x context + a x detail at ``size``, a = sigmoid(attention) [N, C or 1, h, w], outside of ``box`` 0."""
     share = torch.sigmoid(attention)
     if box is not None:
         top, bottom, left, right = (int(edge / (stride / SCALE)) for edge in box)
