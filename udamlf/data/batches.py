@@ -111,13 +111,10 @@ class Stream:
     seed: int
     prepare: Callable[[Draw], Sample] = plain  # the objective's way from a draw to a sample
 
-    def sample(self, number: int) -> tuple[Sample, int]:
-        """Sample ``number`` of the training and its position in the split."""
-        index = int(_order(self.seed, self.domain, number // self.count, self.count)[number % self.count])
-        return self.sample_at(index, number)
-
-    def sample_at(self, index: int, number: int) -> tuple[Sample, int]:
-        """``sample`` of the frame at ``index``, whatever the stream's own order."""
+    def sample(self, number: int, index: int | None = None) -> tuple[Sample, int]:
+        """Sample ``number`` of the training and its position in the split, that of its own order or ``index``."""
+        if index is None:
+            index = int(_order(self.seed, self.domain, number // self.count, self.count)[number % self.count])
         draw = Draw(self, index, rng(self.seed, self.domain, "sample", number))
         return self.prepare(draw), draw.index
 
@@ -146,7 +143,7 @@ class Batches:
         samples, count = {name: list[tuple[Sample, int]]() for name in self.streams}, len(self.frames)
         for number in range(step * size, (step + 1) * size):
             name, index = self.frames[_order(seed, "mixed", number // count, count)[number % count]]
-            samples[name].append(self.streams[name][0].sample_at(index, number))
+            samples[name].append(self.streams[name][0].sample(number, index))
         return {name: self._domain(drawn) for name, drawn in samples.items() if drawn}
 
     @staticmethod

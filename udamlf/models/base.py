@@ -46,17 +46,14 @@ def _constants(channels: tuple[float, ...], where: torch.device) -> Tensor:
 
 
 class SegmentationModel(nn.Module):
-    """A network: normalised images float [N, 3, H, W] -> ``Output``; H and W need not be multiples of the stride.
-
-    ``mean`` and ``std`` are RGB on the 0-1 scale; ``bgr`` reverses the channels afterwards. With ``stored_statistics``
-    BatchNorm uses its stored statistics in training mode too, and never updates them."""
+    """A network: normalised images float [N, 3, H, W] -> ``Output``; H and W need not be multiples of the stride."""
 
     Params: ClassVar[type[Strict]] = Strict
-    mean: tuple[float, float, float] = IMAGENET_MEAN
+    mean: tuple[float, float, float] = IMAGENET_MEAN  # RGB on the 0-1 scale
     std: tuple[float, float, float] = IMAGENET_STD
-    bgr: bool = False
+    bgr: bool = False  # the channels are reversed afterwards
     align_corners: bool = False
-    stored_statistics: bool = False
+    stored_statistics: bool = False  # BatchNorm uses them in training mode too, and never updates them
     needs_weights: ClassVar[bool] = False  # a checkpoint has not all of them: their file is read whenever it is built
     whole_view: bool = False  # no part of the image is drawn in training mode either: of a teacher
 
@@ -157,7 +154,6 @@ def reestimate_batchnorm(
 ) -> None:
     """Replace the running statistics by the plain average over batches of 8 target images (AdaBN, Li et al. 2016), or
     of ``most`` where fewer fit: uint8 RGB [H, W, 3] of one size. A shorter last batch is left out unless it is alone.
-
     ``source_share`` float32 [C]: as if the target's classes were as frequent as the source's: a pixel weighs share in
     the source / share in the target of its class, within 1/10..10, by the network's own probabilities."""
     training, where, size = model.training, next(model.parameters()).device, min(BN_BATCH, most or BN_BATCH)

@@ -19,11 +19,11 @@ from udamlf.models.base import SegmentationModel, build
 from udamlf.models.weight_files import load_into, misfits, read_weights
 
 State = Mapping[str, Tensor]
+# Entries that hold the network's tensors: ProDA's two, one inside the other, and SimCLRv2's.
 CONTAINERS = ("ResNet101", "model_state", "state_dict")
-"""Entries that hold the network's tensors: ProDA's two, one inside the other, and SimCLRv2's."""
+# Entries that have no part in a forward pass.
 BESIDE = ("FCDiscriminator", "objective_vectors", "iter", "epoch", "best_iou", "optimizer", "optimizer_state",
           "scheduler_state")  # fmt: skip
-"""Entries that have no part in a forward pass: discriminator, prototypes, and how far the training was."""
 _WRAPPER = re.compile(r"^(module\.|arg:|aux:)")  # put there by parallel training and by MXNet
 MOST_CHANNELS = 1024  # of the stem or the last layer: a damaged file cannot ask for a network without bounds
 

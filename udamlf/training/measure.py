@@ -27,7 +27,7 @@ Label = Callable[[SegmentationModel, Sample], tuple[Arrays, Arrays]]
 
 @dataclass(frozen=True)
 class Measured:
-    """What a step took: the peak of the GPU allocator, or growth of the process's; the network's part of it."""
+    """What a step took: the peak of the GPU allocator, or growth of the process's."""
 
     peak_bytes: int
     weight_bytes: int
