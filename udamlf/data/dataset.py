@@ -24,15 +24,7 @@ from udamlf.config.parts import CONFIGS
 from udamlf.config.schema import FolderData, Scenario, SplitRef, template
 from udamlf.data.contents import content_digests
 from udamlf.data.geometry import resize_label
-from udamlf.data.raster import (
-    FORMATS,
-    LabelFormat,
-    check_header,
-    colour_format,
-    image_size_hw,
-    read_rgb,
-    write_pixels,
-)
+from udamlf.data.raster import FORMATS, LabelFormat, check_header, colour_format, image_size_hw, read_rgb, write_pixels
 
 logger = logging.getLogger("udamlf")
 

@@ -125,7 +125,7 @@ class Objective(BaseObjective):
         enough = int(p.rare_class_min_pixels * p.rare_class_crop_ratio)
 
         def accept(crop: Sample) -> bool:
-            shows = rare is None or np.count_nonzero(crop.label == rare) > enough
+            shows = rare is None or int(np.count_nonzero(crop.label == rare)) > enough
             return shows and (p.crop_max_share == 1 or largest_share(crop.label) < p.crop_max_share)
 
         crop = draw.crop(draw.read(draw.index), accept=accept)
