@@ -78,7 +78,6 @@ def _cut(frame: Sample, geometry: Geometry) -> tuple[np.ndarray, np.ndarray]:
 def _pasted_cut(
     frame: Sample, donor: Sample, classes: Sequence[int], geometry: Geometry
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The cut of the frame with the donor's ``classes`` pasted."""
     hw, g = (frame.label.shape[0], frame.label.shape[1]), geometry
     donor = Sample(resize_image(donor.image, hw, "bilinear"), resize_label(donor.label, hw))
     if g.resized_hw is not None:  # its filter reaches beyond the crop
@@ -133,7 +132,6 @@ class Batches:
         self.frames = [(name, index) for name, (stream, _) in self.streams.items() for index in range(stream.count)]
 
     def at(self, step: int) -> dict[str, Domain]:
-        """The batch of one step."""
         if not self.mixed:
             return {
                 name: self._domain([stream.sample(step * size + item) for item in range(size)])

@@ -21,8 +21,6 @@ _NAMED = 5  # bad files in the message of a chain
 
 @dataclass
 class Findings:
-    """What was found in a split."""
-
     images: int
     labels: int
     decoded: int = 0  # labels whose ids were read

@@ -57,7 +57,6 @@ def solarise(image: np.ndarray, threshold: int) -> np.ndarray:
 
 
 def equalise(image: np.ndarray) -> np.ndarray:
-    """Histogram equalisation of each channel."""
     return cv2.merge([cv2.equalizeHist(channel) for channel in cv2.split(image)])
 
 

@@ -96,7 +96,6 @@ class DataSet:
         return [Frame(name, image, label if label.is_file() else None) for name, image, label in places]
 
     def known_splits(self, data_root: Path) -> list[str]:
-        """Names of the official splits and of the lists that are there."""
         lists = (path.stem for path in (data_root / self.name / "lists").glob("*.txt"))
         return [*self.splits, *sorted(set(lists) - set(self.splits))]
 
@@ -212,7 +211,6 @@ class DataSet:
             self.labels.write(label_path, self.raw_ids(space)[train_ids])
 
     def write_list(self, data_root: Path, split: str, names: Sequence[str]) -> None:
-        """Define ``split`` by ``lists/<split>.txt``."""
         write_text(data_root / self.name / "lists" / f"{split}.txt", "".join(f"{name}\n" for name in names))
 
     def write_prediction(self, folder: Path, frame: Frame, train_ids: np.ndarray, space: LabelSpace) -> Path:
@@ -237,7 +235,6 @@ def _say_once(message: str) -> None:
 
 
 def folder_data_set(name: str, described: FolderData) -> DataSet:
-    """The reader of a data set that a scenario describes."""
     colours = list(described.colours.values())
     raw_classes = described.raw_classes
     return DataSet(

@@ -82,7 +82,6 @@ def slices(total: int, size: int = BAND_PIXELS) -> Iterator[slice]:
 
 
 def bands(height: int, width: int) -> Iterator[slice]:
-    """The same of the rows of a map."""
     return slices(height, max(BAND_PIXELS // width, 1))
 
 

@@ -15,8 +15,6 @@ from udamlf.data.geometry import resize_image, resize_label
 
 
 class OnlineLabels(NamedTuple):
-    """Pseudo-labels made in the step."""
-
     labels: Tensor  # int64 [N,H,W], the argmax; no pixel is ignored
     confidence: Tensor  # float32 [N,H,W], its probability
     weights: Tensor  # float32 [N,H,W], the confident share everywhere, 0 in the ignored rows

@@ -45,7 +45,6 @@ def _opened(
 
 
 def image_size_hw(path: Path) -> tuple[int, int]:
-    """Height and width from the file's header."""
     with _opened(path) as image:
         return image.height, image.width
 
@@ -140,7 +139,6 @@ class LabelFormat(NamedTuple):
 
 
 def colour_format(colours: Sequence[tuple[int, int, int]]) -> LabelFormat:
-    """Raw ids 0, 1, ... as colours."""
     table = np.zeros((256, 3), np.uint8)
     table[: len(colours)] = colours
     expected = "an 8-bit picture in the colours of the classes"

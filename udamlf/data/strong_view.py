@@ -28,8 +28,6 @@ GEOMETRIC = ("ShearX", "ShearY", "TranslateX", "TranslateY", "Rotate")  # in the
 
 
 class StrongView(NamedTuple):
-    """What was drawn for one crop."""
-
     hflip: bool  # before the operations
     operations: tuple[tuple[str, float], ...]  # (name, parameter) in this order; translations in pixels
     cutout: Box | None  # both ends inside

@@ -73,7 +73,6 @@ class Score:
         return {name: _percent(miou(per_class[self.space.indices(name)])) for name in self.space.subsets}
 
     def to_json(self) -> dict[str, Any]:
-        """The published form of the result."""
         protocol = self.protocol.model_dump(mode="json")
         return {"split": self.split, "images": self.images, "protocol": protocol, "miou": self.miou, "iou": self.iou}
 

@@ -49,8 +49,6 @@ def one_hot(labels: Tensor, num_classes: int) -> Tensor:
 
 
 class CrstParams(self_training.SelfTrainingParams):
-    """Parameters of ``crst``, beside those of ``self_training``."""
-
     mrkld: float = Field(0.0, ge=0)  # weight of the KL to uniform; released: 0.1 an image, times 0.1
     mrent: float = Field(0.0, ge=0)  # weight of the negative entropy
     lrent: float | None = Field(None, gt=0)  # alpha of the soft labels, 0.25; the selector's is ``soft_alpha``

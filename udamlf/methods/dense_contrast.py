@@ -56,7 +56,6 @@ class Objective(BaseObjective):
         return {"model": named}
 
     def _contrast(self, first: Tensor, second: Tensor, domain: Domain, rng: np.random.Generator) -> Tensor:
-        """Contrast of a domain's features [N, D, h, w] at cells that are drawn in the second view."""
         index = domain.arrays["second_index"]
         cells = index[0].numel()
         first, second = (self.model.upsample(f.float(), index.shape[-2:]).flatten(2) for f in (first, second))

@@ -29,8 +29,6 @@ def distillation(student_logits: Tensor, teacher_logits: Tensor, form: Form = "c
 
 
 class DistillationParams(StrongViewParams):
-    """Parameters of ``distillation``: ``form`` of the loss, and those of the strong view."""
-
     form: Form = "corrected"
 
 

@@ -31,8 +31,6 @@ def block_mask(draws: np.ndarray, hw: tuple[int, ...], ratio: float) -> np.ndarr
 
 
 class View(NamedTuple):
-    """What is masked and learnt."""
-
     images: Tensor  # float [N, 3, H, W]
     labels: Tensor  # int64 [N, H, W]
     weights: Tensor
@@ -52,8 +50,6 @@ def masked_view(which: Masked, source: View, target: View) -> View:
 
 
 class MicParams(ema_mix.EmaMixParams):
-    """Parameters of ``mic``, beside those of ``ema_mix``."""
-
     masked: Masked = "target"
     mask_block: int = Field(32, ge=1)  # side of a square, pixels of the crop: 32 of 512, 64 of HRDA's 1024
     mask_ratio: float = Field(0.7, ge=0, le=1)  # share of the squares that is hidden
@@ -61,8 +57,6 @@ class MicParams(ema_mix.EmaMixParams):
 
 
 class Objective(ema_mix.Objective):
-    """``ema_mix`` and the weighted cross-entropy of the masked view."""
-
     Params: ClassVar[type[Strict]] = MicParams
 
     def __init__(self, params: MicParams, context: Context) -> None:

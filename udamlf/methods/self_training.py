@@ -19,8 +19,6 @@ Pairs = dict[str, tuple[Tensor, Tensor]]
 
 
 class SelfTrainingParams(Strict):
-    """Parameters of ``self_training``."""
-
     pool: Literal["pixels", "domains"] = "domains"  # the mean: over all labelled pixels (CBST), or one per domain
     source_weight: float = Field(1.0, ge=0)  # of the source's own mean (IAST's published batches hold no source)
     entropy: float = Field(0.0, ge=0)  # weight of the entropy of the ignored region

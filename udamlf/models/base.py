@@ -86,7 +86,6 @@ class SegmentationModel(nn.Module):
         return F.interpolate(logits, list(size), mode="bilinear", align_corners=self.align_corners)
 
     def features(self, images: Tensor) -> Tensor | None:
-        """The features alone."""
         return self(images).features  # type: ignore[no-any-return]
 
     def parameter_groups(self) -> list[dict[str, Any]]:
@@ -132,7 +131,6 @@ def device() -> torch.device:
 
 
 def batchnorm_modules(model: nn.Module) -> list[_BatchNorm]:
-    """Every BatchNorm module of ``model`` that keeps running statistics."""
     return [module for module in model.modules() if isinstance(module, _BatchNorm) and module.track_running_stats]
 
 

@@ -30,7 +30,6 @@ def box_choices(hw: Sequence[int], detail: Sequence[int], divisible: int = DIVIS
 
 
 def detail_box(detail: Sequence[int], draws: Sequence[int], divisible: int = DIVISIBLE) -> Box:
-    """The detail crop at the drawn place."""
     top, left = (divisible * draw for draw in draws)
     return top, top + detail[0], left, left + detail[1]
 

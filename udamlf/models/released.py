@@ -56,7 +56,6 @@ class Released(NamedTuple):
     classes: Sequence[str] = ()
 
     def build(self) -> SegmentationModel:
-        """The network with these weights, in training mode."""
         model = build(self.backbone.name, self.num_classes, **self.backbone.params)
         load_into(model, self.state, self.project)
         return model
@@ -76,7 +75,6 @@ class Released(NamedTuple):
         return kept._replace(state={n: t if t.shape == after[n].shape else t[rows] for n, t in self.state.items()})
 
     def report(self) -> dict[str, Any]:
-        """What came of the file's tensors, as plain values."""
         told = {name: getattr(self, name) for name in ("outputs", "classes", "used", "ignored", "missing")}
         return {"project": FORMATS[self.project].title, "network": self.backbone.model_dump(), **told}
 

@@ -47,8 +47,6 @@ class LoRA(nn.Module):
 
 
 class Attention(nn.Module):
-    """Tokens [N, T, D] attend to one another."""
-
     def __init__(self, width: int, heads: int) -> None:
         super().__init__()
         self.heads = heads

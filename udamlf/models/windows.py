@@ -34,5 +34,4 @@ def mean_of_windows(maps: Sequence[Tensor], boxes: Sequence[Box], hw: Sequence[i
 
 
 def crop_of(images: Tensor, box: Box) -> Tensor:
-    """The window of images or maps [..., H, W]."""
     return images[..., box[0] : box[1], box[2] : box[3]]

@@ -46,8 +46,6 @@ def split(scores: Sequence[float], easy_share: float) -> dict[str, np.ndarray]:
 
 
 class EntropyRankingParams(Strict):
-    """Parameters of ``entropy_ranking``."""
-
     easy_share: Share = 0.67  # the paper's lambda
     normalise: bool = False  # weigh scores by the rare classes present (the label space's ``rare``)
 

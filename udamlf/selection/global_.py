@@ -4,6 +4,4 @@ from udamlf.selection import class_balanced
 
 
 class Selector(class_balanced.Selector):
-    """Parameters as in ``class_balanced``."""
-
     pooled = True

@@ -21,11 +21,9 @@ class Quality(nn.Module):
 
     @property
     def pixels(self) -> int:
-        """Counted so far."""
         return int(self._counts[0].sum())
 
     def clear(self) -> None:
-        """Begin anew."""
         self._counts.zero_()
         self._confidence.zero_()
 

@@ -18,8 +18,6 @@ def rightly_predicted(logits: Tensor, label: Tensor) -> Tensor:
 
 
 class Selector(soft.Selector):
-    """No parameters."""
-
     observes_source = True
 
     def observe_source(self, output: Output, label: np.ndarray) -> None:

@@ -23,8 +23,6 @@ SIGMA_OF_WIDTH = 70 / 6 / 2048
 
 
 class Selector(class_balanced.Selector):
-    """Parameters as in ``class_balanced``."""
-
     reads_source = True
     # 19 classes: 60 MB; a prior that sums to 1 over a frame makes scores of 1e-6 and below.
     code = Code(mantissa_bits=13, low_exponent=-40, high_exponent=8)

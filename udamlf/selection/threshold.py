@@ -27,8 +27,6 @@ class ThresholdParams(Strict):
 
 
 class Selector(BaseSelector):
-    """Labels each image by itself."""
-
     Params = ThresholdParams
 
     def assign(self, scores: Sequence[Tensor], indices: Sequence[int]) -> list[np.ndarray]:

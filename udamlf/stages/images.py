@@ -27,7 +27,6 @@ class Images:
     label: Callable[[int], np.ndarray]  # position -> the label alone
 
     def only(self, positions: Sequence[int] | np.ndarray) -> Images:
-        """The images at ``positions``, in that order."""
         at = [int(position) for position in positions]
         return Images(self.split, len(at), lambda index: self.read(at[index]), lambda index: self.label(at[index]))
 
@@ -42,7 +41,6 @@ Domains = dict[str, Images]
 
 
 def labelled_images(data: ScenarioData, split: str) -> Images:
-    """All frames of a split with their labels."""
     frames = data.frames(split, with_labels=True)
     return Images(split, len(frames), lambda index: Sample(frames.image(index), frames.label(index)), frames.label)
 
@@ -98,7 +96,6 @@ def round_domains(config: Config, data: ScenarioData, round: int, labels: Pseudo
 
 
 def _part(target: Images, labels: PseudoLabels | None, name: str) -> Images:
-    """A part of the target images that the selector has published."""
     key = name.removeprefix(OF_LABELS)
     if labels is None or key not in labels.extras:
         raise UserError(f"the run of the labels has no part {name}", "a run of this round's selector")

@@ -81,14 +81,12 @@ class Stage(BaseStage):
 
 
 def selector_part(config: Config, round: int) -> Part:
-    """The round's selector."""
     selector = config.method.round_at(round).selector
     assert selector is not None
     return selector
 
 
 def reads_source(selector: type[BaseSelector]) -> bool:
-    """Whether the labels of the source have a part in those of the target."""
     return selector.reads_source or selector.observes_source
 
 
@@ -152,7 +150,6 @@ class Labeller:
         return self.recent[index]
 
     def observe_source(self, labels: SourceLabels) -> None:
-        """Show the selector what the network makes of every source image."""
         size = self.job.config.profile.source_frames_hw
         protocol = self.protocol.model_copy(update={"size_hw": size}) if size else self.protocol
 
@@ -220,7 +217,6 @@ class KeptLogits:
         self._limit = shutil.disk_usage(folder).free // 2
 
     def put(self, index: int, native_hw: Size, logits: Sequence[Tensor]) -> None:
-        """Keep what the network made of image ``index``, of ``native_hw`` pixels."""
         place = self._file.seek(0, io.SEEK_END)
         if place + sum(tensor.nbytes for tensor in logits) < self._limit:
             self._places[index] = native_hw, place, len(logits)
@@ -228,7 +224,6 @@ class KeptLogits:
                 np.save(self._file, tensor.cpu().numpy(), allow_pickle=False)
 
     def get(self, index: int) -> tuple[Size, list[Tensor]] | None:
-        """What was kept of image ``index``, on the device."""
         if index not in self._places:
             return None
         native_hw, place, count = self._places[index]

@@ -44,8 +44,6 @@ class Log(Protocol):
 
 @dataclass(frozen=True)
 class Job:
-    """What a stage works with."""
-
     config: Config
     round: int
     inputs: Mapping[str, Input]  # by the names of the declaration
@@ -85,8 +83,6 @@ class Declaration(NamedTuple):
 
 
 class BaseStage:
-    """Base of every ``Stage``."""
-
     once: ClassVar[bool] = False  # a chain has one step of it at the most, so that its round is not worth telling
     partial: ClassVar[bool] = False  # it can do with some of its inputs when it is started by hand
     needs_inputs: ClassVar[bool] = True  # it cannot start a chain

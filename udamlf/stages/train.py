@@ -26,14 +26,11 @@ from udamlf.training.objective import OBJECTIVES, BaseObjective, Context, build,
 
 
 class TrainingStage(BaseStage):
-    """Base of the stages that train a network."""
-
     def trained(self, config: Config, round: int) -> tuple[Part, Training]:
         """The objective and its budget."""
         raise NotImplementedError
 
     def starts_anew(self, config: Config, round: int) -> bool:
-        """Whether it starts from the backbone's initial weights."""
         return True
 
     def declared(
@@ -80,7 +77,6 @@ def _check_weights(config: Config, round: int) -> None:
 
 
 def initial_network(config: Config, round: int, pretrained: bool = True) -> SegmentationModel:
-    """The backbone of the warm-up (round 0) or of a round with its initial weights."""
     part = config.backbone(round)
     return build_network(part.name, config.space.num_classes, seed=config.seed, pretrained=pretrained, **part.params)
 

@@ -25,7 +25,6 @@ LOG_EVERY_STEPS, SAVE_EVERY_S = 20, 120.0
 
 
 def to_domain(host: Domain, model: SegmentationModel, device: torch.device, part: slice) -> Domain:
-    """Move a slice of a host batch to the device and normalise its images."""
 
     def moved(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
         return {name: tensor[part].to(device, non_blocking=True) for name, tensor in tensors.items()}
@@ -116,7 +115,6 @@ class Trainer:
                 raise KeyboardInterrupt
 
     def batches(self, start: int, stop: int) -> Batches:
-        """Host batches of steps ``start`` to ``stop`` - 1."""
         return Batches(self.streams, start, stop, self.workers, self.training.batch.mixed)
 
     def _save(self) -> None:

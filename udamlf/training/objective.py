@@ -55,8 +55,6 @@ class Context:
 
 
 class BaseObjective:
-    """Base of every ``Objective``."""
-
     Params: ClassVar[type[Strict]] = Strict  # of the YAML part
     domains: ClassVar[tuple[str, ...]] = ("source",)  # a batch must hold images of every one, or,
     mixes: ClassVar[bool] = False  # of any
