@@ -100,8 +100,7 @@ def _order(seed: int, domain: str, epoch: int, count: int) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Stream:
-    """Endless, shuffled, augmented samples of a split of ``count`` frames: every pass is a fresh permutation; sample g
-    of the training (g = step * batch + item) is entry ``g mod count`` of permutation ``g div count``."""
+    """Endless, shuffled, augmented samples of a split of ``count`` frames: every pass is a fresh permutation."""
 
     domain: str
     read: Callable[[int], Sample]  # position -> whole frame with its label or pseudo-label

@@ -39,8 +39,7 @@ class Findings:
 def look(
     data: ScenarioData, split: str, decode: int | None = None, watch: Callable[[int, int], None] = lambda done, of: None
 ) -> Findings:
-    """Look at every header of a split, and at the ids of ``decode`` labels spread over it (None: all). ``watch`` is
-    told how many frames are done, and of how many. UserError: the split cannot be listed."""
+    """Look at every header of a split, and at the ids of ``decode`` labels spread over it. UserError: no such split."""
     dataset, ref = split_of(data.config.scenario, split)
     frames = dataset.listing(data.root, ref.split)
     labelled = [frame for frame in frames if frame.label is not None]

@@ -1,5 +1,4 @@
-"""Colour changes that keep the labels, uint8 RGB [H,W,3] -> uint8 [H,W,3]: IAST's brightness and contrast, the
-profiles' jitter, HIAST's strong view (hiast.md 4), and the Pillow operations of ProDA's (``strong_view``)."""
+"""Colour changes that keep the labels, uint8 RGB [H,W,3] -> uint8 [H,W,3]: IAST's, the profiles', HIAST's, ProDA's."""
 
 from collections.abc import Callable
 

@@ -70,8 +70,7 @@ class DataSet:
         return next((pair for pair in pairs if pair[0].is_file()), pairs[0])
 
     def samples(self, data_root: Path, split: str, require_labels: bool = False) -> list[Frame]:
-        """Frames of ``split``, sorted by name. UserError: the folder is missing or empty, the split is unknown, an
-        image is missing, or, with ``require_labels``, a label."""
+        """Frames of ``split``, by name. UserError: none, an unknown split, an image or a required label missing."""
         frames = self.listing(data_root, split)
         for frame in frames:
             if not frame.image.is_file():
@@ -260,8 +259,7 @@ SHIPPED = {name: _shipped(name, **fields) for name, fields in _DESCRIBED.items()
 
 
 def split_of(scenario: Scenario, split: str) -> tuple[DataSet, SplitRef]:
-    """A scenario's split, and the data set that it is of: shipped, or described in the scenario's file. UserError: the
-    scenario has no such split, or the data set is unknown."""
+    """A scenario's split, and the data set that it is of. UserError: no such split, or an unknown data set."""
     if split not in scenario.splits:
         raise UserError(f"scenario {scenario.name} has no split {split!r}", f"one of: {', '.join(scenario.splits)}")
     ref = scenario.splits[split]

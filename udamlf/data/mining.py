@@ -70,8 +70,7 @@ def cbst_patch(label: np.ndarray, crop: int, rarest: Ids, priority: Ids, draws: 
 
 
 def crst_patch(label: np.ndarray, crop_hw: Position, rarest: Ids, draws: Draws) -> Patch | None:
-    """CRST's mined crop: centred on any pixel of a rare class of ``label`` uint8 [H, W], then shifted inside (a crop
-    larger than the label map starts at 0); None when no such class is present."""
+    """CRST's mined crop: centred on any pixel of a rare class of ``label`` uint8 [H, W], then shifted inside."""
     patch = _pick(_present(rarest, label), label, draws)
     if patch is None:
         return None

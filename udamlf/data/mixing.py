@@ -1,5 +1,4 @@
-"""Mixing images: class mixing and rare-class sampling of DACS and DAFormer (online-ema.md 3, 2), HIAST's copy-paste of
-hard classes (hiast.md 3). ``online_labels`` and ``mix`` work on the device's batches, the rest on samples."""
+"""Mixing images: class mixing and rare-class sampling (online-ema.md 3, 2), HIAST's copy-paste (hiast.md 3)."""
 
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
@@ -66,8 +65,7 @@ def class_distribution(pixels_per_image: np.ndarray, temperature: float) -> tupl
 
 
 class RareClassSampler:
-    """Draws a class by ``class_distribution``, then an image with more than ``min_pixels`` of it (published: 3000, of
-    the native image). Where no image has, the images that hold most of it stand in (upstream fails)."""
+    """Draws a class, then an image with more than ``min_pixels`` (published: 3000) of it, or those that hold most."""
 
     def __init__(self, pixels_per_image: np.ndarray, temperature: float, min_pixels: int) -> None:
         self.classes, self.probabilities = class_distribution(pixels_per_image, temperature)

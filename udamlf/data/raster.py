@@ -52,8 +52,7 @@ def image_size_hw(path: Path) -> tuple[int, int]:
 def check_header(
     path: Path, modes: tuple[str, ...] = IMAGE_MODES, expected: str = AN_IMAGE, bits: int = 8
 ) -> tuple[int, int]:
-    """Height and width of a file whose header and last bytes are those of a whole file in one of ``modes``; no pixel
-    is decoded. UserError: what is wrong with it."""
+    """Height and width of a file whose header and last bytes are those of a whole one. UserError: they are not."""
     with _opened(path, modes, expected, bits) as image:
         with open(path, "rb") as handle:
             handle.seek(max(0, path.stat().st_size - _TAIL))

@@ -1,5 +1,4 @@
-"""ProDA's strong view: a second mirror, two random operations, a cutout; and where each of its pixels came from, by one
-composed affine map for the image and for every label or map beside it."""
+"""ProDA's strong view, and where its pixels came from: one composed affine map for image, labels and maps."""
 
 import math
 from typing import NamedTuple

@@ -1,5 +1,4 @@
-"""How good a network seems on target images without labels: functions of its probabilities alone. None is an accuracy,
-and all are read off images that the method has trained on; ``udamlf validators`` measures how well they rank."""
+"""How good a network seems on target images without labels: functions of its probabilities alone."""
 
 import math
 from collections.abc import Iterable

@@ -1,5 +1,4 @@
-"""Output-space adversarial alignment: AdaptSegNet's warm-up of IAST and HIAST, MinEnt, AdvEnt, and IntraDA's
-training, from the easy images to the hard ones. Both losses use the pre-update weights (advent.md 4)."""
+"""Output-space adversarial alignment: IAST's and HIAST's warm-up, MinEnt, AdvEnt, IntraDA (advent.md 4)."""
 
 from typing import ClassVar, Literal
 

@@ -176,8 +176,7 @@ class Objective(BaseObjective):
         return [(source.images, on_source), (images, lambda o: {"mixed_ce": self.weighted_loss(o, labels, weights)})]
 
     def weighted_loss(self, output: Output, labels: Tensor, weights: Tensor) -> Tensor:
-        """``mixed_cross_entropy`` of labels and weights [N, H, W] at the loss's resolution; of a network with a detail
-        crop nine tenths of it, and a tenth of the crop's (mic-hrda.md 3)."""
+        """``mixed_cross_entropy`` of labels and weights [N, H, W]; a tenth is the detail crop's (mic-hrda.md 3)."""
         logits, at_cells = self.at_loss_resolution(output.logits, labels)
         loss = mixed_cross_entropy(logits, at_cells, self.maps_at_loss_resolution(weights))
         if output.detail is None or output.box is None:

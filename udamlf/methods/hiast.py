@@ -1,5 +1,4 @@
-"""HIAST's training (Zhu et al., TPAMI 2025, arXiv 2302.06992; hiast.md 3 to 5): hard-class copy-paste, weak and strong
-views, an EMA teacher that labels the ignored region softly, region-adaptive regularisers."""
+"""HIAST's training (Zhu et al., TPAMI 2025, arXiv 2302.06992; hiast.md 3 to 5)."""
 
 from collections.abc import Sequence
 from typing import ClassVar, Literal
@@ -72,8 +71,7 @@ class HiastParams(Strict):
 
 
 def donors(context: Context, number: int) -> Donors | None:
-    """Who donates the ``number`` hardest classes of the round's pseudo-labels; None where no statistics are published.
-    A class without a candidate is never drawn (the released code fails on it)."""
+    """Who donates the ``number`` hardest classes of the pseudo-labels; None where no statistics are published."""
     mean = context.published.get("class_mean_confidence")
     if mean is None:
         return None

@@ -1,5 +1,4 @@
-"""Masked image consistency (MIC; Hoyer et al., CVPR 2023, arXiv 2212.01322; mic-hrda.md 2) on top of ``ema_mix``: the
-student also learns the same teacher's labels where it sees only some squares of the target."""
+"""Masked image consistency (Hoyer et al., CVPR 2023, arXiv 2212.01322; mic-hrda.md 2) on top of ``ema_mix``."""
 
 from typing import ClassVar, Literal, NamedTuple
 

@@ -1,5 +1,4 @@
-"""HRDA (Hoyer et al., ECCV 2022, arXiv 2204.13132; mic-hrda.md 3): the whole crop at half its size for context, a part
-of it at full size for detail, one encoder and head for both, fused by an attention that is learnt for each class."""
+"""HRDA (Hoyer et al., ECCV 2022, arXiv 2204.13132; mic-hrda.md 3): context and detail, fused by a learnt attention."""
 
 from collections.abc import Sequence
 from typing import NamedTuple

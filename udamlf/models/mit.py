@@ -1,5 +1,4 @@
-"""SegFormer's Mix Transformer (Xie et al., NeurIPS 2021, arXiv 2105.15203; mic-hrda.md 4) with DAFormer's head (Hoyer
-et al., CVPR 2022) or its own. Tensor names are those of the published ``mit_bN.pth``."""
+"""SegFormer's Mix Transformer (NeurIPS 2021, arXiv 2105.15203; mic-hrda.md 4); tensor names are ``mit_bN.pth``'s."""
 
 import math
 from collections.abc import Sequence

@@ -1,5 +1,4 @@
-"""Checkpoints that other projects published: recognised by their tensors' names and shapes, renamed to ours, checked
-one by one (adversarial-warmup.md 1.5, advent.md 2, proda.md 2, cbst.md 2). No code in a file runs."""
+"""Checkpoints that other projects published: recognised by their tensors, renamed to ours, checked one by one."""
 
 import re
 import statistics
@@ -61,8 +60,7 @@ class Released(NamedTuple):
         return model
 
     def for_space(self, space: LabelSpace) -> "Released":
-        """The same with one output for each class of ``space``: of 19 outputs, those of Cityscapes, its classes' rows
-        are kept (the releases trained 19 outputs on SYNTHIA's 16 classes). UserError: other outputs."""
+        """The same with an output for each class of ``space``: of Cityscapes' 19 its rows. UserError: others."""
         kept = self._replace(num_classes=space.num_classes, classes=list(space.classes))
         if self.num_classes == space.num_classes:
             return kept

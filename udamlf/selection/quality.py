@@ -36,8 +36,7 @@ class Quality(nn.Module):
         self._confidence.index_add_(0, classes, scores.flatten().double())
 
     def metrics(self, space: LabelSpace, thresholds: np.ndarray | None = None) -> dict[str, float]:
-        """``pl/...`` metrics: coverage (share of a class's predicted pixels that are labelled) and mean confidence in
-        percent, finite thresholds as they are; a class without pixels has none."""
+        """``pl/coverage`` and ``pl/confidence`` in percent, ``pl/threshold``; of a class that has pixels."""
         predicted, labelled = self._counts[:, :-1].cpu().numpy()
         confidence = self._confidence.cpu().numpy()
         result = {"pl/coverage": 100.0 * float(labelled.sum()) / max(self.pixels, 1)}

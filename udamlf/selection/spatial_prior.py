@@ -74,8 +74,7 @@ def density(counts: np.ndarray) -> np.ndarray:
 
 
 class FittedPrior:
-    """A prior float32 [C, h, w] at the size of score maps: bilinear, normalised again unless it has that size already;
-    made a band of rows at a time, as 19 whole planes of 2048x1024 are 159 MB."""
+    """A prior float32 [C, h, w] at the size of score maps, bilinear and normalised, a band of rows at a time."""
 
     def __init__(self, prior: np.ndarray, size_hw: Size, device: torch.device | None = None) -> None:
         (height, width), count = size_hw, prior.shape[1]

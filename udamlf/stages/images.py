@@ -46,8 +46,7 @@ def labelled_images(data: ScenarioData, split: str) -> Images:
 
 
 def unlabelled_images(data: ScenarioData, split: str = TARGET, labels: PseudoLabels | None = None) -> Images:
-    """All frames of a split with their pseudo-labels, resized to the frame (nearest), IGNORE without: no label file is
-    opened. Soft labels come along as the array "soft", float32 [C, h, w]."""
+    """All frames of a split with their pseudo-labels or IGNORE, and as "soft" soft labels float32 [C, h, w]."""
     frames = data.frames(split, with_labels=False)
     names, num_classes = frames.names, data.config.space.num_classes
 

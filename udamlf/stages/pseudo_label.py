@@ -1,5 +1,4 @@
-"""Label the target: the previous network's probabilities go through the selector, label maps are published. Every image
-is one forward pass of its own, so that the labels do not depend on a batch size."""
+"""Label the target: each image is one forward pass of the previous network, then goes through the selector."""
 
 import csv
 import io
@@ -207,8 +206,7 @@ class Labeller:
 
 
 class KeptLogits:
-    """The network's outputs on the disk, in a file without a name, which ends with the process; until it has half of
-    the space that there was, so that an image may not be in it."""
+    """The network's outputs on the disk, in a file without a name, until it has half of the space that there was."""
 
     def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)

@@ -37,8 +37,7 @@ def to_domain(host: Domain, model: SegmentationModel, device: torch.device, part
 
 
 def micro_batches(batch: BatchSize, most: int | None) -> int:
-    """Equal pieces, one after another: as many as it takes for no domain to have more than ``most`` images in one, or
-    as the batch can be cut into; a mixed one cannot be."""
+    """Equal pieces of a batch, so many that no domain has more than ``most`` images in one, where it can be cut."""
     common, largest = math.gcd(batch.source, batch.target), max(batch.source, batch.target)
     if most is None or not common or batch.mixed:
         return 1

@@ -71,8 +71,7 @@ class BaseObjective:
         return plain(draw)
 
     def losses(self, batch: Batch) -> Losses | Iterator[Losses]:
-        """Unweighted losses of a batch, before any optimiser steps. Given in parts, each is back-propagated before the
-        next one is computed: less memory where they share no graph."""
+        """Unweighted losses of a batch; in parts each is back-propagated before the next is computed: less memory."""
         raise NotImplementedError
 
     def after_step(self, step: int) -> None:
