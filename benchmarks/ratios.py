@@ -30,7 +30,7 @@ from udamlf.config.labels import CITYSCAPES_19, IGNORE
 from udamlf.config.parts import Part
 from udamlf.data.batches import Draw, Stream
 from udamlf.data.colour import jitter
-from udamlf.data.dataset import DATASETS
+from udamlf.data.dataset import SHIPPED
 from udamlf.data.frames import FrameStore
 from udamlf.data.geometry import cut_image, cut_label, draw_geometry, resize_label
 from udamlf.data.raster import read_rgb
@@ -178,7 +178,7 @@ def street(hw: tuple[int, int], index: int) -> tuple[np.ndarray, np.ndarray]:
 def crops() -> Iterator[Row]:
     """Crops of 1024x512 of frames of GTA5's mixed sizes and Cityscapes', decoded each time and from the cache."""
     with tempfile.TemporaryDirectory() as folder:
-        data_set, root = DATASETS.find("gta5"), Path(folder)
+        data_set, root = SHIPPED["gta5"], Path(folder)
         for index, hw in enumerate([(1024, 2048), (1052, 1914), (1046, 1914)]):
             data_set.write(root, "train", f"{index}", *street(hw, index), SPACE)
         frames = data_set.samples(root, "train")
@@ -242,7 +242,7 @@ def hiast_sample() -> Iterator[Row]:
 def scoring() -> Iterator[Row]:
     """DeepLabV2-ResNet-101 on 1024x512 of frames of 2048x1024: all that surrounds the bare forward pass."""
     with tempfile.TemporaryDirectory() as folder:
-        data_set, root = DATASETS.find("cityscapes"), Path(folder)
+        data_set, root = SHIPPED["cityscapes"], Path(folder)
         for index in range(2):
             data_set.write(root, "val", f"a_{index}", *street((1024, 2048), index), SPACE)
         model, inside = build_network("deeplabv2", CLASSES, seed=0), list[float]()

@@ -25,7 +25,7 @@ import torch
 from udamlf.common.seeding import rng
 from udamlf.config.labels import CITYSCAPES_19
 from udamlf.config.parts import Part
-from udamlf.data.dataset import DATASETS, listing_digest
+from udamlf.data.dataset import SHIPPED, listing_digest
 from udamlf.data.frames import FrameStore
 from udamlf.data.pseudo_labels import ARCHIVE, EXTRAS, MANIFEST, PseudoLabels, publish
 from udamlf.selection.base import build, label_images
@@ -79,7 +79,7 @@ def labelled(name: str, count: int, size: tuple[int, int]) -> dict[str, float]:
 def listed(count: int, size: tuple[int, int]) -> dict[str, float]:
     """List, hash and cache ``count`` source frames, then open them again."""
     with tempfile.TemporaryDirectory() as folder:
-        data_set, root = DATASETS.find("gta5"), Path(folder)
+        data_set, root = SHIPPED["gta5"], Path(folder)
         pixels = rng(0, "scale").integers(0, 256, (*size, 3), np.uint8)
         for index in range(count):
             data_set.write(root, "train", f"{index:06d}", pixels, None, CITYSCAPES_19)

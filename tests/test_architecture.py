@@ -54,7 +54,7 @@ FOREIGN_TO_METHODS = {
 GREY_LEVELS = {
     "udamlf.data.colour": "grey levels",
     "udamlf.miniature.appearance": "grey levels",
-    "udamlf.data.datasets.robotcar": "opaque alpha in the official label files",
+    "udamlf.data.raster": "opaque alpha in official label files",
     "udamlf.models.base": "normalisation of grey levels",
     "udamlf.models.deeplabv2": "normalisation of grey levels",
     "udamlf.models.resnet": "normalisation of grey levels",

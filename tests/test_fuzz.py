@@ -35,8 +35,8 @@ from udamlf.config.compose import mapping, resolve
 from udamlf.config.labels import CITYSCAPES_19
 from udamlf.config.parts import CONFIGS
 from udamlf.data import pseudo_labels
-from udamlf.data.datasets.cityscapes import DATASET
-from udamlf.data.raster import check_header, read_ids, read_ids16, read_rgb
+from udamlf.data.dataset import SHIPPED
+from udamlf.data.raster import check_header, read_ids, read_rgb
 from udamlf.models import checkpoint, released
 from udamlf.models.weight_files import read_weights
 from udamlf.runs import reuse
@@ -84,7 +84,7 @@ def parameter(path: Path) -> None:
 
 def split_list(path: Path) -> None:
     """Names of it never lead out of the data set's folder."""
-    root, data_set = path.parent / "root", DATASET
+    root, data_set = path.parent / "root", SHIPPED["cityscapes"]
     place = root / "cityscapes" / "lists" / "x.txt"
     place.parent.mkdir(parents=True)
     path.rename(place)
@@ -93,7 +93,10 @@ def split_list(path: Path) -> None:
 
 
 def label(path: Path) -> None:
-    for read in (partial(read_ids, modes=("L", "P"), expected="ids"), partial(read_ids16, expected="ids")):
+    for read in (
+        partial(read_ids, modes=("L", "P"), expected="ids"),
+        partial(read_ids, modes=("RGB", "RGBA"), expected="ids", bits=16),
+    ):
         with suppress(UserError):
             read(path)
 

@@ -13,7 +13,6 @@ from tests.data.own import write_fields
 from udamlf.common.errors import UserError
 from udamlf.common.files import cache_folder
 from udamlf.config.compose import resolve
-from udamlf.data import check
 from udamlf.data.check import check_headers, look
 from udamlf.data.dataset import DataSet, Frame
 from udamlf.data.splits import ScenarioData
@@ -117,13 +116,13 @@ def test_a_source_without_held_out_frames_is_no_fault(data: ScenarioData) -> Non
 
 def test_headers_of_the_same_files_are_looked_at_once(data: ScenarioData, monkeypatch: pytest.MonkeyPatch) -> None:
     looked: list[str] = []
-    faults = check._faults
+    faults = DataSet.faults
 
     def counted(dataset: DataSet, frame: Frame, *needed: bool) -> list[str]:
         looked.append(frame.name)
         return faults(dataset, frame, *needed)
 
-    monkeypatch.setattr(check, "_faults", counted)
+    monkeypatch.setattr(DataSet, "faults", counted)
     check_headers(data, SPLITS, "")
     assert len(looked) == 4 + 4 + 2
     check_headers(data, SPLITS, "")

@@ -17,7 +17,7 @@ from tests.data.worlds import random_frame, write_data_set
 from udamlf.common.errors import UserError
 from udamlf.config.labels import CITYSCAPES_16, CITYSCAPES_19, LabelSpace
 from udamlf.data import frames as frames_module
-from udamlf.data.dataset import DATASETS, Frame, listing_digest
+from udamlf.data.dataset import SHIPPED, Frame, listing_digest
 from udamlf.data.frames import FrameStore
 from udamlf.data.geometry import resize_image, resize_label
 
@@ -135,7 +135,7 @@ def test_left_overs_of_a_killed_process_are_removed(tmp_path: Path, cache: Path)
 
 
 def test_native_frames_of_several_sizes_are_cached_too(tmp_path: Path, cache: Path) -> None:
-    data_set = DATASETS.find("gta5")
+    data_set = SHIPPED["gta5"]
     for i, size in enumerate([(10, 16), (11, 18)]):
         data_set.write(tmp_path, "train", f"0000{i}", *random_frame(i, CITYSCAPES_19, size), CITYSCAPES_19)
     samples = data_set.samples(tmp_path, "train")
@@ -195,13 +195,13 @@ def test_the_cache_keeps_to_its_size(tmp_path: Path, cache: Path, monkeypatch: p
 
 
 def _open(samples: list[Frame], sums: multiprocessing.Queue[int]) -> None:
-    store = frame_store(samples, DATASETS.find("gta5"), CITYSCAPES_19, (60, 100), with_labels=True)
+    store = frame_store(samples, SHIPPED["gta5"], CITYSCAPES_19, (60, 100), with_labels=True)
     sums.put(sum(int(store.image(i).sum()) + int(store.label(i).sum()) for i in range(len(store))))
 
 
 def test_two_processes_share_one_build(tmp_path: Path, cache: Path) -> None:
     """Started together, both see whole frames, and there is one file per array."""
-    data_set = DATASETS.find("gta5")
+    data_set = SHIPPED["gta5"]
     for i in range(12):
         data_set.write(tmp_path, "train", f"{i:05d}", *random_frame(i, CITYSCAPES_19, (120, 200)), CITYSCAPES_19)
     samples = data_set.samples(tmp_path, "train")

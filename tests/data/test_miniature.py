@@ -14,7 +14,7 @@ import pytest
 
 from udamlf.common.errors import UserError
 from udamlf.config.labels import CITYSCAPES_16, CITYSCAPES_19, IGNORE, ROBOTCAR_9, LabelSpace
-from udamlf.data.dataset import DATASETS
+from udamlf.data.dataset import SHIPPED
 from udamlf.data.splits import is_generated
 from udamlf.miniature import DATA_SETS, DEFAULT_FRAMES, Frames, cached_world, generate
 from udamlf.miniature import world as world_module
@@ -77,7 +77,7 @@ def test_splits_share_no_frame(tiny: Path) -> None:
 @pytest.mark.parametrize("name", DATA_SETS)
 def test_the_real_readers_read_it(tiny: Path, name: str) -> None:
     """Sizes, splits, label ids; RobotCar's training frames have no labels, everything else has."""
-    data_set, space = DATASETS.find(name), SPACES[name]
+    data_set, space = SHIPPED[name], SPACES[name]
     splits = {"train", "val"} | ({"test"} if name in ("cityscapes", "robotcar") else set())
     for split in sorted(splits):
         labelled = (name, split) != ("robotcar", "train")
@@ -95,7 +95,7 @@ def test_the_real_readers_read_it(tiny: Path, name: str) -> None:
 
 def test_files_hold_what_was_drawn(tiny: Path) -> None:
     """Writing and reading the real format changes no pixel and no label."""
-    data_set = DATASETS.find("cityscapes")
+    data_set = SHIPPED["cityscapes"]
     for i, sample in enumerate(data_set.samples(tiny, "test")):
         image, label = draw_frame(CAMERA, 3, "cityscapes", "test", i)
         np.testing.assert_array_equal(data_set.read_image(sample), image)
@@ -103,7 +103,7 @@ def test_files_hold_what_was_drawn(tiny: Path) -> None:
 
 
 def test_cityscapes_serves_as_a_source_of_robotcar(tiny: Path) -> None:
-    data_set = DATASETS.find("cityscapes")
+    data_set = SHIPPED["cityscapes"]
     label = data_set.read_label(data_set.samples(tiny, "train", require_labels=True)[0], ROBOTCAR_9)
     assert ROBOTCAR_9.classes.index("road") in label
 
@@ -183,7 +183,7 @@ def test_cached_world_after_a_kill(cache: Path) -> None:
     (left_over / "synthia").mkdir(parents=True)
     cached_world(3, needs=("synthia",), frames=TINY, workers=1)
     assert not left_over.exists()
-    assert len(DATASETS.find("synthia").samples(root, "train", require_labels=True)) == 3
+    assert len(SHIPPED["synthia"].samples(root, "train", require_labels=True)) == 3
 
 
 def test_cached_world_bad_input(cache: Path) -> None:
@@ -210,7 +210,7 @@ def test_two_processes_draw_once(cache: Path) -> None:
         process.join()
     assert len(found) == 1
     root = Path(found.pop()[0])
-    assert len(DATASETS.find("gta5").samples(root, "train")) == 8
+    assert len(SHIPPED["gta5"].samples(root, "train")) == 8
     assert not list(root.glob(".*"))
 
 

@@ -22,7 +22,6 @@ from udamlf.data.mixing import (
     mix_mask,
     online_labels,
     paste,
-    shows_class,
 )
 
 # --- class mixing -------------------------------------------------------------------------------------------------
@@ -96,11 +95,6 @@ def test_largest_share_is_of_the_labelled_pixels() -> None:
     label = np.array([[0, 0, 1], [IGNORE, IGNORE, 2]], np.uint8)
     assert largest_share(label) == 0.5
     assert largest_share(np.full((2, 2), IGNORE, np.uint8)) == 1.0, "a crop without a label is drawn again"
-
-
-def test_crop_must_show_enough_of_the_class() -> None:
-    label = np.zeros((4, 5), np.uint8)
-    assert shows_class(label, 0, 19) and not shows_class(label, 0, 20) and not shows_class(label, 1, 0)
 
 
 def test_source_without_labels_is_an_error() -> None:

@@ -18,7 +18,7 @@ from udamlf.common.errors import UserError
 from udamlf.config.compose import resolve
 from udamlf.config.labels import IGNORE, LABEL_SPACES, CustomSpace, distinct_colours, find_space, space_tag
 from udamlf.config.schema import FolderData
-from udamlf.data.dataset import DATASETS, DataSet, folder_data_set
+from udamlf.data.dataset import SHIPPED, DataSet, folder_data_set
 from udamlf.data.splits import ScenarioData
 from udamlf.runs.plan import Request
 
@@ -140,7 +140,7 @@ def test_a_shipped_source_and_an_own_target_share_an_own_space_of_coarser_classe
     table = data.dataset("source_train").train_ids(data.config.space)
     assert table[[7, 26, 27, 24, 23]].tolist() == [0, 1, 1, 2, IGNORE]
     assert data.dataset("target_train").train_ids(data.config.space)[:3].tolist() == [0, 1, 2]
-    assert data.dataset("source_train") is DATASETS.find("gta5") and isinstance(data.dataset("target_train"), DataSet)
+    assert data.dataset("source_train") is SHIPPED["gta5"] and isinstance(data.dataset("target_train"), DataSet)
 
 
 # --- splits that are there --------------------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ import numpy as np
 
 from udamlf.common.seeding import rng
 from udamlf.config.labels import CAMVID_11, CITYSCAPES_16, CITYSCAPES_19, IGNORE, ROBOTCAR_9, LabelSpace
-from udamlf.data.dataset import DATASETS, DataSet
+from udamlf.data.dataset import SHIPPED, DataSet
 
 # data set -> (a space its labels can be written in, a labelled split, frame names)
 FORMATS: dict[str, tuple[LabelSpace, str, tuple[str, ...]]] = {
@@ -31,7 +31,7 @@ def random_frame(seed: int, space: LabelSpace, size_hw: tuple[int, int] = (12, 2
 
 def write_data_set(root: Path, name: str) -> tuple[DataSet, LabelSpace, str]:
     """Two frames of a data set in its official layout under the data root ``root``."""
-    data_set, (space, split, names) = DATASETS.find(name), FORMATS[name]
+    data_set, (space, split, names) = SHIPPED[name], FORMATS[name]
     for seed, frame in enumerate(names):
         data_set.write(root, split, frame, *random_frame(seed, space), space)
     if name == "camvid":

@@ -14,7 +14,7 @@ from mlflow import MlflowClient
 
 from tests.end_to_end.conftest import Place
 from udamlf.config.labels import CITYSCAPES_16
-from udamlf.data.dataset import DATASETS
+from udamlf.data.dataset import SHIPPED
 from udamlf.evaluation.score import confusion_matrix, iou
 from udamlf.runs.tracker import Tracker
 
@@ -135,7 +135,7 @@ def test_evaluate_prints_pure_json_and_writes_masks_that_an_own_count_confirms(
     (child,) = place.runs(**{"udamlf.evaluates": run_id})
     assert child.data.tags["mlflow.parentRunId"] == run_id and child.info.status == "FINISHED"
 
-    dataset = DATASETS.find("cityscapes")
+    dataset = SHIPPED["cityscapes"]
     total = np.zeros((16, 16), np.int64)
     to_train = dataset.train_ids(CITYSCAPES_16)
     for sample in dataset.samples(place.world, "val"):

@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 
 from udamlf.config.labels import CAMVID_11, IGNORE
-from udamlf.data.dataset import DATASETS, Frame
+from udamlf.data.dataset import SHIPPED, Frame
 from udamlf.data.pseudo_labels import PseudoLabels, publish
-from udamlf.evaluation.calibration import expected_calibration_error, pseudo_label_reliability
+from udamlf.evaluation.calibration import expected_calibration_error
 from udamlf.evaluation.score import audit
 
 SKY, ROAD, CAR = (CAMVID_11.classes.index(name) for name in ("sky", "road", "car"))
-DATA_SET = DATASETS.find("camvid")
+DATA_SET = SHIPPED["camvid"]
 
 
 def world(folder: Path, truths: dict[str, np.ndarray]) -> list[Frame]:
@@ -42,7 +42,7 @@ def test_precision_by_hand(tmp_path: Path) -> None:
     truth = array([SKY, SKY, ROAD, ROAD], [ROAD, IGNORE, CAR, CAR])
     label = array([SKY, ROAD, ROAD, IGNORE], [ROAD, ROAD, IGNORE, SKY])
     samples = world(tmp_path / "data", {"a": truth})
-    metrics = audit(published(tmp_path / "labels", {"a": label}), DATA_SET, samples, CAMVID_11)
+    metrics, _ = audit(published(tmp_path / "labels", {"a": label}), DATA_SET, samples, CAMVID_11)
     assert metrics == {
         "pl/precision": pytest.approx(60.0),
         "pl/precision/sky": pytest.approx(50.0),
@@ -55,7 +55,7 @@ def test_images_are_pooled_by_pixel(tmp_path: Path) -> None:
     truths = {"a": array([SKY] * 9), "b": array([ROAD])}
     labels = {"a": array([SKY] * 9), "b": array([SKY])}
     samples = world(tmp_path / "data", truths)
-    metrics = audit(published(tmp_path / "labels", labels), DATA_SET, samples, CAMVID_11)
+    metrics, _ = audit(published(tmp_path / "labels", labels), DATA_SET, samples, CAMVID_11)
     assert metrics["pl/precision"] == pytest.approx(90.0)
     assert metrics["pl/precision/sky"] == pytest.approx(90.0)
 
@@ -66,7 +66,7 @@ def test_labels_of_another_size_take_the_nearest_pixel(tmp_path: Path) -> None:
     truth[:, 4:] = SKY
     samples = world(tmp_path / "data", {"a": truth})
     half = published(tmp_path / "labels", {"a": array([ROAD, ROAD, SKY, CAR], [ROAD, ROAD, SKY, SKY])})
-    metrics = audit(half, DATA_SET, samples, CAMVID_11)
+    metrics, _ = audit(half, DATA_SET, samples, CAMVID_11)
     assert metrics["pl/precision/road"] == metrics["pl/precision/sky"] == 100.0
     assert metrics["pl/precision"] == pytest.approx(100 * 28 / 32)
 
@@ -75,15 +75,15 @@ def test_images_without_truth_or_without_labels_are_left_out(tmp_path: Path) -> 
     """An unlabelled target has no precision at all; images outside of the published ones do not count."""
     samples = world(tmp_path / "data", {"a": array([SKY, ROAD]), "b": array([ROAD, ROAD])})
     labels = published(tmp_path / "labels", {"a": array([SKY, SKY])})
-    assert audit(labels, DATA_SET, samples, CAMVID_11)["pl/precision"] == pytest.approx(50.0)
+    assert audit(labels, DATA_SET, samples, CAMVID_11)[0]["pl/precision"] == pytest.approx(50.0)
     blind = [replace(sample, label=None) for sample in samples]
-    assert audit(labels, DATA_SET, blind, CAMVID_11) == {}
+    assert audit(labels, DATA_SET, blind, CAMVID_11)[0] == {}
 
 
 def test_nothing_kept_has_no_precision(tmp_path: Path) -> None:
     samples = world(tmp_path / "data", {"a": array([SKY, ROAD])})
     labels = published(tmp_path / "labels", {"a": array([IGNORE, IGNORE])})
-    assert audit(labels, DATA_SET, samples, CAMVID_11) == {}
+    assert audit(labels, DATA_SET, samples, CAMVID_11)[0] == {}
 
 
 def test_reliability_by_hand(tmp_path: Path) -> None:
@@ -93,6 +93,6 @@ def test_reliability_by_hand(tmp_path: Path) -> None:
     label = array([SKY, ROAD, ROAD], [SKY, ROAD, IGNORE])
     labels = published(tmp_path / "labels", {"a": label, "b": array([CAR])})
     stored = {"a": np.array([[180, 180, 100], [100, 180, 0]], np.uint8)}
-    table = pseudo_label_reliability(labels, stored, DATA_SET, world(tmp_path / "data", truths), CAMVID_11)
+    _, table = audit(labels, DATA_SET, world(tmp_path / "data", truths), CAMVID_11, stored)
     assert table.sum(1).tolist() == pytest.approx([4, 3, 2.8])
     assert expected_calibration_error(table) == pytest.approx(5.0)

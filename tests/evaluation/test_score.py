@@ -24,7 +24,7 @@ from udamlf.config.labels import (
     SYNTHIA_19,
     LabelSpace,
 )
-from udamlf.data.dataset import DATASETS, DataSet, Frame
+from udamlf.data.dataset import SHIPPED, DataSet, Frame
 from udamlf.evaluation.score import Score, evaluate
 from udamlf.models.base import Output, SegmentationModel
 
@@ -91,7 +91,7 @@ CASES = {
 def test_it_equals_a_count_image_by_image(name: str, tiny_world: Path) -> None:
     """Every class, every subset, on every data set of the miniature."""
     split, space = CASES[name]
-    dataset = DATASETS.find(name)
+    dataset = SHIPPED[name]
     score, masks = scored(dataset, dataset.samples(tiny_world, split, require_labels=True), space)
     expected = counted(masks, space)
     assert score.images == len(masks) == 4
@@ -120,7 +120,7 @@ def test_the_official_evaluator_agrees(tiny_world: Path, tmp_path: Path) -> None
     official = pytest.importorskip(
         "cityscapesscripts.evaluation.evalPixelLevelSemanticLabeling", reason="cityscapesscripts is not installed"
     )
-    dataset = DATASETS.find("cityscapes")
+    dataset = SHIPPED["cityscapes"]
     samples = dataset.samples(tiny_world, "val", require_labels=True)
     score, masks = scored(dataset, samples, CITYSCAPES_19)
     pairs = []
@@ -181,7 +181,7 @@ def test_nothing_labelled_gives_no_score() -> None:
 
 def test_the_published_form_carries_the_protocol(tiny_world: Path) -> None:
     """Every number comes with how it was made."""
-    dataset = DATASETS.find("robotcar")
+    dataset = SHIPPED["robotcar"]
     samples = dataset.samples(tiny_world, "val", require_labels=True)
     protocol = EvalProtocol(size_hw=(64, 128), scales=(1.0, 0.5), flip=True)
     score, _ = scored(dataset, samples, ROBOTCAR_9, protocol)
@@ -194,14 +194,14 @@ def test_the_published_form_carries_the_protocol(tiny_world: Path) -> None:
 
 def test_an_image_without_label_is_refused(tiny_world: Path) -> None:
     """RobotCar's training frames have none: an error, not a score over the rest."""
-    dataset = DATASETS.find("robotcar")
+    dataset = SHIPPED["robotcar"]
     with pytest.raises(UserError, match="without label"):
         scored(dataset, dataset.samples(tiny_world, "train"), ROBOTCAR_9)
 
 
 def test_prediction_and_truth_meet_at_the_label_s_own_size(tiny_world: Path) -> None:
     """Whatever the network's input size, the mask has the label's resolution."""
-    dataset = DATASETS.find("cityscapes")
+    dataset = SHIPPED["cityscapes"]
     samples = dataset.samples(tiny_world, "val", require_labels=True)[:1]
     for size in ((32, 64), (65, 97)):
         _, masks = scored(dataset, samples, CITYSCAPES_19, EvalProtocol(size_hw=size))

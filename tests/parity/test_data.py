@@ -7,7 +7,7 @@ import pytest
 
 from tests.parity.conftest import Golden
 from udamlf.config.labels import CITYSCAPES_16, CITYSCAPES_19, IGNORE, ROBOTCAR_9, LabelSpace, lookup_table
-from udamlf.data.dataset import DATASETS
+from udamlf.data.dataset import SHIPPED
 from udamlf.data.geometry import resize_image, resize_label
 
 # Array name -> reader's raw classes; the two Cityscapes spaces are told apart by the hyper-parameter num_classes_*.
@@ -32,7 +32,7 @@ def test_label_maps(golden: Golden, method: str) -> None:
         if name.startswith("cityscapes"):  # its input is 19-class train ids
             table = lookup_table(dict(enumerate(CITYSCAPES_19.classes)), space)
         else:
-            table = DATASETS.find(_READERS[name]).train_ids(space)
+            table = SHIPPED[_READERS[name]].train_ids(space)
         ours = np.where(table == IGNORE, hparams["ignore_label"], table)[raw]
         np.testing.assert_array_equal(ours, expected, err_msg=name)
 

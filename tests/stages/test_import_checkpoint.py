@@ -14,7 +14,7 @@ from tests import released_files as files
 from tests.in_process import InProcess, small
 from udamlf.common.errors import UserError
 from udamlf.common.files import digest_file
-from udamlf.data.dataset import DATASETS
+from udamlf.data.dataset import SHIPPED
 from udamlf.evaluation.predict import label_scores
 from udamlf.models import checkpoint, released
 from udamlf.runs import plan as keys
@@ -38,7 +38,7 @@ def test_every_kind_is_imported_scored_and_gives_the_files_own_probabilities(
     notes = chain.notes[given.run_id]
     assert (notes.tags["sha256"], notes.splits) == (report["sha256"], [])
     model, origin = checkpoint.load(given.path / "checkpoint", config.space), released.read(path).build().eval()
-    dataset = DATASETS.find("cityscapes")
+    dataset = SHIPPED["cityscapes"]
     image = dataset.read_image(dataset.samples(tiny_world, "val")[0])
     for protocol in (config.profile.evaluation, config.profile.labelling):
         assert torch.equal(label_scores(model, image, protocol), label_scores(origin, image, protocol))

@@ -53,25 +53,22 @@ class Draw:
         """A random crop of ``frame`` with the training's augmentation. ``place`` moves the box that was drawn (mining;
         not a weak view's), its size kept; a crop that ``accept`` refuses is drawn again, ten times at the most; the
         ``donor``'s pixels are pasted first, though only where the crop is."""
+        frame_hw = (frame.image.shape[0], frame.image.shape[1])
         for _ in range(MAX_CROP_ATTEMPTS):
-            crop = self._crop(frame, place, donor)
+            geometry = draw_geometry(self.rng, frame_hw, self.augmentation)
+            if geometry.resized_hw is None:
+                geometry = place(geometry)
+            image, label = _cut(frame, geometry) if donor is None else _pasted_cut(frame, *donor, geometry)
+            if self.augmentation.brightness_contrast > 0:
+                image = random_brightness_contrast(image, self.rng, self.augmentation.brightness_contrast)
+            maps = {name: cut_label(values, geometry) for name, values in frame.maps.items()}
+            crop = Sample(image, label, maps, dict(frame.images), dict(frame.arrays), Cut(frame_hw, geometry))
             if accept(crop):
                 break
         strength = getattr(self.augmentation, f"jitter_{self.domain}")
         if strength > 0:
             crop.image = jitter(crop.image, self.rng, strength)
         return crop
-
-    def _crop(self, frame: Sample, place: Place, donor: Donor | None) -> Sample:
-        frame_hw = (frame.image.shape[0], frame.image.shape[1])
-        geometry = draw_geometry(self.rng, frame_hw, self.augmentation)
-        if geometry.resized_hw is None:
-            geometry = place(geometry)
-        image, label = _cut(frame, geometry) if donor is None else _pasted_cut(frame, *donor, geometry)
-        if self.augmentation.brightness_contrast > 0:
-            image = random_brightness_contrast(image, self.rng, self.augmentation.brightness_contrast)
-        maps = {name: cut_label(values, geometry) for name, values in frame.maps.items()}
-        return Sample(image, label, maps, dict(frame.images), dict(frame.arrays), Cut(frame_hw, geometry))
 
 
 def _cut(frame: Sample, geometry: Geometry) -> tuple[np.ndarray, np.ndarray]:
@@ -81,7 +78,6 @@ def _cut(frame: Sample, geometry: Geometry) -> tuple[np.ndarray, np.ndarray]:
 def _pasted_cut(
     frame: Sample, donor: Sample, classes: Sequence[int], geometry: Geometry
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The cut of the frame with the donor's ``classes`` pasted."""
     hw, g = (frame.label.shape[0], frame.label.shape[1]), geometry
     donor = Sample(resize_image(donor.image, hw, "bilinear"), resize_label(donor.label, hw))
     if g.resized_hw is not None:  # its filter reaches beyond the crop
@@ -104,8 +100,7 @@ def _order(seed: int, domain: str, epoch: int, count: int) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Stream:
-    """Endless, shuffled, augmented samples of a split of ``count`` frames: every pass is a fresh permutation; sample g
-    of the training (g = step * batch + item) is entry ``g mod count`` of permutation ``g div count``."""
+    """Endless, shuffled, augmented samples of a split of ``count`` frames: every pass is a fresh permutation."""
 
     domain: str
     read: Callable[[int], Sample]  # position -> whole frame with its label or pseudo-label
@@ -114,47 +109,38 @@ class Stream:
     seed: int
     prepare: Callable[[Draw], Sample] = plain  # the objective's way from a draw to a sample
 
-    def sample(self, number: int) -> tuple[Sample, int]:
-        """Sample ``number`` of the training and its position in the split."""
-        index = int(_order(self.seed, self.domain, number // self.count, self.count)[number % self.count])
-        return self.sample_at(index, number)
-
-    def sample_at(self, index: int, number: int) -> tuple[Sample, int]:
-        """``sample`` of the frame at ``index``, whatever the stream's own order."""
+    def sample(self, number: int, index: int | None = None) -> tuple[Sample, int]:
+        """Sample ``number`` of the training and its position in the split, that of its own order or ``index``."""
+        if index is None:
+            index = int(_order(self.seed, self.domain, number // self.count, self.count)[number % self.count])
         draw = Draw(self, index, rng(self.seed, self.domain, "sample", number))
         return self.prepare(draw), draw.index
 
 
 class Batches:
-    """Iterates over the host batches of steps ``start`` to ``stop`` - 1 of {domain: (stream, images per batch)}; each
-    of ``workers`` threads reads two batches ahead, 0 prepares in the caller's thread.
-
-    ``mixed``: a batch is as large as those of all domains, of one list of all their frames, every pass of which is a
-    fresh permutation; a domain of which it holds none is left out."""
+    """Iterates over the host batches of steps ``start`` to ``stop`` - 1 of {domain: (stream, images per batch)}, which
+    ``workers`` threads (0: the caller's) read ahead. ``mixed``: a batch is as large as those of all domains, drawn
+    from one list of all frames, every pass of it a fresh permutation; a domain of which it holds none is left out."""
 
     def __init__(
         self, streams: Mapping[str, tuple[Stream, int]], start: int, stop: int, workers: int, mixed: bool = False
     ) -> None:
         self.streams = {name: (stream, size) for name, (stream, size) in streams.items() if size > 0}
         self.steps, self.workers = range(start, stop), workers
-        every = [(name, index) for name, (stream, _) in self.streams.items() for index in range(stream.count)]
-        self.mixed_frames = every if mixed else []
+        self.mixed = mixed
+        self.frames = [(name, index) for name, (stream, _) in self.streams.items() for index in range(stream.count)]
 
     def at(self, step: int) -> dict[str, Domain]:
-        """The batch of one step."""
-        if self.mixed_frames:
-            return self._mixed(step, self.mixed_frames)
-        return {
-            name: self._domain([stream.sample(step * size + item) for item in range(size)])
-            for name, (stream, size) in self.streams.items()
-        }
-
-    def _mixed(self, step: int, frames: Sequence[tuple[str, int]]) -> dict[str, Domain]:
+        if not self.mixed:
+            return {
+                name: self._domain([stream.sample(step * size + item) for item in range(size)])
+                for name, (stream, size) in self.streams.items()
+            }
         size, seed = sum(size for _, size in self.streams.values()), next(iter(self.streams.values()))[0].seed
-        samples: dict[str, list[tuple[Sample, int]]] = {name: [] for name in self.streams}
+        samples, count = {name: list[tuple[Sample, int]]() for name in self.streams}, len(self.frames)
         for number in range(step * size, (step + 1) * size):
-            name, index = frames[_order(seed, "mixed", number // len(frames), len(frames))[number % len(frames)]]
-            samples[name].append(self.streams[name][0].sample_at(index, number))
+            name, index = self.frames[_order(seed, "mixed", number // count, count)[number % count]]
+            samples[name].append(self.streams[name][0].sample(number, index))
         return {name: self._domain(drawn) for name, drawn in samples.items() if drawn}
 
     @staticmethod

@@ -1,10 +1,8 @@
-"""A look at data before it is used, in threads: every file's header, the ids of labels; all that is wrong is found,
-not only the first thing."""
+"""A look at data before it is used: every file's header, the ids of labels; all bad files, not only the first."""
 
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from functools import partial
 
 import numpy as np
 
@@ -13,7 +11,7 @@ from udamlf.common.errors import UserError
 from udamlf.common.files import cache_folder, digest_json, write_text
 from udamlf.config.labels import IGNORE, LabelSpace
 from udamlf.config.schema import SOURCE, SOURCE_VAL, TARGET
-from udamlf.data.dataset import DataSet, Frame, split_of
+from udamlf.data.dataset import Frame, collected, split_of
 from udamlf.data.splits import ScenarioData
 
 _THREADS = 2 * len(os.sched_getaffinity(0))
@@ -23,8 +21,6 @@ _NAMED = 5  # bad files in the message of a chain
 
 @dataclass
 class Findings:
-    """What was found in a split."""
-
     images: int
     labels: int
     decoded: int = 0  # labels whose ids were read
@@ -43,8 +39,7 @@ class Findings:
 def look(
     data: ScenarioData, split: str, decode: int | None = None, watch: Callable[[int, int], None] = lambda done, of: None
 ) -> Findings:
-    """Look at every header of a split, and at the ids of ``decode`` labels spread over it (None: all). ``watch`` is
-    told how many frames are done, and of how many. UserError: the split cannot be listed."""
+    """Look at every header of a split, and at the ids of ``decode`` labels spread over it. UserError: no such split."""
     dataset, ref = split_of(data.config.scenario, split)
     frames = dataset.listing(data.root, ref.split)
     labelled = [frame for frame in frames if frame.label is not None]
@@ -53,14 +48,11 @@ def look(
     chosen = {frame.name for frame in labelled[:: -(-len(labelled) // decode) or 1 if decode else 1]}
 
     def one(frame: Frame) -> tuple[list[str], np.ndarray | None]:
-        bad = _faults(dataset, frame, needed)
-        if bad or frame.name not in chosen:
-            return bad, None
-        try:
-            label = dataset.read_label(frame, data.config.space)
-        except UserError as error:
-            return [_line(error)], None
-        return [], np.bincount(label.ravel(), minlength=IGNORE + 1)
+        bad, counts = dataset.faults(frame, needed), None
+        if not bad and frame.name in chosen:
+            with collected(bad):
+                counts = np.bincount(dataset.read_label(frame, data.config.space).ravel(), minlength=IGNORE + 1)
+        return bad, counts
 
     findings = Findings(len(frames), len(labelled))
     for done, (bad, counts) in enumerate(ahead(one, frames, _THREADS), 1):
@@ -87,18 +79,8 @@ def check_headers(data: ScenarioData, splits: Mapping[str, bool], command: str) 
         marker = cache_folder() / "headers" / key[:32]
         if marker.is_file():
             continue
-        bad = [line for lines in ahead(partial(_faults, dataset), frames, _THREADS) for line in lines]
+        bad = [line for lines in ahead(dataset.faults, frames, _THREADS) for line in lines]
         if bad:
             named = "\n".join([*bad[:_NAMED], *(["..."] if len(bad) > _NAMED else [])])
             raise UserError(f"bad files in split {split}: {len(bad)}\n{named}", "whole files that fit", command)
         write_text(marker, "")
-
-
-def _faults(dataset: DataSet, frame: Frame, needs_label: bool = False) -> list[str]:
-    """What the headers of a frame's files show to be wrong."""
-    return [_line(error) for error in dataset.faults(frame, needs_label)]
-
-
-def _line(error: UserError) -> str:
-    """What was found, and what was expected."""
-    return "; ".join(str(error).splitlines()[:2])

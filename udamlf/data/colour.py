@@ -1,5 +1,4 @@
-"""Colour changes that keep the labels, uint8 RGB [H,W,3] -> uint8 [H,W,3]: IAST's brightness and contrast, the
-profiles' jitter, HIAST's strong view (hiast.md 4), and the Pillow operations of ProDA's (``strong_view``)."""
+"""Colour changes that keep the labels, uint8 RGB [H,W,3] -> uint8 [H,W,3]: IAST's, the profiles', HIAST's, ProDA's."""
 
 from collections.abc import Callable
 
@@ -57,7 +56,6 @@ def solarise(image: np.ndarray, threshold: int) -> np.ndarray:
 
 
 def equalise(image: np.ndarray) -> np.ndarray:
-    """Histogram equalisation of each channel."""
     return cv2.merge([cv2.equalizeHist(channel) for channel in cv2.split(image)])
 
 

@@ -1,8 +1,9 @@
-"""The contract of a data set: a layout, of a file in ``datasets`` found by its name, or described by a scenario.
+"""Data sets: a layout, one of ``configs/datasets.yaml`` or described by a scenario.
 ``lists/<split>.txt`` in its folder (one frame name per line) defines a split; without one its official rule holds, or
 the split is a glob of frame names."""
 
 import logging
+from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,25 +15,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import yaml
 
-from udamlf.common.errors import UserError
+from udamlf.common.errors import UserError, nearest
 from udamlf.common.files import digest_json, write_text
 from udamlf.config.labels import IGNORE, LabelSpace, lookup_table
-from udamlf.config.parts import Parts
+from udamlf.config.parts import CONFIGS
 from udamlf.config.schema import FolderData, Scenario, SplitRef, template
 from udamlf.data.contents import content_digests
 from udamlf.data.geometry import resize_label
-from udamlf.data.raster import (
-    LabelFormat,
-    check_header,
-    colour_format,
-    id_format,
-    image_size_hw,
-    read_rgb,
-    write_pixels,
-)
+from udamlf.data.raster import FORMATS, LabelFormat, check_header, colour_format, image_size_hw, read_rgb, write_pixels
 
-DATASETS = Parts("udamlf.data.datasets", "DATASET", "data set")
 logger = logging.getLogger("udamlf")
 
 
@@ -50,7 +43,7 @@ class DataSet:
     """Lists, reads and writes one layout. A path has places for {name}, {city} (the name up to its first "_") and
     {split}, an official one; the frames of any other split are looked for in all of them."""
 
-    name: str  # of its module, and of its folder under the data root
+    name: str  # and of its folder under the data root
     home: str  # where the data set is to be had
     raw_classes: Mapping[int, str]  # raw id in a label file -> class name
     known_ids: Collection[int]  # every legal raw id; any other one is an error
@@ -77,8 +70,7 @@ class DataSet:
         return next((pair for pair in pairs if pair[0].is_file()), pairs[0])
 
     def samples(self, data_root: Path, split: str, require_labels: bool = False) -> list[Frame]:
-        """Frames of ``split``, sorted by name. UserError: the folder is missing or empty, the split is unknown, an
-        image is missing, or, with ``require_labels``, a label."""
+        """Frames of ``split``, by name. UserError: none, an unknown split, an image or a required label missing."""
         frames = self.listing(data_root, split)
         for frame in frames:
             if not frame.image.is_file():
@@ -103,26 +95,20 @@ class DataSet:
         return [Frame(name, image, label if label.is_file() else None) for name, image, label in places]
 
     def known_splits(self, data_root: Path) -> list[str]:
-        """Names of the official splits and of the lists that are there."""
         lists = (path.stem for path in (data_root / self.name / "lists").glob("*.txt"))
         return [*self.splits, *sorted(set(lists) - set(self.splits))]
 
     def has(self, data_root: Path, split: str) -> bool:
         """Whether a split has any frame: its list is there, or an image that its rule takes."""
         root = data_root / self.name
-        return self._list(root, split).is_file() or bool(self._by_rule(root, split))
-
-    @staticmethod
-    def _list(root: Path, split: str) -> Path:
-        return root / "lists" / f"{split}.txt"
+        return (root / "lists" / f"{split}.txt").is_file() or bool(self._by_rule(root, split))
 
     def _by_rule(self, root: Path, split: str) -> list[str] | None:
         """Names of the frames of an official split, or of those that a glob takes; None for any other split."""
         if split in self.splits:
             return self._present(root, split)
-        if not set("*?[") & set(split):
-            return None
-        return matching([name for part in self.splits or ("",) for name in self._present(root, part)], split)
+        everywhere = (name for part in self.splits or ("",) for name in self._present(root, part))
+        return matching(everywhere, split) if set("*?[") & set(split) else None
 
     def _present(self, root: Path, split: str) -> list[str]:
         """Names of the images that are there in an official split."""
@@ -135,14 +121,13 @@ class DataSet:
         return [name.removeprefix(start).removesuffix(after) for name in names]
 
     def _names(self, root: Path, split: str) -> list[str]:
-        path = self._list(root, split)
+        path = root / "lists" / f"{split}.txt"
         if path.is_file():
             try:
                 names = [line.strip() for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
             except UnicodeDecodeError as error:
                 raise UserError(f"{path} is no text", "a list of frame names, one per line") from error
-            if len(set(names)) < len(names):
-                twice = next(name for name in names if names.count(name) > 1)
+            if twice := next((name for name, count in Counter(names).items() if count > 1), None):
                 raise UserError(f"{path} lists {twice!r} twice", "one frame name per line, each once")
             if odd := [name for name in names if name.startswith("/") or ".." in name.split("/")]:
                 raise UserError(f"{path} lists {odd[0]!r}", "names of frames in the data set's folder")
@@ -174,19 +159,19 @@ class DataSet:
             raise UserError(f"label {frame.label} holds the ids {sorted(odd)[:8]}", expected)
         return self.train_ids(space)[raw]
 
-    def faults(self, frame: Frame, needs_label: bool = False) -> list[UserError]:
-        """What the headers of a frame's files show to be wrong: one that is missing (a label: that is needed),
-        truncated, of another format or size. No pixel is decoded."""
-        errors, sizes, labels = list[UserError](), list[tuple[int, int]](), self.labels
-        with _collected(errors):
+    def faults(self, frame: Frame, needs_label: bool = False) -> list[str]:
+        """A line for what the headers of a frame's files show to be wrong: one that is missing (a label: that is
+        needed), truncated, of another format or size. No pixel is decoded."""
+        lines, sizes, labels = list[str](), list[tuple[int, int]](), self.labels
+        with collected(lines):
             sizes.append(check_header(frame.image))
-        with _collected(errors):
+        with collected(lines):
             if needs_label or frame.label is not None:
                 sizes.append(check_header(self._label(frame), labels.modes, labels.expected, labels.bits))
-        with _collected(errors):
+        with collected(lines):
             if len(sizes) == 2:
                 self._misfit(frame, sizes[1], sizes[0])
-        return errors
+        return lines
 
     def _label(self, frame: Frame) -> Path:
         if frame.label is None:
@@ -225,7 +210,6 @@ class DataSet:
             self.labels.write(label_path, self.raw_ids(space)[train_ids])
 
     def write_list(self, data_root: Path, split: str, names: Sequence[str]) -> None:
-        """Define ``split`` by ``lists/<split>.txt``."""
         write_text(data_root / self.name / "lists" / f"{split}.txt", "".join(f"{name}\n" for name in names))
 
     def write_prediction(self, folder: Path, frame: Frame, train_ids: np.ndarray, space: LabelSpace) -> Path:
@@ -236,11 +220,12 @@ class DataSet:
 
 
 @contextmanager
-def _collected(errors: list[UserError]) -> Iterator[None]:
+def collected(lines: list[str]) -> Iterator[None]:
+    """A UserError as a line: what was found, and what was expected."""
     try:
         yield
     except UserError as error:
-        errors.append(error)
+        lines.append("; ".join(str(error).splitlines()[:2]))
 
 
 @cache
@@ -249,7 +234,6 @@ def _say_once(message: str) -> None:
 
 
 def folder_data_set(name: str, described: FolderData) -> DataSet:
-    """The reader of a data set that a scenario describes."""
     colours = list(described.colours.values())
     raw_classes = described.raw_classes
     return DataSet(
@@ -259,24 +243,31 @@ def folder_data_set(name: str, described: FolderData) -> DataSet:
         known_ids={*raw_classes, *(() if colours else described.void)},
         image=template(described.images),
         label=template(described.labels or ""),
-        labels=colour_format(colours) if colours else _IDS,
+        labels=colour_format(colours) if colours else FORMATS["own"],
         void_id=described.void[0] if described.void else IGNORE,
         prediction="{name}.png",
         names=described.names,
     )
 
 
-_IDS = id_format(("L", "P"), "an 8-bit single-channel or palette PNG of raw ids")
+def _shipped(name: str, labels: str, known_ids: int, splits: Sequence[str] = (), **fields: Any) -> DataSet:
+    return DataSet(name, labels=FORMATS[labels], known_ids=range(known_ids), splits=tuple(splits), **fields)
+
+
+_DESCRIBED = yaml.safe_load((CONFIGS / "datasets.yaml").read_text(encoding="utf-8"))
+SHIPPED = {name: _shipped(name, **fields) for name, fields in _DESCRIBED.items()}
 
 
 def split_of(scenario: Scenario, split: str) -> tuple[DataSet, SplitRef]:
-    """A scenario's split, and the data set that it is of: shipped, or described in the scenario's file. UserError: the
-    scenario has no such split, or the data set is unknown."""
+    """A scenario's split, and the data set that it is of. UserError: no such split, or an unknown data set."""
     if split not in scenario.splits:
         raise UserError(f"scenario {scenario.name} has no split {split!r}", f"one of: {', '.join(scenario.splits)}")
     ref = scenario.splits[split]
-    described = scenario.datasets.get(ref.dataset)
-    return folder_data_set(ref.dataset, described) if described else DATASETS.find(ref.dataset), ref
+    if described := scenario.datasets.get(ref.dataset):
+        return folder_data_set(ref.dataset, described), ref
+    if ref.dataset not in SHIPPED:
+        raise UserError(f"unknown data set {ref.dataset!r}", "", nearest(ref.dataset, list(SHIPPED)))
+    return SHIPPED[ref.dataset], ref
 
 
 def listing_digest(frames: Sequence[Frame], with_labels: bool) -> str:

@@ -1,5 +1,4 @@
-"""Decoded frames: each file is decoded once per training resolution, then read as raw bytes from the cache folder, of
-which a crop touches its own rows alone."""
+"""Decoded frames: each file is decoded once per training resolution, then read as raw bytes from the cache folder."""
 
 import math
 import os
@@ -25,9 +24,8 @@ Read = Callable[[int], np.ndarray]
 
 class FrameStore:
     """The frames of a listing (not empty) at height and width ``size`` (None: native), by a rule of ``resize_image``,
-    labels by the nearest pixel; without ``with_labels`` no label file is opened. They come from files that are built
-    once, under a lock, whole or not at all; where these find no room, frames are decoded when they are asked for.
-    UserError: a file cannot be read."""
+    labels by the nearest pixel; without ``with_labels`` no label file is opened. They come from files of the cache, or
+    are decoded when they are asked for. UserError: a file cannot be read."""
 
     def __init__(
         self, samples: list[Frame], dataset: DataSet, space: LabelSpace, size: Size | None, with_labels: bool, rule: str
@@ -61,8 +59,7 @@ class FrameStore:
 
 
 def _cached(key: str, shapes: Sequence[tuple[int, ...]], decode: Read) -> Read:
-    """``decode(0..n-1)``, of ``shapes``, from a file of the cache, built first where needed; ``decode`` itself where it
-    finds no room."""
+    """``decode(0..n-1)``, of ``shapes``, from a file of the cache; ``decode`` itself where it finds no room."""
     path, ends = cache_folder() / "frames" / f"{key[:32]}.npy", np.cumsum([math.prod(shape) for shape in shapes])
     with file_lock(path.with_suffix(".lock")):
         if not path.is_file():

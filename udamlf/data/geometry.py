@@ -1,6 +1,5 @@
 """Geometry of a training sample: drawn once as a ``Geometry``, applied to an image and to its maps; resizing by rules,
-which are part of every result, as implementations differ in pixels (shared foundation, section 3.5). Of a frame only
-the box of the crop is resized: the cost is that of the output."""
+which are part of every result, as implementations differ in pixels. Of a frame only the box of the crop is resized."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -40,17 +39,12 @@ _NEAREST: dict[str, Callable[[int, int], np.ndarray]] = {
 }
 
 
-def _nearest(label: np.ndarray, size_hw: Size, rule: str) -> tuple[np.ndarray, np.ndarray]:
-    """Rows and columns of a label that one of ``size_hw`` takes."""
-    return _NEAREST[rule](label.shape[0], size_hw[0]), _NEAREST[rule](label.shape[1], size_hw[1])
-
-
 def resize_label(label: np.ndarray, size_hw: Size, rule: str = "pillow") -> np.ndarray:
     """Resize ids [H, W]: "opencv" picks floor(i*n/N) (INTER_NEAREST; HIAST), "pillow" floor((i+0.5)*n/N), the sample
     under the centre, both in integers (IAST); "pillow_ties" is "pillow" with Pillow's own rounding of ties (ProDA)."""
     if label.shape == tuple(size_hw):
         return label
-    return _taken(label, *_nearest(label, size_hw, rule))
+    return _taken(label, *map(_NEAREST[rule], label.shape, size_hw))
 
 
 def _taken(label: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
@@ -94,7 +88,7 @@ def cut_label(label: np.ndarray, geometry: Geometry) -> np.ndarray:
     g = geometry
     if g.resized_hw is None:
         return _new(resize_label(cut_box(label, g, IGNORE), g.output_hw, g.label_rule), label)
-    rows, columns = _nearest(label, g.resized_hw, "pillow_ties")
+    rows, columns = map(_NEAREST["pillow_ties"], label.shape, g.resized_hw)
     columns = columns[g.left : g.left + g.width][:: -1 if g.flip else 1]
     return _taken(label, rows[g.top : g.top + g.height], columns)
 
@@ -118,7 +112,7 @@ def cut_box(array: np.ndarray, g: Geometry, fill: int | tuple[int, ...]) -> np.n
 
 
 def draw_geometry(rng: np.random.Generator, image_hw: Size, augmentation: Augmentation) -> Geometry:
-    """Geometry of one training crop of an image of ``image_hw``, by the rule that the augmentation configures."""
+    """Geometry of a training crop of an image of ``image_hw``, by the rule that the augmentation configures."""
     a, output_hw, scale = augmentation, augmentation.crop_hw or image_hw, augmentation.scale_range or (1.0, 1.0)
     if a.nominal_width is not None:
         return weak_view(rng, image_hw, output_hw, a.nominal_width, scale)
@@ -146,15 +140,14 @@ def random_sized_crop(
     """IAST's and HIAST's crop (adversarial-warmup.md 3.4): height h an integer from ``crop_height``, both ends
     included; width int(h * r), r the output's width / height; origin int((H - h) * u), int((W - w) * v). A crop larger
     than the image starts at 0 and is padded at the bottom and right."""
-    height = int(rng.integers(crop_height[0], crop_height[1], endpoint=True))
+    height = int(rng.integers(*crop_height, endpoint=True))
     width = max(1, int(height * (output_hw[1] / output_hw[0])))
     top, left = crop_origin(image_hw[0] - height, rng.random()), crop_origin(image_hw[1] - width, rng.random())
     return Geometry(top, left, height, width, output_hw)
 
 
 def scale_crop(rng: np.random.Generator, image_hw: Size, scale: tuple[float, float], output_hw: Size) -> Geometry:
-    """Scale the image by a uniform factor from ``scale``, then crop ``output_hw`` anywhere in it; a smaller one is
-    padded at the bottom and right."""
+    """Scale the image by a uniform factor, then crop ``output_hw`` anywhere in it, padded at the bottom and right."""
     factor = rng.uniform(*scale)
     height, width = (max(1, round(side / factor)) for side in output_hw)
     top, left = crop_origin(image_hw[0] - height + 1, rng.random()), crop_origin(image_hw[1] - width + 1, rng.random())

@@ -1,6 +1,5 @@
-"""Maps of whole frames: top-1 of class scores; and maps on the network's grid, brought into the crops of a batch on the
-device. Bilinear resizing, cropping and mirroring are linear in rows and columns, so a chain of them is one matrix per
-axis, without intermediates of full resolution (348 MB a feature map in the released ProDA)."""
+"""Top-1 of class scores; and maps on the network's grid in the crops of a batch: bilinear resizing, cropping, mirroring
+are one matrix per axis, without intermediates of full resolution (348 MB a feature map in the released ProDA)."""
 
 from collections.abc import Iterator
 from functools import lru_cache, partial
@@ -83,7 +82,6 @@ def slices(total: int, size: int = BAND_PIXELS) -> Iterator[slice]:
 
 
 def bands(height: int, width: int) -> Iterator[slice]:
-    """The same of the rows of a map."""
     return slices(height, max(BAND_PIXELS // width, 1))
 
 

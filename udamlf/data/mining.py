@@ -44,12 +44,15 @@ def _present(classes: Ids, label: np.ndarray) -> list[int]:
     return [int(c) for c in classes if np.any(label == c)]
 
 
-def _pick(candidates: list[int], label: np.ndarray, draws: Draws) -> tuple[int, int, int, int]:
-    """(class, row, column, number of its pixels) of a drawn pixel of a drawn class."""
+def _pick(candidates: list[int], label: np.ndarray, draws: Draws) -> Patch | None:
+    """A drawn pixel of a drawn class, as centre and origin; None without candidates."""
+    if not candidates:
+        return None
     label_class = candidates[int(draws[0] * len(candidates))]
     rows, columns = np.nonzero(label == label_class)
     pixel = int(draws[1] * len(rows))
-    return label_class, int(rows[pixel]), int(columns[pixel]), len(rows)
+    place = int(rows[pixel]), int(columns[pixel])
+    return Patch(label_class, place, place, len(rows))
 
 
 def interior_candidates(label: np.ndarray, crop: int, rarest: Ids, priority: Ids) -> tuple[list[int], np.ndarray]:
@@ -62,23 +65,18 @@ def interior_candidates(label: np.ndarray, crop: int, rarest: Ids, priority: Ids
 
 def cbst_patch(label: np.ndarray, crop: int, rarest: Ids, priority: Ids, draws: Draws) -> Patch | None:
     """CBST's mined crop, side ``crop``, wholly inside the label map uint8 [H, W]; None when no class is mined there."""
-    candidates, interior = interior_candidates(label, crop, rarest, priority)
-    if not candidates:
-        return None
-    label_class, top, left, pixels = _pick(candidates, interior, draws)
-    return Patch(label_class, (top + crop // 2, left + crop // 2), (top, left), pixels)
+    patch = _pick(*interior_candidates(label, crop, rarest, priority), draws)
+    return patch and patch._replace(centre=(patch.origin[0] + crop // 2, patch.origin[1] + crop // 2))
 
 
 def crst_patch(label: np.ndarray, crop_hw: Position, rarest: Ids, draws: Draws) -> Patch | None:
-    """CRST's mined crop: centred on any pixel of a rare class of ``label`` uint8 [H, W], then shifted inside (a crop
-    larger than the label map starts at 0); None when no such class is present."""
-    candidates = _present(rarest, label)
-    if not candidates:
+    """CRST's mined crop: centred on any pixel of a rare class of ``label`` uint8 [H, W], then shifted inside."""
+    patch = _pick(_present(rarest, label), label, draws)
+    if patch is None:
         return None
-    label_class, row, column, pixels = _pick(candidates, label, draws)
-    top = min(max(row - crop_hw[0] // 2, 0), max(label.shape[0] - crop_hw[0], 0))
-    left = min(max(column - crop_hw[1] // 2, 0), max(label.shape[1] - crop_hw[1], 0))
-    return Patch(label_class, (row, column), (top, left), pixels)
+    axes = zip(patch.centre, crop_hw, label.shape, strict=True)
+    top, left = (min(max(place - side // 2, 0), max(length - side, 0)) for place, side, length in axes)
+    return patch._replace(origin=(top, left))
 
 
 class Miner:

@@ -1,5 +1,4 @@
-"""Mixing images: class mixing and rare-class sampling of DACS and DAFormer (online-ema.md 3, 2), HIAST's copy-paste of
-hard classes (hiast.md 3). ``online_labels`` and ``mix`` work on the device's batches, the rest on samples."""
+"""Mixing images: class mixing and rare-class sampling (online-ema.md 3, 2), HIAST's copy-paste (hiast.md 3)."""
 
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
@@ -15,8 +14,6 @@ from udamlf.data.geometry import resize_image, resize_label
 
 
 class OnlineLabels(NamedTuple):
-    """Pseudo-labels made in the step."""
-
     labels: Tensor  # int64 [N,H,W], the argmax; no pixel is ignored
     confidence: Tensor  # float32 [N,H,W], its probability
     weights: Tensor  # float32 [N,H,W], the confident share everywhere, 0 in the ignored rows
@@ -68,8 +65,7 @@ def class_distribution(pixels_per_image: np.ndarray, temperature: float) -> tupl
 
 
 class RareClassSampler:
-    """Draws a class by ``class_distribution``, then an image with more than ``min_pixels`` of it (published: 3000, of
-    the native image). Where no image has, the images that hold most of it stand in (upstream fails)."""
+    """Draws a class, then an image with more than ``min_pixels`` (published: 3000) of it, or those that hold most."""
 
     def __init__(self, pixels_per_image: np.ndarray, temperature: float, min_pixels: int) -> None:
         self.classes, self.probabilities = class_distribution(pixels_per_image, temperature)
@@ -80,11 +76,6 @@ class RareClassSampler:
         """(class, position of the image)."""
         rare = int(generator.choice(self.classes, p=self.probabilities))
         return rare, int(generator.choice(self.images[rare]))
-
-
-def shows_class(label: np.ndarray, rare: int, min_pixels: int) -> bool:
-    """Whether a crop holds more than ``min_pixels`` of the drawn class; if not, it is drawn again."""
-    return int(np.count_nonzero(label == rare)) > min_pixels
 
 
 def largest_share(label: np.ndarray) -> float:
@@ -112,8 +103,7 @@ class Donors(NamedTuple):
 def paste(
     image: np.ndarray, label: np.ndarray, donor_image: np.ndarray, donor_label: np.ndarray, classes: Sequence[int]
 ) -> Pasted:
-    """A copy of the base with every donor pixel whose pseudo-label is in ``classes``, at the same position. A donor of
-    another size is resized to the base's (bilinear, labels nearest)."""
+    """A copy of the base with every donor pixel, resized to the base, whose pseudo-label is in ``classes``."""
     size_hw = (label.shape[0], label.shape[1])
     donor_image, donor_label = resize_image(donor_image, size_hw, "bilinear"), resize_label(donor_label, size_hw)
     hard = np.zeros(IGNORE + 1, np.uint8)

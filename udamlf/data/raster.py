@@ -45,7 +45,6 @@ def _opened(
 
 
 def image_size_hw(path: Path) -> tuple[int, int]:
-    """Height and width from the file's header."""
     with _opened(path) as image:
         return image.height, image.width
 
@@ -53,8 +52,7 @@ def image_size_hw(path: Path) -> tuple[int, int]:
 def check_header(
     path: Path, modes: tuple[str, ...] = IMAGE_MODES, expected: str = AN_IMAGE, bits: int = 8
 ) -> tuple[int, int]:
-    """Height and width of a file whose header and last bytes are those of a whole file in one of ``modes``; no pixel
-    is decoded. UserError: what is wrong with it."""
+    """Height and width of a file whose header and last bytes are those of a whole one. UserError: they are not."""
     with _opened(path, modes, expected, bits) as image:
         with open(path, "rb") as handle:
             handle.seek(max(0, path.stat().st_size - _TAIL))
@@ -84,23 +82,19 @@ def _of_png(path: Path | BytesIO, flags: int) -> np.ndarray | None:
     return cv2.imdecode(np.frombuffer(data, np.uint8), flags)
 
 
-def read_ids(path: Path | BytesIO, modes: tuple[str, ...], expected: str) -> np.ndarray:
-    """uint8 [H, W]: first channel (palette indices, not colours) of an 8-bit file in one of Pillow's ``modes``."""
-    with _opened(path, modes, expected) as image:
-        grey = image.format == "PNG" and image.mode == "L" and image.tile[0].args == "L"  # of 8 bits, not 1, 2 or 4
-        pixels = _of_png(path, cv2.IMREAD_UNCHANGED) if grey else None
+def read_ids(path: Path | BytesIO, modes: tuple[str, ...], expected: str, bits: int = 8) -> np.ndarray:
+    """uint8, or uint16 of a PNG of 16 ``bits``, [H, W]: the first channel, of a palette the indices."""
+    with _opened(path, modes, expected, bits) as image:
+        plain = image.mode == "L" and image.tile[0].args == "L"  # of 8 bits, not 1, 2 or 4
+        by_opencv = image.format == "PNG" and (plain or bits == 16)
+        pixels = _of_png(path, cv2.IMREAD_UNCHANGED) if by_opencv else None
+        if bits == 16:  # which Pillow cannot read
+            if pixels is None:
+                raise ValueError("not a whole PNG file")
+            return np.ascontiguousarray(pixels[:, :, 2])  # OpenCV's channel order is BGR
         if pixels is not None and pixels.ndim == 2:
             return pixels
         return np.ascontiguousarray(np.atleast_3d(np.asarray(image))[:, :, 0])
-
-
-def read_ids16(path: Path, expected: str) -> np.ndarray:
-    """uint16 [H, W]: the first (red) channel of a 16-bit multi-channel PNG, which Pillow cannot read."""
-    with _opened(path, DEEP_MODES, expected, 16):
-        pixels = _of_png(path, cv2.IMREAD_UNCHANGED)
-        if pixels is None:
-            raise ValueError("not a whole PNG file")
-    return np.ascontiguousarray(pixels[:, :, 2])  # OpenCV's channel order is BGR
 
 
 def write_pixels(path: Path, pixels: np.ndarray) -> None:
@@ -110,58 +104,62 @@ def write_pixels(path: Path, pixels: np.ndarray) -> None:
     path.write_bytes(cv2.imencode(path.suffix, pixels, options)[1].tobytes())
 
 
-def write_palette(path: Path, ids: np.ndarray, colours: np.ndarray) -> None:
-    """Write an 8-bit palette PNG: uint8 [H, W] indices, uint8 [256, 3] RGB colours."""
+def _write_palette(path: Path, ids: np.ndarray) -> None:
+    """An 8-bit palette PNG of indices uint8 [H, W], in any colours."""
     path.parent.mkdir(parents=True, exist_ok=True)
     image = Image.fromarray(ids)
-    image.putpalette(colours.tobytes())
+    image.putpalette(bytes(range(256)) * 3)
     image.save(path, compress_level=1)
 
 
 class LabelFormat(NamedTuple):
-    """How raw ids lie in a label file."""
+    """How raw ids lie in a label file: in its first channel, or, with ``colours``, as the colours of ids 0, 1, ...; any
+    other id is then written black, any other colour refused."""
 
     modes: tuple[str, ...]  # Pillow's, of the header
     expected: str  # the same in words
-    read: Callable[[Path], np.ndarray]  # path -> uint8 or uint16 [H, W]
-    write: Callable[[Path, np.ndarray], None]  # (path, uint8 [H, W])
-    colours: tuple[tuple[int, int, int], ...] = ()  # RGB of raw ids 0, 1, ... where files are coloured pictures
+    write: Callable[[Path, np.ndarray], None] = write_pixels  # (path, uint8 [H, W])
     bits: int = 8
+    colours: tuple[tuple[int, int, int], ...] = ()  # RGB
 
-
-def id_format(
-    modes: tuple[str, ...], expected: str, write: Callable[[Path, np.ndarray], None] = write_pixels
-) -> LabelFormat:
-    """Raw ids in the first channel of 8-bit files."""
-    return LabelFormat(modes, expected, lambda path: read_ids(path, modes, expected), write)
-
-
-GREY = id_format(("L",), "an 8-bit single-channel PNG of raw ids")
+    def read(self, path: Path) -> np.ndarray:
+        """Raw ids uint8 or uint16 [H, W]. UserError: the file is damaged or of another format."""
+        if not self.colours:
+            return read_ids(path, self.modes, self.expected, self.bits)
+        with _opened(path, self.modes, self.expected) as image:
+            pixels = np.asarray(image.convert("RGB"))
+        codes, used = np.array(self.colours, np.int32) @ _CODE, pixels @ _CODE
+        order = np.argsort(codes)
+        ids = order[np.searchsorted(codes, used, sorter=order).clip(max=len(codes) - 1)].astype(np.uint8)
+        odd = pixels[codes[ids] != used]
+        if odd.size:
+            raise UserError(f"label {path} holds the colour {tuple(odd[0].tolist())}", "the colour of a class")
+        return ids
 
 
 def colour_format(colours: Sequence[tuple[int, int, int]]) -> LabelFormat:
-    """Raw ids 0, 1, ... as colours; any other id is written black, any other colour refused."""
-    modes, expected = ("RGB", "RGBA", "P"), "an 8-bit picture in the colours of the classes"
-    codes = np.array(colours, np.int32) @ _CODE
-    order = np.argsort(codes)
-
-    def read(path: Path) -> np.ndarray:
-        with _opened(path, modes, expected) as image:
-            found = np.asarray(image.convert("RGB")) @ _CODE
-        place = np.searchsorted(codes, found, sorter=order).clip(max=len(codes) - 1)
-        ids = order[place].astype(np.uint8)
-        odd = found[codes[ids] != found]
-        if odd.size:
-            raise UserError(f"label {path} holds the colour {_colour(odd[0])}", "the colour of a class")
-        return ids
-
-    def write(path: Path, ids: np.ndarray) -> None:
-        table = np.zeros((256, 3), np.uint8)
-        table[: len(colours)] = colours
-        write_pixels(path, table[ids][:, :, ::-1])
-
-    return LabelFormat(modes, expected, read, write, tuple(colours))
+    table = np.zeros((256, 3), np.uint8)
+    table[: len(colours)] = colours
+    expected = "an 8-bit picture in the colours of the classes"
+    return LabelFormat(
+        ("RGB", "RGBA", "P"), expected, lambda path, ids: write_pixels(path, table[ids][:, :, ::-1]), 8, tuple(colours)
+    )
 
 
-def _colour(code: int) -> tuple[int, ...]:
-    return tuple(int(code) // int(place) % 256 for place in _CODE)
+FORMATS = {
+    "own": LabelFormat(("L", "P"), "an 8-bit single-channel or palette PNG of raw ids"),
+    "grey": LabelFormat(("L",), "an 8-bit single-channel PNG of raw ids"),
+    "palette": LabelFormat(("P", "L"), "an 8-bit palette PNG whose indices are label ids", _write_palette),
+    "4-channel": LabelFormat(
+        ("RGBA", "L"),
+        "an 8-bit 4-channel PNG, the id in the first channel (anno/)",
+        lambda path, ids: write_pixels(path, np.dstack([ids, ids, ids, np.full_like(ids, 255)])),
+    ),
+    "16-bit": LabelFormat(
+        DEEP_MODES,
+        "a 16-bit multi-channel PNG, the id in the first channel (GT/LABELS)",
+        lambda path, ids: write_pixels(path, np.dstack([0 * ids, 0 * ids, ids]).astype(np.uint16)),
+        bits=16,
+    ),
+}
+"""By the name in ``configs/datasets.yaml``; "own": of ids in a folder that a scenario describes."""

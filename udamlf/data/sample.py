@@ -10,16 +10,12 @@ from udamlf.data.geometry import Geometry
 
 
 class Cut(NamedTuple):
-    """How a crop came from its frame."""
-
     frame_hw: tuple[int, int]
     geometry: Geometry
 
 
 @dataclass
 class Sample:
-    """A whole frame, or a crop of one."""
-
     image: np.ndarray  # uint8 RGB [H, W, 3]
     label: np.ndarray  # uint8 [H, W] train ids with IGNORE
     maps: dict[str, np.ndarray] = field(default_factory=dict)  # further uint8 [H, W] that take part in every geometry

@@ -33,7 +33,6 @@ class ScenarioData:
         self.samples = lru_cache(maxsize=None)(self._samples)
 
     def dataset(self, name: str) -> DataSet:
-        """Data set of a split."""
         return split_of(self.config.scenario, name)[0]
 
     def has(self, name: str) -> bool:
@@ -67,7 +66,6 @@ class ScenarioData:
         return listing_digest(self.samples(name), with_labels)
 
     def frames(self, name: str, with_labels: bool) -> FrameStore:
-        """Frames of a split, decoded as the configuration says."""
         size_hw, rule = self.config.frames(name)
         frames, dataset = self.samples(name, with_labels), self.dataset(name)
         return FrameStore(frames, dataset, self.config.space, size_hw, with_labels, rule)

@@ -1,5 +1,4 @@
-"""ProDA's strong view: a second mirror, two random operations, a cutout; and where each of its pixels came from, by one
-composed affine map for the image and for every label or map beside it."""
+"""ProDA's strong view, and where its pixels came from: one composed affine map for image, labels and maps."""
 
 import math
 from typing import NamedTuple
@@ -28,8 +27,6 @@ GEOMETRIC = ("ShearX", "ShearY", "TranslateX", "TranslateY", "Rotate")  # in the
 
 
 class StrongView(NamedTuple):
-    """What was drawn for one crop."""
-
     hflip: bool  # before the operations
     operations: tuple[tuple[str, float], ...]  # (name, parameter) in this order; translations in pixels
     cutout: Box | None  # both ends inside
@@ -57,8 +54,7 @@ def cutout_box(centre_xy: tuple[float, float], side: int, hw: tuple[int, int]) -
 
 
 def draw_strong_view(generator: np.random.Generator, hw: tuple[int, int], cutout_share: float = 1 / 3) -> StrongView:
-    """A random strong view of a crop of size ``hw``: two operations drawn with replacement, each applied at 0.5; the
-    cutout's side is a share of the crop's height, 0 = no cutout."""
+    """Two operations drawn with replacement, each applied at 0.5; the cutout's side is a share of the crop's height."""
     hflip, names = bool(generator.random() < 0.5), tuple(OPERATIONS)
     operations: list[tuple[str, float]] = []
     for _ in range(2):

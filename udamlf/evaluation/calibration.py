@@ -1,6 +1,6 @@
 """Whether a confidence is a probability: of the pixels labelled with confidence 0.9, are nine in ten right?"""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from typing import TypeVar
 
 import numpy as np
@@ -8,10 +8,7 @@ import torch
 from torch import Tensor
 
 from udamlf.common.seeding import rng
-from udamlf.config.labels import IGNORE, LabelSpace
-from udamlf.data.dataset import DataSet, Frame
-from udamlf.data.geometry import resize_label
-from udamlf.data.pseudo_labels import PseudoLabels
+from udamlf.config.labels import IGNORE
 
 BINS = 15  # as in the publication
 LEVELS = 200  # steps of a stored confidence: its error of a quarter per cent averages out within a bin
@@ -28,8 +25,7 @@ def sample(items: Sequence[Item]) -> list[Item]:
 
 
 def stored_confidence(scores: Tensor, label: np.ndarray) -> np.ndarray:
-    """uint8 [H, W]: what probabilities float [C, H, W] give the label of each pixel (uint8 [H, W]), in steps of 1 /
-    ``LEVELS``; 0 where it is IGNORE."""
+    """What probabilities float [C, H, W] give each label, uint8 [H, W] in steps of 1 / ``LEVELS``; 0 for IGNORE."""
     classes = torch.from_numpy(np.where(label == IGNORE, 0, label).astype(np.int64)).to(scores.device)
     confidence = scores.gather(0, classes[None])[0].clamp(0, 1).cpu().numpy()
     return np.where(label == IGNORE, 0, np.rint(LEVELS * confidence)).astype(np.uint8)
@@ -43,20 +39,6 @@ def reliability(confidence: np.ndarray, right: np.ndarray) -> np.ndarray:
 
 
 def expected_calibration_error(table: np.ndarray) -> float:
-    """Of a ``reliability`` table: the difference of a bin's accuracy and mean confidence, averaged over the pixels, per
-    cent (Guo et al., equation 3); nan without pixels."""
+    """The difference of a bin's accuracy and confidence, averaged over pixels, per cent (equation 3); nan without."""
     pixels, right, confidence = table
     return 100.0 * float(np.abs(right - confidence).sum() / pixels.sum()) if pixels.any() else float("nan")
-
-
-def pseudo_label_reliability(
-    labels: PseudoLabels, stored: Mapping[str, np.ndarray], dataset: DataSet, frames: Iterable[Frame], space: LabelSpace
-) -> np.ndarray:
-    """``reliability`` of published labels whose confidence is ``stored``, by image, where a frame has true labels."""
-    total = np.zeros((3, BINS))
-    for frame in (frame for frame in frames if frame.label is not None and frame.name in stored):
-        truth = dataset.read_label(frame, space)
-        label, confidence = (resize_label(m, truth.shape) for m in (labels.label(frame.name), stored[frame.name]))
-        known = (label != IGNORE) & (truth != IGNORE)
-        total += reliability(confidence[known] / LEVELS, label[known] == truth[known])
-    return total

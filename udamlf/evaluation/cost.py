@@ -20,9 +20,8 @@ _ON_CPU = {_CPU_KERNEL: lambda query, key, value, *_, **__: sdpa_flop_count(quer
 
 
 def inference_cost(model: SegmentationModel, image: np.ndarray, protocol: EvalProtocol) -> dict[str, float]:
-    """Metrics ``cost/parameters``, and of one image (uint8 RGB [H, W, 3]) under a protocol, every view and window that
-    it asks for: ``cost/gflops`` (a multiplication and an addition are two) and ``cost/frames_per_second``, without
-    reading the image."""
+    """Metrics ``cost/parameters``, and of one image (uint8 RGB [H, W, 3]) under a protocol ``cost/gflops`` (a
+    multiplication and an addition are two) and ``cost/frames_per_second``, without reading the image."""
 
     def seconds() -> float:
         began = time.perf_counter()

@@ -1,6 +1,6 @@
 """Scores of networks and of pseudo-labels: an integer confusion matrix, then IoU or precision of every class."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +14,7 @@ from udamlf.data.dataset import DataSet, Frame
 from udamlf.data.geometry import resize_label
 from udamlf.data.maps import top1
 from udamlf.data.pseudo_labels import PseudoLabels
+from udamlf.evaluation.calibration import BINS, LEVELS, reliability
 from udamlf.evaluation.predict import mean_scores, network_logits, resized
 from udamlf.models.base import SegmentationModel
 
@@ -21,10 +22,8 @@ Predicted = tuple[Frame, np.ndarray, np.ndarray, np.ndarray]  # image, truth, pr
 
 
 def confusion_matrix(prediction: np.ndarray, label: np.ndarray, num_classes: int) -> np.ndarray:
-    """int64 [C, C], rows = label, columns = prediction: pixels of every pair, where neither is ``IGNORE``.
-
-    Both are uint8 of one shape, train ids or ``IGNORE`` (UserError if not). Matrices of images add up: a score is
-    computed from the sum over the whole set, never per image."""
+    """int64 [C, C], rows = label, columns = prediction: pixels of every pair, where neither is ``IGNORE``. UserError:
+    not uint8 of one shape, train ids or ``IGNORE``. Matrices of images add up."""
     if prediction.shape != label.shape:
         raise UserError(f"a prediction of shape {prediction.shape}", f"the shape of its label, {label.shape}")
     # 256 x 256 cells (0.5 MB) take every uint8 pair, so that counting and checking are one pass over the pixels.
@@ -39,8 +38,7 @@ def confusion_matrix(prediction: np.ndarray, label: np.ndarray, num_classes: int
 
 
 def iou(confusion: np.ndarray) -> np.ndarray:
-    """Intersection over union of each class, float64 [C] in 0..1; nan for a class absent from labels and predictions,
-    0 for one that is only predicted."""
+    """IoU of each class, float64 [C] in 0..1; nan for a class absent from labels and predictions."""
     hits = np.diag(confusion).astype(np.float64)
     union = confusion.sum(0) + confusion.sum(1) - np.diag(confusion)
     return np.divide(hits, union, out=np.full(len(hits), np.nan), where=union > 0)
@@ -75,7 +73,6 @@ class Score:
         return {name: _percent(miou(per_class[self.space.indices(name)])) for name in self.space.subsets}
 
     def to_json(self) -> dict[str, Any]:
-        """The published form of the result."""
         protocol = self.protocol.model_dump(mode="json")
         return {"split": self.split, "images": self.images, "protocol": protocol, "miou": self.miou, "iou": self.iou}
 
@@ -100,9 +97,8 @@ def evaluate(
     workers: int = 0,
 ) -> Score:
     """Score ``model`` on labelled frames at the labels' own resolution. UserError: one has none or is not readable.
-
-    ``on_prediction`` gets every frame with image uint8 [H,W,3], truth uint8 [H,W] and prediction uint8 [H,W], in their
-    order. ``workers`` threads read ahead of the network, one counts behind it."""
+    ``on_prediction`` gets every frame in their order. ``workers`` threads read ahead of the network, one counts behind.
+    """
 
     def read(frame: Frame) -> tuple[Frame, np.ndarray, np.ndarray, list[np.ndarray]]:
         image = dataset.read_image(frame)
@@ -125,17 +121,30 @@ def evaluate(
     return Score(split, images, protocol, space, total)
 
 
-def audit(labels: PseudoLabels, dataset: DataSet, frames: Iterable[Frame], space: LabelSpace) -> dict[str, float]:
-    """Precision of published pseudo-labels by the target's true labels, which nobody reads who trains.
+def audit(
+    labels: PseudoLabels,
+    dataset: DataSet,
+    frames: Iterable[Frame],
+    space: LabelSpace,
+    confidences: Mapping[str, np.ndarray] = {},
+) -> tuple[dict[str, float], np.ndarray]:
+    """Published pseudo-labels against the target's true labels, which nobody reads who trains.
 
     Returns ``pl/precision`` and ``pl/precision/<class>``: percent of the labelled pixels (with a known truth) whose
-    label is right; a class without labelled pixels has none."""
-    total = np.zeros((space.num_classes, space.num_classes), np.int64)
+    label is right; a class without labelled pixels has none; and the table of ``reliability`` of the images with
+    ``stored_confidence``."""
+    total, table = np.zeros((space.num_classes, space.num_classes), np.int64), np.zeros((3, BINS))
     for frame in frames:
-        if frame.label is not None and frame.name in labels:
-            truth = dataset.read_label(frame, space)
-            total += confusion_matrix(resize_label(labels.label(frame.name), truth.shape), truth, space.num_classes)
+        if frame.label is None or frame.name not in labels:
+            continue
+        truth = dataset.read_label(frame, space)
+        label = resize_label(labels.label(frame.name), truth.shape)
+        total += confusion_matrix(label, truth, space.num_classes)
+        if frame.name in confidences:
+            known = (label != IGNORE) & (truth != IGNORE)
+            confidence = resize_label(confidences[frame.name], truth.shape)[known] / LEVELS
+            table += reliability(confidence, label[known] == truth[known])
     pixels, right = total.sum(0), np.diag(total)
     counts = {f"pl/precision/{name}": (right[c], pixels[c]) for c, name in enumerate(space.classes)}
     counts["pl/precision"] = (right.sum(), pixels.sum())
-    return {name: 100.0 * float(hits / count) for name, (hits, count) in counts.items() if count}
+    return {name: 100.0 * float(hits / count) for name, (hits, count) in counts.items() if count}, table

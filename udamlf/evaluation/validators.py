@@ -1,5 +1,4 @@
-"""How good a network seems on target images without labels: functions of its probabilities alone. None is an accuracy,
-and all are read off images that the method has trained on; ``udamlf validators`` measures how well they rank."""
+"""How good a network seems on target images without labels: functions of its probabilities alone."""
 
 import math
 from collections.abc import Iterable
@@ -20,9 +19,8 @@ def entropy(probabilities: Tensor) -> float:
 
 
 def soft_neighbourhood_density(probabilities: Tensor, temperature: float = TEMPERATURE) -> float:
-    """Of probabilities float [N, C] of N >= 2 pixels, 0..log(N - 1) nats: the mean entropy of softmax(similarity /
-    temperature) over the other pixels, by cosine similarity (Saito et al., ICCV 2021). High where pixels lie densely.
-    """
+    """Of probabilities float [N, C] of N >= 2 pixels, 0..log(N - 1) nats: mean entropy of softmax(cosine similarity /
+    temperature) over the other pixels (Saito et al., ICCV 2021). High where pixels lie densely."""
     vectors = F.normalize(probabilities.double(), dim=1)
     similarity = (vectors @ vectors.T / temperature).fill_diagonal_(-math.inf)
     return float(torch.special.entr(similarity.softmax(1)).sum(1).mean())

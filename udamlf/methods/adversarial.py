@@ -1,7 +1,4 @@
-"""Output-space adversarial alignment: AdaptSegNet's warm-up of IAST and HIAST, MinEnt, AdvEnt, IntraDA's training.
-
-Both losses use the pre-update weights (adversarial-warmup.md 6, advent.md 4). IntraDA's round has the easy images with
-pseudo-labels as source and the hard ones as target; where every image is easy, cross-entropy alone is left."""
+"""Output-space adversarial alignment: IAST's and HIAST's warm-up, MinEnt, AdvEnt, IntraDA (advent.md 4)."""
 
 from typing import ClassVar, Literal
 
@@ -75,13 +72,12 @@ class Objective(BaseObjective):
         self.weights = {"adversarial_main": p.weight, "target_entropy": p.entropy, **aux}
         self.heads = ("main", "aux") if any(aux.values()) else ("main",)
         self.discriminators = nn.ModuleDict()
-        for head in self.heads:
-            if self.weights[f"adversarial_{head}"]:
-                # A seed for each head: equal discriminators would see the same maps in the same way.
-                seed = torch_seed(context.seed, "discriminator", head)
-                critic = discriminator(context.space.num_classes, p.discriminator, p.width, seed)
-                self.discriminators[head] = critic.to(context.device)
-        if len(self.discriminators):
+        for head in (head for head in self.heads if self.weights[f"adversarial_{head}"]):
+            # A seed for each head: equal discriminators would see the same maps in the same way.
+            seed = torch_seed(context.seed, "discriminator", head)
+            critic = discriminator(context.space.num_classes, p.discriminator, p.width, seed)
+            self.discriminators[head] = critic.to(context.device)
+        if self.discriminators:
             groups = [{"params": list(self.discriminators.parameters())}]
             self.optimisers["discriminator"] = groups, p.discriminator_optimiser
             self.modules["discriminators"] = self.discriminators

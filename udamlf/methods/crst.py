@@ -1,5 +1,4 @@
-"""CRST (Zou et al., ICCV 2019; cbst.md 10) on top of ``self_training``: on labelled target pixels MRKLD and MRENT
-temper the confidence, LRENT replaces the hard labels by soft ones."""
+"""CRST (Zou et al., ICCV 2019; cbst.md 10): MRKLD and MRENT temper the confidence, LRENT has soft labels."""
 
 from typing import ClassVar
 
@@ -50,8 +49,6 @@ def one_hot(labels: Tensor, num_classes: int) -> Tensor:
 
 
 class CrstParams(self_training.SelfTrainingParams):
-    """Parameters of ``crst``, beside those of ``self_training``."""
-
     mrkld: float = Field(0.0, ge=0)  # weight of the KL to uniform; released: 0.1 an image, times 0.1
     mrent: float = Field(0.0, ge=0)  # weight of the negative entropy
     lrent: float | None = Field(None, gt=0)  # alpha of the soft labels, 0.25; the selector's is ``soft_alpha``

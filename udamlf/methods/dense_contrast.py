@@ -1,7 +1,6 @@
-"""Self-supervised pre-training on unlabelled images: a pixel finds itself again in another view of its image.
-
-Dense contrastive learning (Wang et al., CVPR 2021, arXiv 2011.09157) without queue, projection and second network, in
-place of SimCLRv2 weights for ProDA. Negatives come from the same domain: the domains are not to be told apart."""
+"""Self-supervised pre-training in place of SimCLRv2's weights for ProDA: a pixel finds itself again in another view of
+its image. Dense contrastive learning (Wang et al., CVPR 2021, arXiv 2011.09157) without queue, projection and second
+network; negatives come from the same domain."""
 
 import numpy as np
 import torch
@@ -57,7 +56,6 @@ class Objective(BaseObjective):
         return {"model": named}
 
     def _contrast(self, first: Tensor, second: Tensor, domain: Domain, rng: np.random.Generator) -> Tensor:
-        """Contrast of a domain's features [N, D, h, w] at cells that are drawn in the second view."""
         index = domain.arrays["second_index"]
         cells = index[0].numel()
         first, second = (self.model.upsample(f.float(), index.shape[-2:]).flatten(2) for f in (first, second))

@@ -15,8 +15,8 @@ SIGMA = (0.15, 1.15)
 
 
 def colour_jitter(images: Tensor, factors: Sequence[Tensor], order: Sequence[int]) -> Tensor:
-    """Images float [N, 3, H, W] in 0..1 after brightness (added), contrast (multiplied), saturation and hue (in turns)
-    in ``order``; four factors float [N]: 1, 1, 1 and 0 change nothing."""
+    """Images float [N, 3, H, W] in 0..1 after brightness (added), contrast (multiplied), saturation and hue (turns) in
+    ``order``; four factors float [N]: 1, 1, 1 and 0 change nothing."""
     brightness, contrast, saturation, hue = (factor.view(-1, 1, 1, 1) for factor in factors)
     steps = (
         lambda x: (x + brightness - 1).clamp(0, 1),

@@ -1,5 +1,4 @@
-"""ProDA's stages 2 and 3 (Zhang et al., CVPR 2021; proda.md 9): a student from self-supervised weights learns hard
-labels and from the previous network, on the strong view of the crop."""
+"""ProDA's stages 2 and 3 (Zhang et al., CVPR 2021; proda.md 9): hard labels, and distillation from the last network."""
 
 from collections.abc import Iterator
 from typing import ClassVar, Literal
@@ -21,9 +20,8 @@ Form = Literal["corrected", "released"]
 
 
 def distillation(student_logits: Tensor, teacher_logits: Tensor, form: Form = "corrected") -> Tensor:
-    """Mean over all pixels and classes of logits float [N, C, h, w]: "corrected" is KL(teacher || student) / C,
-    "released" takes the student's probability where its logarithm belongs, as for the published checkpoints, a bug that
-    the authors confirmed (proda.md, 13.6)."""
+    """Mean over pixels and classes of logits float [N, C, h, w]: "corrected" is KL(teacher || student) / C, "released"
+    has the student's probability in its logarithm's place, a bug that the authors confirmed (proda.md, 13.6)."""
     log_teacher = F.log_softmax(teacher_logits.detach(), 1)
     if form == "corrected":
         return F.kl_div(F.log_softmax(student_logits, 1), log_teacher, reduction="none", log_target=True).mean()
@@ -31,8 +29,6 @@ def distillation(student_logits: Tensor, teacher_logits: Tensor, form: Form = "c
 
 
 class DistillationParams(StrongViewParams):
-    """Parameters of ``distillation``: ``form`` of the loss, and those of the strong view."""
-
     form: Form = "corrected"
 
 

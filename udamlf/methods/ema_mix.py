@@ -1,8 +1,6 @@
-"""Online self-training with an EMA teacher and class mixing (DACS, arXiv 2007.08702; DAFormer, arXiv 2111.14887).
-
-The teacher labels the clean target crop, half of a source image's classes are pasted onto the crop, the student learns
-the source and the mixed image (online-ema.md). A method on top overrides ``prepare`` (what a sample holds) and
-``terms`` (images and their losses)."""
+"""Online self-training with an EMA teacher and class mixing (DACS, arXiv 2007.08702; DAFormer, arXiv 2111.14887;
+online-ema.md): the teacher labels the clean target crop, half of a source image's classes are pasted onto it. A method
+on top overrides ``prepare`` (what a sample holds) and ``terms`` (images and their losses)."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -19,7 +17,7 @@ from udamlf.config.labels import IGNORE
 from udamlf.config.parts import Strict
 from udamlf.data.batches import Draw
 from udamlf.data.colour import jitter
-from udamlf.data.mixing import OnlineLabels, RareClassSampler, largest_share, mix, mix_mask, online_labels, shows_class
+from udamlf.data.mixing import OnlineLabels, RareClassSampler, largest_share, mix, mix_mask, online_labels
 from udamlf.data.sample import Domain, Sample
 from udamlf.losses import cross_entropy, masked_mean
 from udamlf.methods.device_colour import coloured
@@ -40,8 +38,7 @@ def mixed_cross_entropy(logits: Tensor, labels: Tensor, weights: Tensor) -> Tens
 
 
 def downscale_labels(labels: Tensor, scale: int, num_classes: int, min_share: float = MIN_SHARE) -> Tensor:
-    """The class that fills ``min_share`` of a whole scale x scale cell, else IGNORE, which competes as a class of its
-    own: int64 [N, H, W] to [N, H // scale, W // scale]."""
+    """The class (or IGNORE) that fills ``min_share`` of a scale x scale cell, else IGNORE: int64 [N, h, w]."""
     one_hot = F.one_hot(labels.masked_fill(labels == IGNORE, num_classes), num_classes + 1)
     share, winner = F.avg_pool2d(one_hot.permute(0, 3, 1, 2).float(), scale).max(1)
     return winner.masked_fill((share < min_share) | (winner == num_classes), IGNORE)
@@ -55,14 +52,6 @@ def class_mask(labels: Tensor, classes: Sequence[int] | Tensor) -> Tensor:
 def feature_distance(features: Tensor, reference: Tensor, mask: Tensor) -> Tensor:
     """Mean over ``mask`` bool [N, h, w] of the Euclidean distance of two maps [N, D, h, w] (upstream: nan if empty)."""
     return masked_mean(torch.linalg.vector_norm(features - reference.detach(), dim=1), mask)
-
-
-def inside_margin(hw: Sequence[int], margin: Sequence[int]) -> np.ndarray:
-    """uint8 [H, W], 1 but for the outer rows (top, bottom) and columns (left, right)."""
-    top, bottom, left, right = margin
-    inside = np.zeros(hw, np.uint8)
-    inside[top : hw[0] - bottom, left : hw[1] - right] = 1
-    return inside
 
 
 class EmaMixParams(Strict):
@@ -114,9 +103,7 @@ class Objective(BaseObjective):
 
     def scalars(self) -> dict[str, float]:
         """Quality of the online labels since it was last read; a pixel under the threshold counts as not kept."""
-        if not self.quality.pixels:
-            return {}
-        metrics = self.quality.metrics(self.context.space)
+        metrics = self.quality.metrics(self.context.space) if self.quality.pixels else {}
         self.quality.clear()
         return metrics
 
@@ -124,7 +111,9 @@ class Objective(BaseObjective):
         if draw.domain == "target":
             frame = draw.read(draw.index)
             if self.params.margin is not None:
-                trusted = inside_margin(frame.label.shape, self.params.margin)
+                top, bottom, left, right = self.params.margin
+                trusted, (height, width) = np.zeros_like(frame.label), frame.label.shape
+                trusted[top : height - bottom, left : width - right] = 1
                 frame = replace(frame, maps={**frame.maps, "trusted": trusted})
             crop = draw.crop(frame)
             if not self.params.colour_of_mixed:
@@ -136,7 +125,7 @@ class Objective(BaseObjective):
         enough = int(p.rare_class_min_pixels * p.rare_class_crop_ratio)
 
         def accept(crop: Sample) -> bool:
-            shows = rare is None or shows_class(crop.label, rare, enough)
+            shows = rare is None or int(np.count_nonzero(crop.label == rare)) > enough
             return shows and (p.crop_max_share == 1 or largest_share(crop.label) < p.crop_max_share)
 
         crop = draw.crop(draw.read(draw.index), accept=accept)
@@ -186,15 +175,8 @@ class Objective(BaseObjective):
 
         return [(source.images, on_source), (images, lambda o: {"mixed_ce": self.weighted_loss(o, labels, weights)})]
 
-    def coloured_target(self, target: Domain, rng: np.random.Generator, one_sigma: bool = False) -> Tensor:
-        """The target crops in other colours."""
-        if not self.params.colour_of_mixed:
-            return target.views["augmented"]
-        return coloured(target.images, self.model, rng, self.params.jitter, one_sigma)
-
     def weighted_loss(self, output: Output, labels: Tensor, weights: Tensor) -> Tensor:
-        """``mixed_cross_entropy`` of labels and weights [N, H, W] at the loss's resolution; of a network with a detail
-        crop nine tenths of it, and a tenth of the crop's (mic-hrda.md 3)."""
+        """``mixed_cross_entropy`` of labels and weights [N, H, W]; a tenth is the detail crop's (mic-hrda.md 3)."""
         logits, at_cells = self.at_loss_resolution(output.logits, labels)
         loss = mixed_cross_entropy(logits, at_cells, self.maps_at_loss_resolution(weights))
         if output.detail is None or output.box is None:

@@ -1,5 +1,4 @@
-"""HIAST's training (Zhu et al., TPAMI 2025, arXiv 2302.06992; hiast.md 3 to 5): hard-class copy-paste, weak and strong
-views, an EMA teacher that labels the ignored region softly, region-adaptive regularisers."""
+"""HIAST's training (Zhu et al., TPAMI 2025, arXiv 2302.06992; hiast.md 3 to 5)."""
 
 from collections.abc import Sequence
 from typing import ClassVar, Literal
@@ -31,9 +30,8 @@ def consistency(log_p: Tensor, targets: Tensor, mask: Tensor) -> Tensor:
 
 
 def region_terms(logits: Tensor, labels: Tensor, targets: Tensor, per_class: bool = True) -> dict[str, Tensor]:
-    """The regularisers, from one log-softmax (iast.md 3, hiast.md 5): KL to uniform on the labelled region, entropy and
-    consistency with the teacher's probabilities ``targets`` float [N, C, H, W] on the ignored one. ``per_class``: each
-    with an extra 1/C, as released; else N counts pixels."""
+    """The regularisers, from one log-softmax (iast.md 3, hiast.md 5), ``targets`` the teacher's probabilities float
+    [N, C, H, W]. ``per_class``: each with an extra 1/C, as released; else N counts pixels."""
     log_p, confident, classes = F.log_softmax(logits, 1), labels != IGNORE, logits.shape[1]
     scale = 1 / classes if per_class else 1
     return {
@@ -73,8 +71,7 @@ class HiastParams(Strict):
 
 
 def donors(context: Context, number: int) -> Donors | None:
-    """Who donates the ``number`` hardest classes of the round's pseudo-labels; None where no statistics are published.
-    A class without a candidate is never drawn (the released code fails on it)."""
+    """Who donates the ``number`` hardest classes of the pseudo-labels; None where no statistics are published."""
     mean = context.published.get("class_mean_confidence")
     if mean is None:
         return None
@@ -99,7 +96,6 @@ class Objective(BaseObjective):
     def prepare(self, draw: Draw) -> Sample:
         if draw.domain != "target":
             return plain(draw)
-
         donor = draw_donor(self.donors, draw.rng) if self.donors else None
         pasted = (draw.read(donor), self.donors.hard_classes) if self.donors and donor is not None else None
         crop = draw.crop(draw.read(draw.index), donor=pasted)

@@ -1,5 +1,4 @@
-"""Masked image consistency (MIC; Hoyer et al., CVPR 2023, arXiv 2212.01322; mic-hrda.md 2) on top of ``ema_mix``: the
-student also learns the same teacher's labels where it sees only some squares of the target."""
+"""Masked image consistency (Hoyer et al., CVPR 2023, arXiv 2212.01322; mic-hrda.md 2) on top of ``ema_mix``."""
 
 from typing import ClassVar, Literal, NamedTuple
 
@@ -13,6 +12,7 @@ from udamlf.data.batches import Draw
 from udamlf.data.mixing import OnlineLabels
 from udamlf.data.sample import Sample
 from udamlf.methods import ema_mix
+from udamlf.methods.device_colour import coloured
 from udamlf.training.objective import Batch, Context, Term
 
 Masked = Literal["target", "source", "both"]
@@ -30,12 +30,10 @@ def block_mask(draws: np.ndarray, hw: tuple[int, ...], ratio: float) -> np.ndarr
 
 
 class View(NamedTuple):
-    """What is masked and learnt: images float [N, 3, H, W], labels int64, weights and mask (1 = visible) [N, H, W]."""
-
-    images: Tensor
-    labels: Tensor
+    images: Tensor  # float [N, 3, H, W]
+    labels: Tensor  # int64 [N, H, W]
     weights: Tensor
-    visible: Tensor
+    visible: Tensor  # 1 = seen
 
     @property
     def masked(self) -> Tensor:
@@ -51,8 +49,6 @@ def masked_view(which: Masked, source: View, target: View) -> View:
 
 
 class MicParams(ema_mix.EmaMixParams):
-    """Parameters of ``mic``, beside those of ``ema_mix``."""
-
     masked: Masked = "target"
     mask_block: int = Field(32, ge=1)  # side of a square, pixels of the crop: 32 of 512, 64 of HRDA's 1024
     mask_ratio: float = Field(0.7, ge=0, le=1)  # share of the squares that is hidden
@@ -60,8 +56,6 @@ class MicParams(ema_mix.EmaMixParams):
 
 
 class Objective(ema_mix.Objective):
-    """``ema_mix`` and the weighted cross-entropy of the masked view."""
-
     Params: ClassVar[type[Strict]] = MicParams
 
     def __init__(self, params: MicParams, context: Context) -> None:
@@ -77,10 +71,13 @@ class Objective(ema_mix.Objective):
 
     def terms(self, batch: Batch, online: OnlineLabels) -> list[Term]:
         assert batch.source is not None and batch.target is not None
-        source, target, ones = batch.source, batch.target, torch.ones_like(online.weights)
-        seen = self.coloured_target(target, batch.rng("masked"), one_sigma=True)
+        source, target, ones, p = batch.source, batch.target, torch.ones_like(online.weights), self.params
+        if p.colour_of_mixed:
+            seen = coloured(target.images, self.model, batch.rng("masked"), p.jitter, one_sigma=True)
+        else:
+            seen = target.views["augmented"]
         view = masked_view(
-            self.params.masked,
+            p.masked,
             View(source.images, source.labels, ones, source.maps.get("visible", ones)),
             View(seen, online.labels, online.weights, target.maps.get("visible", ones)),
         )

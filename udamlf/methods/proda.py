@@ -1,7 +1,5 @@
-"""ProDA's stage 1: labels rectified by class prototypes, and the same structure in weak and strong views.
-
-Zhang et al., CVPR 2021 (arXiv 2101.10979); proda.md, section 7. The round's soft labels stay fixed; how much each class
-is believed follows the distance of the EMA teacher's features to prototypes that move along."""
+"""ProDA's stage 1 (Zhang et al., CVPR 2021, arXiv 2101.10979; proda.md 7): the round's soft labels stay fixed; how much
+each class is believed follows the distance of the EMA teacher's features to prototypes that move along."""
 
 import math
 from collections.abc import Callable, Iterator
@@ -130,7 +128,6 @@ class StrongViewObjective(BaseObjective):
         return labels[:, start::stride, start::stride][:, :height, :width]
 
     def with_source(self, source: Domain | None, *terms: Term) -> Iterator[Losses]:
-        """The source's cross-entropy and each term's losses."""
 
         def on_source(output: Output) -> dict[str, Tensor]:
             assert source is not None
@@ -240,7 +237,6 @@ class Objective(StrongViewObjective):
             return move(maps, frame_hw, geometries, self.params.stride, self.model.align_corners)
 
     def _denoised(self, output: Output, targets: TeacherTargets) -> dict[str, Tensor]:
-        """Losses of the student's weak view on the rectified labels."""
         labels = targets.labels
         logits = self.model.upsample(output.logits.float(), labels.shape[-2:])
         weights = self.tempered_class_weights(self.params.target_class_weights)
@@ -253,7 +249,6 @@ class Objective(StrongViewObjective):
         return named
 
     def _structure(self, output: Output, targets: TeacherTargets, target: Domain) -> dict[str, Tensor]:
-        """Consistency of the strong view's distances with the teacher's of the weak one."""
         assert output.features is not None
         index = target.arrays["strong_index"]
         features = self.model.upsample(output.features.float(), index.shape[-2:])

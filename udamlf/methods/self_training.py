@@ -1,6 +1,4 @@
-"""Self-training on pseudo-labels (ST, CBST, IAST): cross-entropy on source and target, and IAST's regularisers.
-
-Entropy is minimised on the ignored region, a KL to uniform tempers the labelled one (ECCV 2020, 3; iast.md 3)."""
+"""Self-training on pseudo-labels (ST, CBST, IAST): cross-entropy, and IAST's regularisers (iast.md 3)."""
 
 from typing import ClassVar, Literal
 
@@ -21,8 +19,6 @@ Pairs = dict[str, tuple[Tensor, Tensor]]
 
 
 class SelfTrainingParams(Strict):
-    """Parameters of ``self_training``."""
-
     pool: Literal["pixels", "domains"] = "domains"  # the mean: over all labelled pixels (CBST), or one per domain
     source_weight: float = Field(1.0, ge=0)  # of the source's own mean (IAST's published batches hold no source)
     entropy: float = Field(0.0, ge=0)  # weight of the entropy of the ignored region

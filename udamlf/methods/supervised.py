@@ -5,8 +5,6 @@ from udamlf.training.objective import BaseObjective, Batch, Losses
 
 
 class Objective(BaseObjective):
-    """Mean cross-entropy over the labelled pixels of the batch."""
-
     domains = ("source",)
 
     def losses(self, batch: Batch) -> Losses:

@@ -19,7 +19,7 @@ import cv2
 from udamlf.common.errors import UserError
 from udamlf.common.files import atomic_folder, cache_folder, digest_json, file_lock, write_json
 from udamlf.config.labels import CITYSCAPES_16, CITYSCAPES_19, CITYSCAPES_CLASSES, ROBOTCAR_9, LabelSpace, lookup_table
-from udamlf.data.dataset import DATASETS
+from udamlf.data.dataset import SHIPPED
 from udamlf.data.splits import MARKER, is_generated
 from udamlf.miniature.frame import draw_frame
 from udamlf.miniature.style import CAMERA, CAMERA_RAIN, GAME, GAME_SYNTHIA, Style
@@ -106,7 +106,7 @@ def _single_threaded() -> None:
 
 def write_frames(root: Path, data_set: str, split: str, start: int, stop: int, seed: int) -> None:
     """Draw and write frames ``start`` to ``stop`` of a split under the data root ``root``."""
-    recipe, reader = _RECIPES[data_set], DATASETS.find(data_set)
+    recipe, reader = _RECIPES[data_set], SHIPPED[data_set]
     described = recipe.splits[split]
     table = lookup_table(dict(enumerate(CITYSCAPES_CLASSES)), recipe.space)
     for index in range(start, stop):
@@ -123,7 +123,7 @@ def _render(root: Path, data_sets: Sequence[str], seed: int, frames: Frames, wor
             count = getattr(frames, described.frames)
             tasks += [(root, name, split, a, min(a + _CHUNK, count), seed) for a in range(0, count, _CHUNK)]
             if _RECIPES[name].lists:
-                DATASETS.find(name).write_list(root, split, [described.name.format(i) for i in range(count)])
+                SHIPPED[name].write_list(root, split, [described.name.format(i) for i in range(count)])
     workers = workers if workers is not None else len(os.sched_getaffinity(0))
     workers = min(workers, len(tasks))
     if workers <= 1:

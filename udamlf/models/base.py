@@ -46,17 +46,14 @@ def _constants(channels: tuple[float, ...], where: torch.device) -> Tensor:
 
 
 class SegmentationModel(nn.Module):
-    """A network: normalised images float [N, 3, H, W] -> ``Output``; H and W need not be multiples of the stride.
-
-    ``mean`` and ``std`` are RGB on the 0-1 scale; ``bgr`` reverses the channels afterwards. With ``stored_statistics``
-    BatchNorm uses its stored statistics in training mode too, and never updates them."""
+    """A network: normalised images float [N, 3, H, W] -> ``Output``; H and W need not be multiples of the stride."""
 
     Params: ClassVar[type[Strict]] = Strict
-    mean: tuple[float, float, float] = IMAGENET_MEAN
+    mean: tuple[float, float, float] = IMAGENET_MEAN  # RGB on the 0-1 scale
     std: tuple[float, float, float] = IMAGENET_STD
-    bgr: bool = False
+    bgr: bool = False  # the channels are reversed afterwards
     align_corners: bool = False
-    stored_statistics: bool = False
+    stored_statistics: bool = False  # BatchNorm uses them in training mode too, and never updates them
     needs_weights: ClassVar[bool] = False  # a checkpoint has not all of them: their file is read whenever it is built
     whole_view: bool = False  # no part of the image is drawn in training mode either: of a teacher
 
@@ -89,7 +86,6 @@ class SegmentationModel(nn.Module):
         return F.interpolate(logits, list(size), mode="bilinear", align_corners=self.align_corners)
 
     def features(self, images: Tensor) -> Tensor | None:
-        """The features alone."""
         return self(images).features  # type: ignore[no-any-return]
 
     def parameter_groups(self) -> list[dict[str, Any]]:
@@ -119,9 +115,8 @@ def seeded(seed: int, name: str) -> Iterator[None]:
 
 
 def build(name: str, num_classes: int, *, seed: int = 0, pretrained: bool = True, **options: Any) -> SegmentationModel:
-    """The network ``udamlf.models.<name>`` in training mode; its weights are a function of ``seed`` and the options,
-    of which ``pretrained=False`` ignores ``weights``, unless the network ``needs_weights``. UserError: unknown network
-    or option, or unusable weights."""
+    """The network ``udamlf.models.<name>`` in training mode; ``pretrained=False`` ignores ``weights``, unless it
+    ``needs_weights``. UserError: unknown network or option, or unusable weights."""
     if not pretrained and not NETWORKS.find(name).needs_weights:
         options.pop("weights", None)
     params = NETWORKS.params(Part(name=name, **options))
@@ -136,7 +131,6 @@ def device() -> torch.device:
 
 
 def batchnorm_modules(model: nn.Module) -> list[_BatchNorm]:
-    """Every BatchNorm module of ``model`` that keeps running statistics."""
     return [module for module in model.modules() if isinstance(module, _BatchNorm) and module.track_running_stats]
 
 
@@ -158,10 +152,8 @@ def reestimate_batchnorm(
 ) -> None:
     """Replace the running statistics by the plain average over batches of 8 target images (AdaBN, Li et al. 2016), or
     of ``most`` where fewer fit: uint8 RGB [H, W, 3] of one size. A shorter last batch is left out unless it is alone.
-
     ``source_share`` float32 [C]: as if the target's classes were as frequent as the source's: a pixel weighs share in
-    the source / share in the target of its class, within 1/10..10, by the network's own probabilities. (Plain AdaBN
-    takes trees, 10 % of CamVid and 44 % of KITTI, for a shift of the domain.)"""
+    the source / share in the target of its class, within 1/10..10, by the network's own probabilities."""
     training, where, size = model.training, next(model.parameters()).device, min(BN_BATCH, most or BN_BATCH)
 
     def batches() -> Iterator[Tensor]:

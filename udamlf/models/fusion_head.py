@@ -1,5 +1,4 @@
-"""Heads that fuse four stages at the size of the first (mic-hrda.md 5): DAFormer's context-aware one, SegFormer's, and
-HRDA's scale attention, which is SegFormer's in another width. Tensor names are DAFormer's."""
+"""Heads that fuse four stages at the size of the first (mic-hrda.md 5). Tensor names are DAFormer's."""
 
 from collections import OrderedDict
 from collections.abc import Sequence

@@ -1,5 +1,4 @@
-"""HRDA (Hoyer et al., ECCV 2022, arXiv 2204.13132; mic-hrda.md 3): the whole crop at half its size for context, a part
-of it at full size for detail, one encoder and head for both, fused by an attention that is learnt for each class."""
+"""HRDA (Hoyer et al., ECCV 2022, arXiv 2204.13132; mic-hrda.md 3): context and detail, fused by a learnt attention."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -30,7 +29,6 @@ def box_choices(hw: Sequence[int], detail: Sequence[int], divisible: int = DIVIS
 
 
 def detail_box(detail: Sequence[int], draws: Sequence[int], divisible: int = DIVISIBLE) -> Box:
-    """The detail crop at the drawn place."""
     top, left = (divisible * draw for draw in draws)
     return top, top + detail[0], left, left + detail[1]
 
@@ -43,8 +41,7 @@ def upsampled(maps: Tensor, size: Sequence[int]) -> Tensor:
 def fuse(
     context: Tensor, attention: Tensor, detail: Tensor, size: Sequence[int], box: Box | None, stride: int = STRIDE
 ) -> Fused:
-    """(1 - a) x context + a x detail at ``size``, a = sigmoid(attention) float [N, C or 1, h, w]. ``box``: the detail
-    shows that part of the image alone; elsewhere a is 0."""
+    """(1 - a) x context + a x detail at ``size``, a = sigmoid(attention) [N, C or 1, h, w], outside of ``box`` 0."""
     share = torch.sigmoid(attention)
     if box is not None:
         top, bottom, left, right = (int(edge / (stride / SCALE)) for edge in box)

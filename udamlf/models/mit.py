@@ -1,5 +1,4 @@
-"""SegFormer's Mix Transformer (Xie et al., NeurIPS 2021, arXiv 2105.15203; mic-hrda.md 4) with DAFormer's head (Hoyer
-et al., CVPR 2022) or its own. Tensor names are those of the published ``mit_bN.pth``."""
+"""SegFormer's Mix Transformer (NeurIPS 2021, arXiv 2105.15203; mic-hrda.md 4); tensor names are ``mit_bN.pth``'s."""
 
 import math
 from collections.abc import Sequence
@@ -152,8 +151,7 @@ class MixTransformer(nn.Module):
 
 
 class MitParams(Strict):
-    """weights: a local ``mit_bN.pth`` (ImageNet, licensed for research); none: random ones.
-    channels: of the head, 256 in DAFormer's; SegFormer's has 256 with B0 and B1, 768 with the others."""
+    """weights: a local ``mit_bN.pth``; none: random ones. channels: of the head; SegFormer's has 768 from B2 on."""
 
     variant: Literal["tiny", "b0", "b1", "b2", "b3", "b4", "b5"] = "b5"
     head: Literal["daformer", "segformer"] = "daformer"

@@ -1,7 +1,5 @@
 """ProDA's network: ResNet-101 at stride 8 with a five-branch head (proda.md 2), 65,063,568 parameters at 19 classes.
-
-Images enter as uint8 / 255. The 256 channels before the classifier are what prototypes are made of: signed, not
-normalised, with channel dropout in training mode."""
+Images enter as uint8 / 255; prototypes are made of the 256 channels before the classifier, dropped out in training."""
 
 import torch
 import torch.nn.functional as F
@@ -54,8 +52,7 @@ class Network(ResNetSegmentation):
     """Backbone, optional BatchNorm and head: logits [N, C, h, w] and features [N, 256, h, w] at stride 8."""
 
     Params = ProDAParams
-    mean = (0.0, 0.0, 0.0)
-    std = (1.0, 1.0, 1.0)
+    mean, std = (0.0, 0.0, 0.0), (1.0, 1.0, 1.0)
 
     def __init__(self, num_classes: int, params: ProDAParams) -> None:
         super().__init__(num_classes)

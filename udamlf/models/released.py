@@ -1,5 +1,4 @@
-"""Checkpoints that other projects published: recognised by their tensors' names and shapes, renamed to ours, checked
-one by one (adversarial-warmup.md 1.5, advent.md 2, proda.md 2, cbst.md 2). No code in a file runs."""
+"""Checkpoints that other projects published: recognised by their tensors, renamed to ours, checked one by one."""
 
 import re
 import statistics
@@ -8,24 +7,24 @@ from pathlib import Path
 from typing import Any, NamedTuple, cast
 
 import torch
+import yaml
 from torch import Tensor
 
 from udamlf.common.errors import UserError
 from udamlf.config.labels import CITYSCAPES_CLASSES, LabelSpace
-from udamlf.config.parts import Part
+from udamlf.config.parts import CONFIGS, Part
 from udamlf.models import resnet38
 from udamlf.models.base import SegmentationModel, build
 from udamlf.models.weight_files import load_into, misfits, read_weights
 
 State = Mapping[str, Tensor]
+# Entries that hold the network's tensors: ProDA's two, one inside the other, and SimCLRv2's.
 CONTAINERS = ("ResNet101", "model_state", "state_dict")
-"""Entries that hold the network's tensors: ProDA's two, one inside the other, and SimCLRv2's."""
+# Entries that have no part in a forward pass.
 BESIDE = ("FCDiscriminator", "objective_vectors", "iter", "epoch", "best_iou", "optimizer", "optimizer_state",
           "scheduler_state")  # fmt: skip
-"""Entries that have no part in a forward pass: discriminator, prototypes, and how far the training was."""
 _WRAPPER = re.compile(r"^(module\.|arg:|aux:)")  # put there by parallel training and by MXNet
 MOST_CHANNELS = 1024  # of the stem or the last layer: a damaged file cannot ask for a network without bounds
-_RESNET = {f"{part}.": f"backbone.{part}." for part in ("conv1", "bn1", "layer1", "layer2", "layer3", "layer4")}
 
 
 class Format(NamedTuple):
@@ -33,44 +32,12 @@ class Format(NamedTuple):
 
     title: str
     network: str
-    options: Mapping[str, Any]
     names: Mapping[str, str | None]
+    options: Mapping[str, Any] = {}
 
 
-# In this order: of projects that know a file's tensors equally well the first is meant.
-FORMATS = {
-    "iast": Format("IAST", "deeplabv2", {"variant": "iast"}, {
-        "backbone.fc.": None,
-        "backbone.": "backbone.",
-        "decoder.aspp.conv2d_list.": "head.branches.",
-        "discriminators.Origin-Predictor.": None,
-    }),
-    "hiast": Format("HIAST", "deeplabv2", {"variant": "iast"}, {
-        "seg_model.representation.": None,
-        "seg_model.backbone.": "backbone.",
-        "seg_model.aspp.conv2d_list.": "head.branches.",
-        "D.": None,
-    }),
-    "imagenet": Format("torchvision or SimCLRv2", "deeplabv2", {}, {"fc.": None, **_RESNET}),
-    "crst": Format("CRST", "deeplabv2", {"variant": "crst"}, {**_RESNET, "layer5.conv2d_list.": "head.branches."}),
-    # Without layer5 where the network has one level.
-    "advent": Format("ADVENT or IntraDA", "deeplabv2", {"variant": "advent"}, {
-        **_RESNET,
-        "layer5.conv2d_list.": "aux_head.branches.",
-        "layer6.conv2d_list.": "head.branches.",
-    }),
-    "proda": Format("ProDA", "proda_deeplab", {}, {
-        **_RESNET,
-        "layer5.conv2d_list.": "head.branches.",
-        "layer5.bottleneck.0.se.0.": "head.squeeze.",
-        "layer5.bottleneck.0.se.2.": "head.excite.",
-        "layer5.bottleneck.1.": "head.fuse.",
-        "layer5.bottleneck.2.": "head.fuse_norm.",
-        "layer5.head.1.": "head.classifier.",
-        "bn_pretrain.": "bn_clr.",
-    }),
-    "cbst": Format("CBST", "resnet38", {}, dict.fromkeys(("conv1a_", "conv6a_", "bn", "res", "linear"), "")),
-}  # fmt: skip
+TABLE = CONFIGS / "released.yaml"
+FORMATS = {name: Format(**form) for name, form in yaml.safe_load(TABLE.read_text(encoding="utf-8")).items()}
 
 
 class Released(NamedTuple):
@@ -88,14 +55,12 @@ class Released(NamedTuple):
     classes: Sequence[str] = ()
 
     def build(self) -> SegmentationModel:
-        """The network with these weights, in training mode."""
         model = build(self.backbone.name, self.num_classes, **self.backbone.params)
         load_into(model, self.state, self.project)
         return model
 
     def for_space(self, space: LabelSpace) -> "Released":
-        """The same with one output for each class of ``space``: of 19 outputs, those of Cityscapes, its classes' rows
-        are kept (the releases trained 19 outputs on SYNTHIA's 16 classes). UserError: other outputs."""
+        """The same with an output for each class of ``space``: of Cityscapes' 19 its rows. UserError: others."""
         kept = self._replace(num_classes=space.num_classes, classes=list(space.classes))
         if self.num_classes == space.num_classes:
             return kept
@@ -108,7 +73,6 @@ class Released(NamedTuple):
         return kept._replace(state={n: t if t.shape == after[n].shape else t[rows] for n, t in self.state.items()})
 
     def report(self) -> dict[str, Any]:
-        """What came of the file's tensors, as plain values."""
         told = {name: getattr(self, name) for name in ("outputs", "classes", "used", "ignored", "missing")}
         return {"project": FORMATS[self.project].title, "network": self.backbone.model_dump(), **told}
 

@@ -1,5 +1,4 @@
 """ResNet with output stride 8; tensor names are torchvision's (adversarial-warmup.md 1.1, advent.md 2, proda.md 2).
-
 Geometry ``torchvision`` (IAST, HIAST): stride in the 3x3 convolution, a max-pool that rounds down, and in a stage's
 first block the dilation of the stage before. ``caffe`` (ADVENT, IntraDA, CRST, ProDA): stride in the first 1x1
 convolution, a max-pool that rounds up (512x1024 -> 65x129), and in all blocks the stage's dilation: 2 (layer3), 4."""

@@ -1,5 +1,4 @@
-"""ResNet-38, variant A1 at stride 8: the network of ST, CBST and CBST-SP (cbst.md 2.1; Wu et al., arXiv 1611.10080),
-124.03 M parameters at 19 classes. BatchNorm uses its stored statistics, also in training."""
+"""ResNet-38, variant A1 at stride 8, of ST, CBST and CBST-SP (cbst.md 2.1; arXiv 1611.10080): 124.03 M parameters."""
 
 from itertools import pairwise
 from typing import Any, NamedTuple

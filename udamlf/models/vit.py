@@ -1,6 +1,5 @@
-"""DINOv2's Vision Transformer (Oquab et al., TMLR 2024, arXiv 2304.07193; registers: Darcet et al., ICLR 2024), frozen,
-with LoRA (Hu et al., ICLR 2022, arXiv 2106.09685) and SegFormer's head on four of its blocks. Tensor names are those of
-the published ``dinov2_vit*14_pretrain.pth``."""
+"""DINOv2's Vision Transformer (Oquab et al., TMLR 2024; registers: Darcet et al., ICLR 2024), frozen, with LoRA (Hu et
+al., ICLR 2022) and SegFormer's head. Tensor names are those of the published ``dinov2_vit*14_pretrain.pth``."""
 
 import math
 from collections import OrderedDict
@@ -48,8 +47,6 @@ class LoRA(nn.Module):
 
 
 class Attention(nn.Module):
-    """Tokens [N, T, D] attend to one another."""
-
     def __init__(self, width: int, heads: int) -> None:
         super().__init__()
         self.heads = heads

@@ -20,8 +20,7 @@ def sliding_boxes(hw: Sequence[int], window: Sequence[int], stride: Sequence[int
 
 
 def mean_of_windows(maps: Sequence[Tensor], boxes: Sequence[Box], hw: Sequence[int], stride: int = 1) -> Tensor:
-    """Maps [N, C, h, w] of each window placed at its box / ``stride`` in [N, C, *hw], averaged where they overlap. The
-    last ones end where the maps do, whatever is rounded before."""
+    """Maps [N, C, h, w] of each window placed at its box / ``stride`` in [N, C, *hw], averaged where they overlap."""
     total = maps[0].new_zeros(*maps[0].shape[:2], *hw)
     count = maps[0].new_zeros(1, 1, *hw)
     for values, (top, bottom, left, right) in zip(maps, boxes, strict=True):
@@ -35,5 +34,4 @@ def mean_of_windows(maps: Sequence[Tensor], boxes: Sequence[Box], hw: Sequence[i
 
 
 def crop_of(images: Tensor, box: Box) -> Tensor:
-    """The window of images or maps [..., H, W]."""
     return images[..., box[0] : box[1], box[2] : box[3]]

@@ -20,7 +20,7 @@ from udamlf.config.compose import resolve
 from udamlf.config.parts import Part
 from udamlf.config.references import control, reference
 from udamlf.config.schema import Config, Recipe
-from udamlf.data.dataset import DATASETS, split_of
+from udamlf.data.dataset import split_of
 from udamlf.miniature import cached_world
 from udamlf.stages.stage import STAGES, stage
 
@@ -213,12 +213,10 @@ def key_parts(config: Config, name: str, round: int, inputs: Mapping[str, str], 
 
 
 def modules(config: Config, name: str, round: int) -> list[str]:
-    """Dotted names of the modules that a stage starts from: its own, its building blocks', its data sets' readers."""
+    """Dotted names of the modules that a stage starts from: its own and its building blocks'."""
     declared = stage(name).declare(config, round)
     parts = [kind.module(part.name) for kind, part in declared.parts]
-    data_sets = {config.scenario.splits[split].dataset for split in declared.splits}
-    readers = [DATASETS.module(data_set) for data_set in data_sets - config.scenario.datasets.keys()]
-    return sorted({STAGES.module(name), *parts, *readers})
+    return sorted({STAGES.module(name), *parts})
 
 
 def module_digests(names: Iterable[str], root: Path = ROOT) -> dict[str, str]:

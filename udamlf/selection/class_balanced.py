@@ -1,7 +1,6 @@
-"""CBST (Zou et al., ECCV 2018): per class, the most confident portion of the pixels predicted as that class.
-
-A class's threshold t_c is its k-th largest top-1 confidence, k = floor(n_c * portion); a pixel is labelled
-``argmax_c score_c / t_c`` where that ratio is at least 1; a class with k = 0 selects nothing (cbst.md, 4)."""
+"""CBST (Zou et al., ECCV 2018; cbst.md 4): per class, the most confident portion of the pixels predicted as that class.
+A pixel is labelled ``argmax_c score_c / t_c`` where that ratio is at least 1, the threshold t_c being the k-th largest
+confidence of the n_c pixels, k = floor(n_c * portion); a class with k = 0 selects nothing."""
 
 from collections.abc import Iterator, Sequence
 from typing import Annotated, Literal
@@ -24,30 +23,20 @@ RELEASED_FALLBACK = 1.0  # and gives a class with k = 0 this threshold
 
 
 class PortionParams(Strict):
-    """Parameters of ``class_balanced``, ``global`` and ``spatial_prior``.
+    """Parameters of ``class_balanced``, ``global`` and ``spatial_prior``."""
 
-    Attributes:
-        portion: of a class's pixels to label; a number, or a list per round.
-        exact: thresholds equal to the exact float32 order statistic, for one more pass over the images; otherwise they
-            are edges of ``code``'s bins, so that the selected portion is never smaller than asked for.
-        soft_alpha: LRENT's alpha (CRST): label the pixels that have a soft label, see ``entropy_regularised``.
-        released: count as the published code of CBST or CRST does; CBST's also counts an artificial 0 per class (a
-            portion of 1 then selects nothing).
-    """
-
-    portion: Share | Annotated[tuple[Share, ...], OneOrMore]
+    portion: Share | Annotated[tuple[Share, ...], OneOrMore]  # of a class's pixels to label; a list has one a round
+    # Thresholds are exact float32 order statistics, for one more pass; else edges of bins: never less is selected.
     exact: bool = False
-    soft_alpha: Annotated[float, Field(gt=0)] | None = None
+    soft_alpha: Annotated[float, Field(gt=0)] | None = None  # LRENT's (CRST): label the pixels that have a soft label
+    # Count as the published code does; CBST's also counts an artificial 0 per class: a portion of 1 selects nothing.
     released: Literal["cbst", "crst"] | None = None
 
 
 def entropy_regularised(scores: Tensor, thresholds: Tensor, alpha: float = 0.25) -> tuple[Tensor, Tensor]:
     """LRENT's soft labels y_c = w_c / Z, float32 [C, H, W], and where they are selected, bool [H, W]: Z > 1 (cbst.md
-    10); w_c = (score_c / t_c)**(1/alpha) and Z is their sum. From scores float32 [C, H, W], >= 0, and thresholds t
-    float32 [C], > 0; infinity takes a class out; without any class, y is uniform and nothing is selected.
-
-    This is the published test, sum -y log p + alpha sum y log y < sum -y log t, rearranged. As alpha goes to 0 it
-    becomes CBST's rule and one-hot labels."""
+    10, rearranged); w_c = (score_c / t_c)**(1/alpha) and Z is their sum. From scores float32 [C, H, W], >= 0, and
+    thresholds t float32 [C], > 0; infinity takes a class out; without any class, y is uniform."""
     # The logarithm keeps (score / t)**(1 / alpha) in range; log 0 = -inf is a class without a share.
     log_weights = (scores / thresholds[:, None, None]).clamp(min=0).log() / alpha
     log_sum = log_weights.logsumexp(0)
@@ -77,8 +66,7 @@ class Selector(BaseSelector):
 
     def weighted(self, scores: Tensor) -> Iterator[tuple[slice, Tensor]]:
         """What is counted and compared, in bands of rows: here the scores float32 [C, H, W] themselves."""
-        for rows in bands(scores.shape[1], scores.shape[2]):
-            yield rows, scores[:, rows]
+        return ((rows, scores[:, rows]) for rows in bands(scores.shape[1], scores.shape[2]))
 
     def observe(self, scores: Tensor, index: int) -> None:
         # Made before the bands: small results between them would keep freed bands from being used again.
@@ -130,17 +118,16 @@ class Selector(BaseSelector):
 
 def every_nth_of_each_class(label: Tensor, step: int) -> Tensor:
     """Positions 0, step, 2*step, ... within each class of ``label`` [n], in raster order; int64, grouped by class."""
-    # NumPy sorts bytes by their value's place, ten times as fast.
-    on_host = None if label.is_cuda else torch.from_numpy(np.argsort(label.numpy(), kind="stable"))
-    order = torch.argsort(label, stable=True) if on_host is None else on_host
-    sizes = torch.bincount(label).tolist()
-    return torch.cat([part[::step] for part in order.split(sizes)])
+    if label.is_cuda:
+        order = torch.argsort(label, stable=True)
+    else:  # NumPy sorts bytes by their value's place, ten times as fast
+        order = torch.from_numpy(np.argsort(label.numpy(), kind="stable"))
+    return torch.cat([part[::step] for part in order.split(torch.bincount(label).tolist())])
 
 
 def label_by_ratio(scores: Tensor, divisors: Tensor, soft_alpha: float | None = None) -> np.ndarray:
-    """``argmax_c scores_c / divisors_c`` where that ratio is at least 1, IGNORE elsewhere, uint8 [H, W], from scores
-    float32 [C, H, W] and divisors float32 [C], > 0 (cbst.md, 4.5); the lowest class wins a tie. With LRENT's
-    ``soft_alpha`` the pixels that it selects."""
+    """``argmax_c scores_c / divisors_c`` where it is at least 1, the lowest on a tie, else IGNORE, uint8 [H, W], from
+    float32 [C, H, W] and [C], > 0 (cbst.md, 4.5). With LRENT's ``soft_alpha`` the pixels that it selects."""
     if soft_alpha is None and not scores.is_cuda:
         return _label_by_comparison(scores.numpy(), divisors.numpy())
     ratio, winner = (scores / divisors[:, None, None]).max(0)
@@ -149,8 +136,7 @@ def label_by_ratio(scores: Tensor, divisors: Tensor, soft_alpha: float | None = 
 
 
 def _label_by_comparison(scores: np.ndarray, divisors: np.ndarray) -> np.ndarray:
-    """The same without soft labels: s / t >= 1 in float32 exactly where s >= t, and few pixels have two such classes,
-    so that divisions are few (3 times as fast)."""
+    """The same: s / t >= 1 in float32 exactly where s >= t; few pixels have two such classes (3 times as fast)."""
     label, reached = np.full(scores.shape[1:], IGNORE, np.uint8), np.zeros(scores.shape[1:], np.uint8)
     for c in np.flatnonzero(np.isfinite(divisors)):
         over = scores[c] >= divisors[c]

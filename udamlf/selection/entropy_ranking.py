@@ -1,7 +1,5 @@
-"""IntraDA's entropy ranking and easy/hard split (Pan et al., CVPR 2020; intrada.md, section 3).
-
-An image's score is its mean self-information over pixels and classes. The share of images with the lowest scores is
-"easy" and gets plain argmax labels, every pixel; the rest is the target domain of the second adaptation."""
+"""IntraDA's entropy ranking (Pan et al., CVPR 2020; intrada.md, section 3): the images of the lowest mean
+self-information are "easy" and get argmax labels; the rest is the target domain of the second adaptation."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -36,29 +34,20 @@ def rare_classes_present(label: np.ndarray, rare: Sequence[int]) -> int:
 
 
 def normalised_score(score: float, present: int, rare_classes: int, offset: float = OFFSET) -> float:
-    """Score times (share of the rare classes that is missing + offset), ``present`` of them being in the image: images
-    rich in rare classes look easier."""
+    """Score times (share of the rare classes that is missing + offset): images rich in them look easier."""
     return score * ((rare_classes - present) / rare_classes + offset)
 
 
 def split(scores: Sequence[float], easy_share: float) -> dict[str, np.ndarray]:
-    """``easy``, the ``int(n * easy_share)`` images of the lowest scores, and ``hard``, the rest; int64 positions by
-    ascending score, of equal scores the first ones first."""
+    """``easy``, the ``int(n * easy_share)`` lowest scores, and ``hard``: int64 positions by ascending score."""
     order = np.argsort(scores, kind="stable")
     easy = int(len(order) * easy_share)
     return {"easy": order[:easy], "hard": order[easy:]}
 
 
 class EntropyRankingParams(Strict):
-    """Parameters of ``entropy_ranking``.
-
-    Attributes:
-        easy_share: the paper's lambda, 0-1.
-        normalise: weigh scores by the rare classes present (the label space's ``rare``).
-    """
-
-    easy_share: Share = 0.67
-    normalise: bool = False
+    easy_share: Share = 0.67  # the paper's lambda
+    normalise: bool = False  # weigh scores by the rare classes present (the label space's ``rare``)
 
 
 class Selector(BaseSelector):
@@ -88,10 +77,11 @@ class Selector(BaseSelector):
         return self.split["easy"].tolist()
 
     def publish(self) -> Publication:
-        rows: list[dict[str, Any]] = []
-        for name, images in self.split.items():
-            for image in images.tolist():
-                rows.append(dict(zip(COLUMNS, (len(rows) + 1, image, name, *self._facts[image]), strict=True)))
+        ranked = [(image, name) for name, images in self.split.items() for image in images.tolist()]
+        rows: list[dict[str, Any]] = [
+            dict(zip(COLUMNS, (rank, image, name, *self._facts[image]), strict=True))
+            for rank, (image, name) in enumerate(ranked, start=1)
+        ]
         counts = {"images": len(rows), **{name: len(images) for name, images in self.split.items()}}
         summary = {"easy_share": self.params.easy_share, "normalised": self.params.normalise, **counts}
         title = f"{{rank}} of {len(rows)}, {{split}}, score {{score:.4f}}"

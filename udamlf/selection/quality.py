@@ -17,16 +17,13 @@ class Quality(nn.Module):
         super().__init__()
         # Pixels of each class in the argmax and among the labels; the last entry takes what is ignored.
         self.register_buffer("_counts", torch.zeros(2, num_classes + 1, dtype=torch.int64, device=device))
-        # Sum over the labels.
-        self.register_buffer("_confidence", torch.zeros(num_classes + 1, dtype=torch.float64, device=device))
+        self.register_buffer("_confidence", torch.zeros(num_classes + 1, dtype=torch.float64, device=device))  # sums
 
     @property
     def pixels(self) -> int:
-        """Counted so far."""
         return int(self._counts[0].sum())
 
     def clear(self) -> None:
-        """Begin anew."""
         self._counts.zero_()
         self._confidence.zero_()
 
@@ -39,8 +36,7 @@ class Quality(nn.Module):
         self._confidence.index_add_(0, classes, scores.flatten().double())
 
     def metrics(self, space: LabelSpace, thresholds: np.ndarray | None = None) -> dict[str, float]:
-        """``pl/...`` metrics: coverage (share of a class's predicted pixels that are labelled) and mean confidence in
-        percent, finite thresholds as they are; a class without pixels has none."""
+        """``pl/coverage`` and ``pl/confidence`` in percent, ``pl/threshold``; of a class that has pixels."""
         predicted, labelled = self._counts[:, :-1].cpu().numpy()
         confidence = self._confidence.cpu().numpy()
         result = {"pl/coverage": 100.0 * float(labelled.sum()) / max(self.pixels, 1)}

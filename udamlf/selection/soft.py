@@ -1,7 +1,5 @@
-"""ProDA's first round: argmax labels, soft labels and the initial prototypes, from one pass (proda.md, 5 and 6).
-
-The network's own output is what counts: its softmax at its stride is the soft label. Prototypes are running means of
-its features, folded image by image, so that one pass over the data is enough."""
+"""ProDA's first round, in one pass (proda.md, 5 and 6): argmax labels; soft labels, the softmax of the network's own
+output; and the initial prototypes, running means of its features, folded image by image."""
 
 from typing import Any, NamedTuple
 
@@ -35,17 +33,14 @@ class Prototypes(NamedTuple):
 
 
 def class_means(features: Tensor, classes: Tensor, num_classes: int, align_corners: bool = True) -> ClassMeans:
-    """Mean feature of every class in every image, from features float [N,D,h,w] and classes int [N,H,W], of which
-    anything outside 0..C-1 counts for nothing (proda.md 6).
-
-    Where sizes differ the features are taken as upsampled (bilinear, with ``align_corners``): the transpose of that
-    resize is applied to the masks, which gives the same sums without the upsampled features (537 MB at ProDA's size).
-    """
+    """Mean feature of every class in every image, from features float [N,D,h,w], taken as upsampled (bilinear), and
+    classes int [N,H,W], of which anything outside 0..C-1 counts for nothing (proda.md 6)."""
     features = features.float()
     masks = classes.unsqueeze(1) == torch.arange(num_classes, device=classes.device).view(1, -1, 1, 1)
     pixels = masks.sum((2, 3))
     weights = masks.to(features.dtype)
     if weights.shape[2:] != features.shape[2:]:
+        # The transpose of the resize, of the masks: the same sums without upsampled features (537 MB at ProDA's size).
         rows = resize_matrix(features.shape[2], weights.shape[2], features, align_corners)
         columns = resize_matrix(features.shape[3], weights.shape[3], features, align_corners)
         weights = rows.T @ weights @ columns

@@ -1,5 +1,4 @@
-"""ProDA's first round with prototypes of the source: as ``soft``, but they are means of the source's features, of the
-pixels whose prediction is the label (proda.md 6; by its authors about as good)."""
+"""As ``soft``, with prototypes of the source: of the pixels whose prediction is the label (proda.md 6)."""
 
 import numpy as np
 import torch
@@ -18,8 +17,6 @@ def rightly_predicted(logits: Tensor, label: Tensor) -> Tensor:
 
 
 class Selector(soft.Selector):
-    """No parameters."""
-
     observes_source = True
 
     def observe_source(self, output: Output, label: np.ndarray) -> None:

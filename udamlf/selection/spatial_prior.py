@@ -1,20 +1,18 @@
-"""CBST-SP: CBST on scores weighted by where in the frame each class occurs in the source labels (cbst.md, 4.4).
-
-The source's labels are counted on a coarse grid (1/8 of the frame: 19 x 128 x 256 for Cityscapes), smoothed there, and
-every class plane is normalised to sum to 1 over the frame. Only the shape of a plane matters: thresholds scale with it.
-"""
+"""CBST-SP: CBST on scores weighted by where in the frame each class occurs in the source labels (cbst.md, 4.4),
+counted on a coarse grid (1/8 of the frame) and smoothed there. Only the shape of a class's plane matters: thresholds
+scale with it."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 
 import cv2
 import numpy as np
 import torch
 from torch import Tensor
 
+from udamlf.common.ahead import ahead
 from udamlf.selection import class_balanced
 from udamlf.selection.histogram import Code
 
@@ -25,8 +23,6 @@ SIGMA_OF_WIDTH = 70 / 6 / 2048
 
 
 class Selector(class_balanced.Selector):
-    """Parameters as in ``class_balanced``."""
-
     reads_source = True
     # 19 classes: 60 MB; a prior that sums to 1 over a frame makes scores of 1e-6 and below.
     code = Code(mantissa_bits=13, low_exponent=-40, high_exponent=8)
@@ -36,16 +32,14 @@ class Selector(class_balanced.Selector):
     def prepare(self, source_labels: Sequence[np.ndarray]) -> None:
         classes, (height, width) = self.space.num_classes, source_labels[0].shape
         grid_hw = (max(height // CELL, 1), max(width // CELL, 1))
-        workers = len(os.sched_getaffinity(0))
+        counts = np.zeros((classes, *grid_hw), np.int64)
 
-        def count(first: int) -> np.ndarray:
-            counts = np.zeros((classes, *grid_hw), np.int64)
-            for index in range(first, len(source_labels), workers):
-                counts += class_counts(source_labels[index], classes, grid_hw)
-            return counts
+        def count(index: int) -> np.ndarray:
+            return class_counts(source_labels[index], classes, grid_hw)
 
-        with ThreadPoolExecutor(workers) as pool:
-            self.prior = density(sum(pool.map(count, range(workers)), np.zeros((), np.int64)))
+        for of_image in ahead(count, range(len(source_labels)), len(os.sched_getaffinity(0))):
+            counts += of_image
+        self.prior = density(counts)
 
     def weighted(self, scores: Tensor) -> Iterator[tuple[slice, Tensor]]:
         """Scores float32 [C, H, W] times the prior, in bands: rows, and the band."""
@@ -70,8 +64,7 @@ def class_counts(label: np.ndarray, num_classes: int, grid_hw: Size) -> np.ndarr
 
 
 def density(counts: np.ndarray) -> np.ndarray:
-    """Counts [C, h, w] smoothed by a Gaussian (cut at 3 sigma, borders mirrored), float32 [C, h, w]: each plane sums
-    to 1, that of a class never seen is all 0."""
+    """Counts [C, h, w] smoothed by a Gaussian (cut at 3 sigma), float32 [C, h, w]: each plane sums to 1, or to 0."""
     sigma = SIGMA_OF_WIDTH * counts.shape[2]
     side = 2 * max(round(3 * sigma), 1) + 1
     planes = counts.astype(np.float64)
@@ -81,8 +74,7 @@ def density(counts: np.ndarray) -> np.ndarray:
 
 
 class FittedPrior:
-    """A prior float32 [C, h, w] at the size of score maps: bilinear, normalised again unless it has that size already;
-    made a band of rows at a time, as 19 whole planes of 2048x1024 are 159 MB."""
+    """A prior float32 [C, h, w] at the size of score maps, bilinear and normalised, a band of rows at a time."""
 
     def __init__(self, prior: np.ndarray, size_hw: Size, device: torch.device | None = None) -> None:
         (height, width), count = size_hw, prior.shape[1]

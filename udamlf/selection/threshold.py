@@ -16,8 +16,7 @@ def confident_labels(probabilities: Tensor, threshold: float, half_precision: bo
     """Argmax of probabilities float [N,C,H,W] where its own exceeds ``threshold``, else IGNORE, int64 [N,H,W]; and that
     one [N,H,W]. With ``half_precision`` compared in float16 as in the released code: 0.95 then means 0.9502."""
     confidence, labels = probabilities.max(1)
-    if half_precision:
-        confidence = confidence.half()
+    confidence = confidence.half() if half_precision else confidence
     return labels.masked_fill(confidence <= torch.full_like(confidence, threshold), IGNORE), confidence
 
 
@@ -28,8 +27,6 @@ class ThresholdParams(Strict):
 
 
 class Selector(BaseSelector):
-    """Labels each image by itself."""
-
     Params = ThresholdParams
 
     def assign(self, scores: Sequence[Tensor], indices: Sequence[int]) -> list[np.ndarray]:

@@ -3,7 +3,6 @@ pseudo-labels it learnt from: the one stage of a chain that reads target labels.
 stage that trains."""
 
 from collections.abc import Callable, Iterable, Iterator
-from pathlib import Path
 
 import numpy as np
 from torch import Tensor
@@ -16,7 +15,7 @@ from udamlf.config.schema import SOURCE_VAL, TARGET, Config
 from udamlf.data.colour import jitter
 from udamlf.data.dataset import Frame
 from udamlf.data.pseudo_labels import PseudoLabels
-from udamlf.evaluation.calibration import CONFIDENCE, expected_calibration_error, pseudo_label_reliability, sample
+from udamlf.evaluation.calibration import CONFIDENCE, expected_calibration_error, sample
 from udamlf.evaluation.cost import inference_cost
 from udamlf.evaluation.predict import label_scores
 from udamlf.evaluation.score import Score, audit, evaluate
@@ -31,13 +30,8 @@ EXAMPLES = 4
 
 class Stage(BaseStage):
     """Scores the input "training", together with the input "other" where the round is an ensemble, and audits the input
-    "labels", the pseudo-labels of the same round.
-
-    Where the scenario has labelled source frames that nobody trains on (``source_val``), they are scored too: what the
-    adaptation costs at home. Validators are of a sample of ``target_train``. Publishes ``evaluation/evaluation.json``,
-    ``evaluation/confusion.npz``, figures, and ``examples/<split>/``: pictures of the split's first images, and of the
-    first labelled ones of the audit.
-    """
+    "labels", the pseudo-labels of the same round. Labelled source frames that nobody trains on (``source_val``) are
+    scored too: what the adaptation costs at home. Publishes ``evaluation/``, figures, and ``examples/<split>/``."""
 
     partial = True
 
@@ -64,7 +58,7 @@ class Stage(BaseStage):
         return Declaration(inputs, reads, splits, [(NETWORKS, config.backbone(round))])
 
     def run(self, job: Job) -> None:
-        config, split, training = job.config, job.config.report_split, job.inputs["training"]
+        config, split = job.config, job.config.report_split
         if config.ensemble(job.round) and "other" not in job.inputs:
             raise UserError("an ensemble without its other network", "inputs training=RUN_ID other=RUN_ID")
         members = [job.inputs[name].path / "checkpoint" for name in ("training", "other") if name in job.inputs]
@@ -79,16 +73,18 @@ class Stage(BaseStage):
 
         score = _score(job, model, split, keep)
         metrics = score.metrics() | _validators(job, model) | _audit(job)
-        home = _score(job, model, SOURCE_VAL) if split != SOURCE_VAL and job.data.has(SOURCE_VAL) else None
-        if home is not None:
+        result, confusions = score.to_json(), {split: score.confusion}
+        if split != SOURCE_VAL and job.data.has(SOURCE_VAL):
+            home = _score(job, model, SOURCE_VAL)
             metrics |= {f"source/{name}": value for name, value in home.metrics().items()}
-        image, protocol = job.data.dataset(split).read_image(job.data.samples(split, True)[0]), config.protocol(split)
-        job.log.log_metrics({**metrics, **inference_cost(model, image, protocol)}, job.round)
-        at_home = {} if home is None else {"source": home.to_json()}
-        result = {**score.to_json(), "run_id": training.run_id, "metrics": metrics, **at_home}
+            result["source"], confusions[SOURCE_VAL] = home.to_json(), home.confusion
+        image = job.data.dataset(split).read_image(job.data.samples(split, True)[0])
+        cost = inference_cost(model, image, config.protocol(split))
+        job.log.log_metrics({**metrics, **cost}, job.round)
         folder, figures = job.out / "evaluation", job.out / "figures"
-        write_json(folder / "evaluation.json", result)
-        _write_confusion(folder / "confusion.npz", score, home)
+        write_json(folder / "evaluation.json", {**result, "run_id": job.inputs["training"].run_id, "metrics": metrics})
+        with atomic_file(folder / "confusion.npz") as temporary, open(temporary, "wb") as handle:
+            np.savez_compressed(handle, allow_pickle=False, **confusions)  # int64 [C, C], rows = truth
         named = [{"image": image, "truth": truth, "prediction": map} for _, image, truth, map in examples]
         write_examples(job.out / "examples" / split, named, config.space)
         predictions_figure(examples, config.space, job.data.kind, figures / "predictions.png")
@@ -103,7 +99,7 @@ def _score(job: Job, model: SegmentationModel, split: str, watch: Callable[..., 
 
 
 def _validators(job: Job, model: SegmentationModel) -> dict[str, float]:
-    """Of the network on a sample of the target's training images, whose labels are not read."""
+    """On a sample of the target's training images, whose labels are not read."""
     if not job.config.profile.validators:
         return {}
     frames, dataset, protocol = sample(job.data.samples(TARGET)), job.data.dataset(TARGET), job.config.protocol(TARGET)
@@ -121,13 +117,6 @@ def _validators(job: Job, model: SegmentationModel) -> dict[str, float]:
     return validators(views())
 
 
-def _write_confusion(path: Path, score: Score, home: Score | None) -> None:
-    """int64 [C, C] of each split under its name, rows = truth."""
-    matrices = {each.split: each.confusion for each in (score, home) if each is not None}
-    with atomic_file(path) as temporary, open(temporary, "wb") as handle:
-        np.savez_compressed(handle, allow_pickle=False, **matrices)
-
-
 def _audit(job: Job) -> dict[str, float]:
     published = job.inputs.get("labels")
     if published is None or not job.config.profile.audit:
@@ -139,9 +128,9 @@ def _audit(job: Job) -> dict[str, float]:
         for f in [frame for frame in frames if frame.label is not None and frame.name in labels][:EXAMPLES]
     ]
     write_examples(job.out / "examples" / TARGET, examples, space)
-    metrics = audit(labels, dataset, tracked(frames, f"{job.title}, audit", len(frames)), space)
     with np.load(published.path / "pseudo_labels" / CONFIDENCE, allow_pickle=False) as stored:
-        table = pseudo_label_reliability(labels, stored, dataset, frames, space)
+        watched = tracked(frames, f"{job.title}, audit", len(frames))
+        metrics, table = audit(labels, dataset, watched, space, stored)
     if table.any():
         metrics["pl/ece"] = expected_calibration_error(table)
         reliability_figure(table, metrics["pl/ece"], job.data.kind, job.out / "figures" / "reliability.png")

@@ -19,15 +19,14 @@ from udamlf.data.splits import ScenarioData
 
 @dataclass(frozen=True)
 class Images:
-    """Images of one domain."""
+    """Images of one domain, of a split of the scenario."""
 
-    split: str  # the scenario's split they come from
+    split: str
     count: int
     read: Callable[[int], Sample]  # position 0 .. count - 1 -> whole frame with its label
     label: Callable[[int], np.ndarray]  # position -> the label alone
 
     def only(self, positions: Sequence[int] | np.ndarray) -> Images:
-        """The images at ``positions``, in that order."""
         at = [int(position) for position in positions]
         return Images(self.split, len(at), lambda index: self.read(at[index]), lambda index: self.label(at[index]))
 
@@ -42,15 +41,12 @@ Domains = dict[str, Images]
 
 
 def labelled_images(data: ScenarioData, split: str) -> Images:
-    """All frames of a split with their labels."""
     frames = data.frames(split, with_labels=True)
     return Images(split, len(frames), lambda index: Sample(frames.image(index), frames.label(index)), frames.label)
 
 
 def unlabelled_images(data: ScenarioData, split: str = TARGET, labels: PseudoLabels | None = None) -> Images:
-    """All frames of a split with their pseudo-labels, resized to the frame (nearest); IGNORE where there is none, as
-    no label file is opened. Soft labels come along as the array "soft", float32 [C, h, w] on the grid they are stored
-    on."""
+    """All frames of a split with their pseudo-labels or IGNORE, and as "soft" soft labels float32 [C, h, w]."""
     frames = data.frames(split, with_labels=False)
     names, num_classes = frames.names, data.config.space.num_classes
 
@@ -67,8 +63,7 @@ def unlabelled_images(data: ScenarioData, split: str = TARGET, labels: PseudoLab
 
 
 def round_splits(config: Config, round: int) -> dict[str, bool]:
-    """Splits that the training of round 1, 2, ... opens -> whether with their labels: those it has a use for. A round
-    that takes no source image needs no source."""
+    """Splits that the training of round 1, 2, ... has a use for -> whether with their labels."""
     settings, training = config.method.round_at(round), config.training(round)
     from_target, trains = settings.source.startswith(OF_LABELS), bool(training.steps)
     source, target = trains and training.batch.source > 0, trains and training.batch.target > 0
@@ -78,8 +73,7 @@ def round_splits(config: Config, round: int) -> dict[str, bool]:
 
 
 def round_domains(config: Config, data: ScenarioData, round: int, labels: PseudoLabels | None) -> Domains:
-    """Images of the training of round 1, 2, ..., as its ``source``, ``target`` and batches say. UserError: a part of
-    the target that the selector did not publish, or one without images to learn from."""
+    """Images of the training of round 1, 2, ... UserError: a part that was not published, or nothing to learn from."""
     settings, training, splits = config.method.round_at(round), config.training(round), round_splits(config, round)
     batch, domains = training.batch, Domains()
     if not training.steps:
@@ -101,7 +95,6 @@ def round_domains(config: Config, data: ScenarioData, round: int, labels: Pseudo
 
 
 def _part(target: Images, labels: PseudoLabels | None, name: str) -> Images:
-    """A part of the target images that the selector has published."""
     key = name.removeprefix(OF_LABELS)
     if labels is None or key not in labels.extras:
         raise UserError(f"the run of the labels has no part {name}", "a run of this round's selector")
@@ -110,10 +103,8 @@ def _part(target: Images, labels: PseudoLabels | None, name: str) -> Images:
 
 def source_picks(count: int, portion: float, seed: int, round: int = 1, policy: str = "cumulative") -> np.ndarray:
     """The source images of a round: ``floor(count * portion)`` distinct indices, int64, in drawn order (cbst.md 4.6).
-
-    ``cumulative`` draws with the same seed every round: the picks are a prefix of one permutation, so those of a
-    later round, with a larger portion, contain those of an earlier one. ``random`` draws anew: the seed rises by one a
-    round (CRST; cbst.md 10)."""
+    ``cumulative`` picks are a prefix of one permutation; for ``random`` ones the seed rises by one a round (CRST;
+    cbst.md 10)."""
     # The legacy generator, of 32-bit seeds, is part of the published method.
     generator = np.random.RandomState((seed + (round - 1 if policy == "random" else 0)) % 2**32)
     return generator.choice(count, int(np.floor(count * portion)), replace=False)
@@ -121,8 +112,7 @@ def source_picks(count: int, portion: float, seed: int, round: int = 1, policy: 
 
 def picked_source(source: Images, settings: Round, round: int, seed: int) -> Images:
     """The source images of a round: ``source_portion`` of them (CBST). UserError: less than one image, but not 0."""
-    portion = per_round(settings.source_portion, round)
-    if portion == 1:
+    if (portion := per_round(settings.source_portion, round)) == 1:
         return source
     picks = source_picks(source.count, portion, seed, round, settings.source_policy)
     if portion > 0 and len(picks) == 0:

@@ -7,13 +7,12 @@ from udamlf.common.files import digest_file, write_json
 from udamlf.config.schema import Config
 from udamlf.models import checkpoint
 from udamlf.models.base import NETWORKS
-from udamlf.models.released import read
+from udamlf.models.released import TABLE, read
 from udamlf.stages.stage import BaseStage, Declaration, Job
 
 
 class Stage(BaseStage):
-    """Publishes ``checkpoint/`` and ``import.json``: the file with its SHA-256, its project and network, and which of
-    its tensors are used, ignored and missing. It reads no data."""
+    """Publishes ``checkpoint/`` and ``import.json``: what came of the file's tensors. It reads no data."""
 
     once = True
     needs_inputs = False
@@ -22,8 +21,7 @@ class Stage(BaseStage):
         return (0,) if config.start else ()
 
     def declare(self, config: Config, round: int) -> Declaration:
-        file = Path(str(config.start))
-        files = [file] if file.is_file() else []
+        files = [file for file in (TABLE, Path(str(config.start))) if file.is_file()]
         return Declaration(inputs={}, reads={}, splits={}, parts=[(NETWORKS, config.backbone(0))], files=files)
 
     def run(self, job: Job) -> None:

@@ -25,13 +25,8 @@ def labelling_reads(config: Config, round: int) -> dict[str, Any]:
 
 
 def labelling_network(job: Job, training: Input) -> SegmentationModel:
-    """The network that labels the target for the job's round, on its device.
-
-    Args:
-        training: the previous one.
-    """
-    config = job.config
-    settings = config.method.round_at(job.round)
+    """The network that labels the target for the job's round, of the previous ``training``, on its device."""
+    config, settings = job.config, job.config.method.round_at(job.round)
     # The first round is labelled by the warm-up, which has no middle and no teacher.
     variant = settings.generator if job.round > 1 else "last"
     model = checkpoint.load(training.path / "checkpoint", config.space, variant)

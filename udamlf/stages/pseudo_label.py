@@ -1,7 +1,4 @@
-"""Label the target: the previous network's probabilities go through the selector, label maps are published.
-
-Every image is one forward pass of its own, so that the labels do not depend on a batch size. No probability map is
-kept; for a selector that needs the whole split first (CBST) the network's own outputs, of its resolution, are."""
+"""Label the target: each image is one forward pass of the previous network, then goes through the selector."""
 
 import csv
 import io
@@ -37,8 +34,7 @@ from udamlf.stages.stage import BaseStage, Declaration, Job, previous_training, 
 
 
 class Stage(BaseStage):
-    """Labels ``target_train`` with the network of the input "generator"; publishes ``pseudo_labels/`` with the
-    confidence of a sample of them, and what tables and examples the selector has."""
+    """Labels ``target_train`` with the network of the input "generator"; publishes ``pseudo_labels/``."""
 
     def rounds(self, config: Config) -> Iterable[int]:
         return [n for n in range(1, config.method.rounds + 1) if config.method.round_at(n).selector]
@@ -56,12 +52,9 @@ class Stage(BaseStage):
         super().check(config, round)
         selector, settings = build(selector_part(config, round), config.space, round), config.method.round_at(round)
         config.labelling(round)
-        for name in settings.parts_of_target:
-            if name not in selector.parts:
-                where = f"method.round: selector {selector_part(config, round).name}"
-                raise UserError(
-                    f"{where} publishes no part {name!r} of the target", " | ".join(selector.parts) or "target_train"
-                )
+        if lacking := [name for name in settings.parts_of_target if name not in selector.parts]:
+            message = f"method.round: selector {selector_part(config, round).name} publishes no part {lacking[0]!r}"
+            raise UserError(f"{message} of the target", " | ".join(selector.parts) or "target_train")
 
     def run(self, job: Job) -> None:
         config, data = job.config, job.data
@@ -74,24 +67,25 @@ class Stage(BaseStage):
         labeller = Labeller(job, selector)
         if selector.observes_source:
             labeller.observe_source(SourceLabels(data))
-        job.log.log_metrics(labeller.publish()["quality"], job.round)
-        publication = selector.publish()
+        labeller.publish()
+        publication, names = selector.publish(), [frame.name for frame in labeller.frames]
         if publication.table is not None:
-            _publish_table(job, publication.table, [frame.name for frame in labeller.frames])
+            _publish_table(job, publication.table, names)
         if publication.examples:
-            pictures = [labeller.picture(title, index) for title, index in publication.examples]
+            pictures = [
+                (f"{title}  {names[index]}", labeller.image(index), labeller.scores(index).cpu().numpy())
+                for title, index in publication.examples
+            ]
             examples_figure(pictures, config.space, data.kind, job.out / "figures" / "examples.png")
 
 
 def selector_part(config: Config, round: int) -> Part:
-    """The round's selector."""
     selector = config.method.round_at(round).selector
     assert selector is not None
     return selector
 
 
 def reads_source(selector: type[BaseSelector]) -> bool:
-    """Whether the labels of the source have a part in those of the target."""
     return selector.reads_source or selector.observes_source
 
 
@@ -137,14 +131,13 @@ class Labeller:
 
     def scores(self, index: int) -> Tensor:
         """Probabilities float32 [C, H, W] at the labelling size."""
-        kept = self.kept.get(index) if self.kept else None
-        if kept is None:
+        if self.kept and (kept := self.kept.get(index)):
+            native_hw, logits = kept
+        else:
             native_hw, inputs = next(self.coming, None) or self.read(index)
             logits = network_logits(self.model, inputs, self.protocol)
             if self.kept:
                 self.kept.put(index, native_hw, logits)
-        else:
-            native_hw, logits = kept
         size = label_size(self.protocol, native_hw)
         self.recent[index] = mean_scores(self.model, logits, native_hw, self.protocol, size)[0]
         while len(self.recent) > self.selector.group:
@@ -156,7 +149,6 @@ class Labeller:
         return self.recent[index]
 
     def observe_source(self, labels: SourceLabels) -> None:
-        """Show the selector what the network makes of every source image."""
         size = self.job.config.profile.source_frames_hw
         protocol = self.protocol.model_copy(update={"size_hw": size}) if size else self.protocol
 
@@ -169,12 +161,8 @@ class Labeller:
             self.selector.observe_source(self.outputs[0], label)
             self.outputs.clear()
 
-    def picture(self, title: str, index: int) -> tuple[str, np.ndarray, np.ndarray]:
-        """Title with the image's name, the image, and its probabilities float32 [C, H, W]."""
-        return f"{title}  {self.frames[index].name}", self.image(index), self.scores(index).cpu().numpy()
-
-    def publish(self) -> dict[str, Any]:
-        """Write ``pseudo_labels/``; returns its manifest."""
+    def publish(self) -> None:
+        """Write ``pseudo_labels/``, and log their quality."""
         job, config, names = self.job, self.job.config, [frame.name for frame in self.frames]
         quality, order = Quality(config.space.num_classes, device()), list[int]()
         confidence = dict.fromkeys(sample(names), np.empty(0, np.uint8))
@@ -212,14 +200,13 @@ class Labeller:
         soft = (lambda name: self.selector.soft_label(places[name])) if self.selector.stores_soft else None
         labels = ahead(measured, labelled(), min(self.workers, 1), each=1)
         manifest = publish(folder, labels, finish, soft)
+        job.log.log_metrics(manifest["quality"], job.round)
         with atomic_file(folder / CONFIDENCE) as temporary, open(temporary, "wb") as handle:
             np.savez_compressed(handle, allow_pickle=False, **confidence)
-        return manifest
 
 
 class KeptLogits:
-    """The network's outputs on the disk, in a file without a name, which ends with the process; until it has half of
-    the space that there was, so that an image may not be in it."""
+    """The network's outputs on the disk, in a file without a name, until it has half of the space that there was."""
 
     def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
@@ -228,7 +215,6 @@ class KeptLogits:
         self._limit = shutil.disk_usage(folder).free // 2
 
     def put(self, index: int, native_hw: Size, logits: Sequence[Tensor]) -> None:
-        """Keep what the network made of image ``index``, of ``native_hw`` pixels."""
         place = self._file.seek(0, io.SEEK_END)
         if place + sum(tensor.nbytes for tensor in logits) < self._limit:
             self._places[index] = native_hw, place, len(logits)
@@ -236,7 +222,6 @@ class KeptLogits:
                 np.save(self._file, tensor.cpu().numpy(), allow_pickle=False)
 
     def get(self, index: int) -> tuple[Size, list[Tensor]] | None:
-        """What was kept of image ``index``, on the device."""
         if index not in self._places:
             return None
         native_hw, place, count = self._places[index]

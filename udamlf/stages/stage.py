@@ -1,7 +1,5 @@
-"""What a stage is, said in one place: its inputs, what of the configuration it reads, the splits it opens, its work.
-
-A stage is a file ``udamlf/stages/<name>.py`` with a class ``Stage``. The plan of a chain, the keys of its steps, the
-checks before a process starts and the entry point read this; a new stage is its file and an entry of MLproject."""
+"""What a stage is, said in one place: its inputs, what of the configuration it reads, the splits it opens, its work; a
+file ``udamlf/stages/<name>.py`` with a class ``Stage``, and an entry of MLproject."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -9,7 +7,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple, Protocol
 
-from udamlf.common.errors import UserError
 from udamlf.config.parts import Part, Parts
 from udamlf.config.schema import Config
 from udamlf.data.splits import ScenarioData, subset_images
@@ -47,8 +44,6 @@ class Log(Protocol):
 
 @dataclass(frozen=True)
 class Job:
-    """What a stage works with."""
-
     config: Config
     round: int
     inputs: Mapping[str, Input]  # by the names of the declaration
@@ -63,8 +58,8 @@ class Job:
     @cached_property
     def data(self) -> ScenarioData:
         """The splits that it may open; ``target_train`` is cut to the input "subset" where there is one."""
-        subset = self.inputs.get("subset")
-        return ScenarioData(self.config, self.root, subset_images(subset.path) if subset else None, self.splits)
+        images = subset_images(self.inputs["subset"].path) if "subset" in self.inputs else None
+        return ScenarioData(self.config, self.root, images, self.splits)
 
     @property
     def title(self) -> str:
@@ -88,8 +83,6 @@ class Declaration(NamedTuple):
 
 
 class BaseStage:
-    """Base of every ``Stage``."""
-
     once: ClassVar[bool] = False  # a chain has one step of it at the most, so that its round is not worth telling
     partial: ClassVar[bool] = False  # it can do with some of its inputs when it is started by hand
     needs_inputs: ClassVar[bool] = True  # it cannot start a chain
@@ -118,8 +111,7 @@ STAGES = Parts("udamlf.stages", "Stage", "stage")
 
 def stage(name: str) -> BaseStage:
     """The stage of that name. UserError for an unknown one, with the nearest."""
-    declared: BaseStage = STAGES.find(name)()
-    return declared
+    return STAGES.find(name)()  # type: ignore[no-any-return]
 
 
 def previous_training(config: Config, round: int) -> Need:
@@ -131,24 +123,3 @@ def previous_training(config: Config, round: int) -> Need:
 def subset_input(config: Config) -> dict[str, Need]:
     """The choice of target images, in a method that makes one."""
     return {"subset": Need("target_subset", 1)} if config.method.target_subset and config.method.rounds else {}
-
-
-def weight_files(config: Config, round: int) -> list[Path]:
-    """The file of a training's initial weights, where it is one on this machine."""
-    path = Path(str(config.backbone(round).params.get("weights"))).expanduser()
-    return [path] if path.is_absolute() and path.is_file() else []
-
-
-def check_weights(config: Config, round: int) -> None:
-    """UserError before the first stage starts: the file of initial weights is missing, or named by a relative path,
-    which a stage's own folder would change."""
-    weights, rounds = str(config.backbone(round).params.get("weights")), config.method.round
-    key = f"method.round{f'.{round}' if isinstance(rounds, tuple) else ''}.model" if round else "profile.model"
-    path = Path(weights).expanduser()
-    if weights in ("None", "imagenet") or "://" in weights or weight_files(config, round):
-        return
-    problem, where = (
-        ("a relative path", path.absolute()) if path.is_file() else ("no such file", f"/path/to/{path.name}")
-    )
-    message = f"initial weights {key}.weights={weights}: {problem}"
-    raise UserError(message, "an absolute path", f"--set {key}.weights={where}")

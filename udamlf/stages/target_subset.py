@@ -18,8 +18,7 @@ from udamlf.stages.stage import BaseStage, Declaration, Job, previous_training
 
 
 def class_balanced_score(probabilities: Tensor) -> float:
-    """Mean, over the classes predicted anywhere, of the mean confidence of the pixels predicted as the class, from
-    probabilities float32 [C, H, W]: 1/C to 1. By it the authors once chose 505 images of Cityscapes (cbst.md 3)."""
+    """Mean over the predicted classes of the mean confidence of their pixels, of probabilities float32 [C, H, W]."""
     confidence, label = probabilities.flatten(1).max(0)
     sums, counts = torch.bincount(label, confidence.double()), torch.bincount(label)
     present = counts > 0
@@ -32,8 +31,7 @@ def highest(scores: Sequence[float], top_k: int) -> list[int]:
 
 
 class Stage(BaseStage):
-    """Scores ``target_train`` with the input "generator"; publishes ``target_subset.json``: every image's score and the
-    subset."""
+    """Publishes ``target_subset.json``: every image's score by the input "generator", and the subset."""
 
     once = True
 

@@ -1,12 +1,14 @@
-"""What the trainings share: network, objective, loop, checkpoint; and what of the configuration they read."""
+"""What the stages that train share: declaration, network, objective, loop, checkpoint."""
 
 from collections.abc import Callable
 from functools import lru_cache, partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
+from udamlf.common.errors import UserError
 from udamlf.common.progress import progress
 from udamlf.common.seeding import torch_seed
 from udamlf.config.budget import Training
@@ -15,48 +17,72 @@ from udamlf.config.schema import SOURCE, TARGET, Config
 from udamlf.data.batches import Stream
 from udamlf.data.pseudo_labels import PseudoLabels
 from udamlf.models import checkpoint
-from udamlf.models.base import (
-    SegmentationModel,
-    device,
-    freeze_batchnorm,
-    reestimate_batchnorm,
-)
+from udamlf.models.base import NETWORKS, SegmentationModel, device, freeze_batchnorm, reestimate_batchnorm
 from udamlf.models.base import build as build_network
 from udamlf.stages.images import Domains
-from udamlf.stages.stage import Job
+from udamlf.stages.stage import BaseStage, Declaration, Job, Need
 from udamlf.training.loop import Trainer
-from udamlf.training.objective import BaseObjective, Context, build
+from udamlf.training.objective import OBJECTIVES, BaseObjective, Context, build, check_batch
 
 
-def training_reads(config: Config, round: int, training: Training) -> dict[str, Any]:
-    """What every training reads of the configuration."""
-    profile = config.profile
-    return {
-        "seed": config.seed,
-        "round": round,
-        "training": training.model_dump(),
-        "backbone": config.backbone(round).model_dump(),
-        "frames": [config.frames(SOURCE), config.frames(TARGET)],
-        "precision": profile.precision,
-        "micro_batch": profile.micro_batch,
-        "deterministic": profile.deterministic,
-    }
+class TrainingStage(BaseStage):
+    def trained(self, config: Config, round: int) -> tuple[Part, Training]:
+        """The objective and its budget."""
+        raise NotImplementedError
+
+    def starts_anew(self, config: Config, round: int) -> bool:
+        return True
+
+    def declared(
+        self, config: Config, round: int, inputs: dict[str, Need], reads: dict[str, Any], splits: dict[str, bool]
+    ) -> Declaration:
+        """The declaration with what every training reads."""
+        objective, training = self.trained(config, round)
+        every = {
+            "seed": config.seed,
+            "round": round,
+            "training": training.model_dump(),
+            "backbone": config.backbone(round).model_dump(),
+            "frames": [config.frames(SOURCE), config.frames(TARGET)],
+            **config.profile.model_dump(include={"precision", "micro_batch", "deterministic"}),
+        }
+        parts = [(OBJECTIVES, objective), (NETWORKS, config.backbone(round))]
+        return Declaration(inputs, {**every, **reads}, splits, parts, _weight_files(config, round))
+
+    def check(self, config: Config, round: int) -> None:
+        super().check(config, round)
+        check_batch(*self.trained(config, round))
+        if self.starts_anew(config, round):
+            _check_weights(config, round)
+
+
+def _weight_files(config: Config, round: int) -> list[Path]:
+    """The file of a training's initial weights, where it is one on this machine."""
+    path = Path(str(config.backbone(round).params.get("weights"))).expanduser()
+    return [path] if path.is_absolute() and path.is_file() else []
+
+
+def _check_weights(config: Config, round: int) -> None:
+    """UserError: the file of initial weights is missing, or its path relative, which a stage's folder would change."""
+    weights, rounds = str(config.backbone(round).params.get("weights")), config.method.round
+    if weights in ("None", "imagenet") or "://" in weights or _weight_files(config, round):
+        return
+    key = f"method.round{f'.{round}' if isinstance(rounds, tuple) else ''}.model" if round else "profile.model"
+    path = Path(weights).expanduser()
+    problem, where = "no such file", f"/path/to/{path.name}"
+    if path.is_file():
+        problem, where = "a relative path", str(path.absolute())
+    message = f"initial weights {key}.weights={weights}: {problem}"
+    raise UserError(message, "an absolute path", f"--set {key}.weights={where}")
 
 
 def initial_network(config: Config, round: int, pretrained: bool = True) -> SegmentationModel:
-    """The backbone of the warm-up (round 0) or of a round with its initial weights."""
     part = config.backbone(round)
     return build_network(part.name, config.space.num_classes, seed=config.seed, pretrained=pretrained, **part.params)
 
 
-def training_seed(config: Config, round: int) -> int:
-    """Every training draws its own batches: a round that continues another must not see the same order again."""
-    return torch_seed(config.seed, "round", round)
-
-
 def sqrt_median_frequency(pixels: np.ndarray) -> np.ndarray:
-    """Class weights sqrt(median frequency / frequency) within 0.3..4, float32 [C], of pixels int64 [images, C]; a class
-    that never occurs weighs 1."""
+    """sqrt(median frequency / frequency) within 0.3..4, float32 [C], of pixels int64 [images, C]; 1 where none are."""
     frequency = pixels.sum(0) / max(pixels.sum(), 1)
     present = frequency > 0
     weights = np.ones(len(frequency), np.float32)
@@ -99,7 +125,7 @@ def train(
         space=config.space,
         training=training,
         round=round,
-        seed=training_seed(config, round),
+        seed=torch_seed(config.seed, "round", round),  # a round that continues another sees another order
         device=device(),
         class_weights=weights,
         source_class_pixels=class_pixels if "source" in domains else None,
@@ -107,15 +133,14 @@ def train(
         teacher=teacher,
         initial=partial(initial_network, config, round) if config.backbone(round).params.get("weights") else None,
     )
-    around, most = {"before", "after"} & set(reestimate_bn), config.profile.micro_batch
-    frames = job.data.frames(TARGET, with_labels=False) if around else None
 
     def reestimate(when: str) -> None:
-        if frames is None or when not in reestimate_bn:
+        if when not in reestimate_bn:
             return
+        frames = job.data.frames(TARGET, with_labels=False)
         pixels = torch.from_numpy(class_pixels().sum(0)).float() if balanced_bn else None
         share = None if pixels is None else pixels / pixels.sum()
-        reestimate_batchnorm(model, frames.image, len(frames), most, share)
+        reestimate_batchnorm(model, frames.image, len(frames), config.profile.micro_batch, share)
 
     reestimate("before")
     states = _run(job, build(objective, context), domains)
@@ -131,16 +156,8 @@ def _run(job: Job, objective: BaseObjective, domains: Domains) -> dict[str, dict
         name: Stream(name, images.read, images.count, context.training.augmentation, context.seed, objective.prepare)
         for name, images in domains.items()
     }
-    trainer = Trainer(
-        objective,
-        streams,
-        seed=context.seed,
-        key=job.key,
-        state_path=job.work / "state.pt",
-        precision=profile.precision,
-        micro_batch=profile.micro_batch,
-        workers=profile.workers,
-    )
+    budget = profile.precision, profile.micro_batch, profile.workers
+    trainer = Trainer(objective, streams, context.seed, job.key, job.work / "state.pt", *budget)
     middle, half = job.work / "middle", max(trainer.steps // 2, 1)
     keeps_middle = config.keeps_middle(job.round)
 

@@ -25,7 +25,6 @@ LOG_EVERY_STEPS, SAVE_EVERY_S = 20, 120.0
 
 
 def to_domain(host: Domain, model: SegmentationModel, device: torch.device, part: slice) -> Domain:
-    """Move a slice of a host batch to the device and normalise its images."""
 
     def moved(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
         return {name: tensor[part].to(device, non_blocking=True) for name, tensor in tensors.items()}
@@ -38,8 +37,7 @@ def to_domain(host: Domain, model: SegmentationModel, device: torch.device, part
 
 
 def micro_batches(batch: BatchSize, most: int | None) -> int:
-    """Equal pieces, one after another: as many as it takes for no domain to have more than ``most`` images in one, or
-    as the batch can be cut into; a mixed one cannot be."""
+    """Equal pieces of a batch, so many that no domain has more than ``most`` images in one, where it can be cut."""
     common, largest = math.gcd(batch.source, batch.target), max(batch.source, batch.target)
     if most is None or not common or batch.mixed:
         return 1
@@ -58,8 +56,7 @@ def autocast_dtype(precision: Precision, device: torch.device) -> torch.dtype:
 
 class Trainer:
     """Runs an objective for the steps of its training budget. With "float16" the loss is scaled, and a step whose
-    gradients overflow is skipped; ``micro_batch``: most images of a domain in one pass; ``key`` identifies the training
-    to the state at ``state_path``."""
+    gradients overflow is skipped; ``key`` identifies the training to the state at ``state_path``."""
 
     def __init__(
         self,
@@ -94,9 +91,8 @@ class Trainer:
         on_step: Callable[[int], None] = lambda step: None,
         should_stop: Callable[[], bool] = lambda: False,
     ) -> None:
-        """Train to the end, from the saved state if there is one; ``on_metrics`` every 20 steps, ``on_step`` with the
-        number of finished ones. When ``should_stop`` says so, the state is saved and ``KeyboardInterrupt`` raised.
-        UserError: a loss or a gradient is not finite, or out of memory; the last good state is saved."""
+        """Train to the end, from the saved state if there is one. When ``should_stop`` says so, the state is saved and
+        ``KeyboardInterrupt`` raised. UserError: a loss or gradient is not finite, or out of memory, after saving."""
         if self.state_path is not None:
             self.state.load(self.state_path, self.device)
         self.model.train()
@@ -118,7 +114,6 @@ class Trainer:
                 raise KeyboardInterrupt
 
     def batches(self, start: int, stop: int) -> Batches:
-        """Host batches of steps ``start`` to ``stop`` - 1."""
         return Batches(self.streams, start, stop, self.workers, self.training.batch.mixed)
 
     def _save(self) -> None:

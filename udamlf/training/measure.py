@@ -27,7 +27,7 @@ Label = Callable[[SegmentationModel, Sample], tuple[Arrays, Arrays]]
 
 @dataclass(frozen=True)
 class Measured:
-    """What a step took: the peak of the GPU allocator, or growth of the process's; the network's part of it."""
+    """What a step took: the peak of the GPU allocator, or growth of the process's."""
 
     peak_bytes: int
     weight_bytes: int
@@ -39,9 +39,8 @@ class Measured:
 
 
 def measure_step(config: Config, round: int, pretraining: bool = False, label: Label | None = None) -> Measured:
-    """Two steps of a training (``round`` 0 is the warm-up; ``pretraining``: the round's self-supervised one), on the
-    GPU if there is one; the optimiser's state exists in the second. On a CPU a process that has used memory before
-    reports less. ``label``: how the round labels its target; None = nothing is published."""
+    """Two steps of a training (``round`` 0 is the warm-up; ``pretraining``: the round's self-supervised one); the
+    optimiser's state exists in the second. On a CPU a process that has used memory before reports less."""
     start, where = _process_peak(), device()
     trainer, cuda = trainer_on_noise(config, round, pretraining, where, label), where.type == "cuda"
     if cuda:

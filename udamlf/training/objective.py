@@ -55,23 +55,15 @@ class Context:
 
 
 class BaseObjective:
-    """Base of every ``Objective``. ``Params`` is the model of the YAML parameters; a batch must hold images of every
-    one of ``domains``, or, with ``mixes``, of any.
-
-    Attributes:
-        weights: of each named loss; 1 where a name is missing.
-        modules: further ones whose state belongs to the training; "teacher" is published with the network.
-        optimisers: further ones, (parameter groups, configuration) by name.
-    """
-
-    Params: ClassVar[type[Strict]] = Strict
-    domains: ClassVar[tuple[str, ...]] = ("source",)
-    mixes: ClassVar[bool] = False
+    Params: ClassVar[type[Strict]] = Strict  # of the YAML part
+    domains: ClassVar[tuple[str, ...]] = ("source",)  # a batch must hold images of every one, or,
+    mixes: ClassVar[bool] = False  # of any
 
     def __init__(self, params: Any, context: Context) -> None:
         self.params, self.context, self.model = params, context, context.model
-        self.weights: dict[str, float] = {}
-        self.modules: dict[str, nn.Module] = {}
+        self.weights: dict[str, float] = {}  # of each named loss; 1 where a name is missing
+        self.modules: dict[str, nn.Module] = {}  # whose state belongs to the training; "teacher" is published
+        # Further ones: parameter groups and configuration.
         self.optimisers: dict[str, tuple[list[dict[str, Any]], OptimiserConfig]] = {}
 
     def prepare(self, draw: Draw) -> Sample:
@@ -79,8 +71,7 @@ class BaseObjective:
         return plain(draw)
 
     def losses(self, batch: Batch) -> Losses | Iterator[Losses]:
-        """Unweighted losses of a batch, before any optimiser steps. Given in parts, each is back-propagated before the
-        next one is computed: less memory where they share no graph."""
+        """Unweighted losses of a batch; in parts each is back-propagated before the next is computed: less memory."""
         raise NotImplementedError
 
     def after_step(self, step: int) -> None:

@@ -14,9 +14,8 @@ WARMUP_FROM = 1e-6  # factor of a linear warm-up at step 0
 
 
 class VisitedSGD(Optimizer):
-    """SGD that visits a group ``visits`` times per step with one gradient (advent.md 5.1): each decays the momentum,
-    adds the weight decay and moves the parameter. ``accumulate_decay``: the decay grows over the visits (PyTorch 0.4
-    added it into the gradient itself)."""
+    """SGD that visits a group ``visits`` times per step with one gradient (advent.md 5.1). ``accumulate_decay``: the
+    decay grows over the visits (PyTorch 0.4 added it into the gradient itself)."""
 
     def __init__(self, groups: list[dict[str, Any]], momentum: float, accumulate_decay: bool) -> None:
         self.accumulate_decay = accumulate_decay

@@ -26,19 +26,15 @@ class TrainState:
         key: str,
         scaler: torch.amp.GradScaler | None = None,
     ) -> None:
-        self.key, self.step = key, 0
-        self.modules, self.optimisers = modules, optimisers
-        self.scaler = scaler or torch.amp.GradScaler(enabled=False)
+        self.key, self.step, self.modules = key, 0, modules
+        self.parts: dict[str, Any] = {**modules, **{f"optimiser {n}": o for n, o in optimisers.items()}}
+        self.parts["scaler"] = scaler or torch.amp.GradScaler(enabled=False)
         self.sums: dict[str, torch.Tensor | float] = {}  # of losses, over the steps since metrics were last taken
         self.summed_steps = 0
 
-    def _parts(self) -> dict[str, Any]:
-        return {**self.modules, **{f"optimiser {n}": o for n, o in self.optimisers.items()}, "scaler": self.scaler}
-
     def save(self, path: Path) -> None:
-        """Write the state behind a SHA-256 digest of it. The previous one stays when the writer is killed or the disk
-        is full (UserError)."""
-        buffer, states = io.BytesIO(), {name: part.state_dict() for name, part in self._parts().items()}
+        """Write the state behind a SHA-256 digest of it; the previous one stays when that fails (UserError)."""
+        buffer, states = io.BytesIO(), {name: part.state_dict() for name, part in self.parts.items()}
         payload = {"key": self.key, "step": self.step, "sums": self.sums, "summed_steps": self.summed_steps}
         torch.save({**payload, "states": states}, buffer)
         with atomic_file(path) as temporary, open(temporary, "wb") as handle:
@@ -57,7 +53,7 @@ class TrainState:
             payload: Any = torch.load(io.BytesIO(data[DIGEST_BYTES:]), map_location=device, weights_only=True)
             if payload["key"] != self.key:
                 raise UserError(f"{path} belongs to another training", f"key {self.key[:12]}", hint)
-            for name, part in self._parts().items():
+            for name, part in self.parts.items():
                 if payload["states"][name]:  # the scaler's is empty where nothing is scaled
                     part.load_state_dict(payload["states"][name])
             self.step, self.sums, self.summed_steps = (payload[name] for name in ("step", "sums", "summed_steps"))
