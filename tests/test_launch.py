@@ -133,6 +133,15 @@ def test_every_gpu_is_given_to_one_stage_at_a_time(monkeypatch: pytest.MonkeyPat
             assert again == second
 
 
+def test_a_stage_that_spreads_its_work_gets_the_gpus_that_are_free(monkeypatch: pytest.MonkeyPatch) -> None:
+    names = [f"test-all-{os.getpid()}-{i}" for i in range(3)]
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", ",".join(names))
+    with launch.gpu_slot(every=True) as all_of_them:
+        assert all_of_them.split(",") == names
+    with launch.gpu_slot() as one, launch.gpu_slot(every=True) as rest:
+        assert [one, *rest.split(",")] == names
+
+
 def test_without_a_gpu_a_stage_gets_none(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
     with launch.gpu_slot() as gpu:

@@ -18,6 +18,7 @@ from udamlf.data.pseudo_labels import PseudoLabels
 from udamlf.data.splits import ScenarioData
 from udamlf.models import checkpoint
 from udamlf.runs.plan import Step, data_root, plan
+from udamlf.stages import pseudo_label
 from udamlf.stages.stage import Input, stage
 
 LABEL_FOLDER = Path("cityscapes/gtFine/train")
@@ -70,6 +71,21 @@ def test_loader_workers_do_not_matter(workers: int, chains: InProcess, tiny_worl
     step = plan(config)[2]
     inputs = {name: reference[str(needed)] for name, needed in step.needs.items()}
     result, _ = run_step(config, step, inputs, tmp_path / "again")
+    assert files(result.path) == files(reference[str(step)].path)
+
+
+@pytest.mark.parametrize("method", ["cbst", "iast", "proda"])
+def test_labels_do_not_depend_on_the_number_of_gpus(
+    method: str, chains: InProcess, tiny_world: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The labels of a round are the same files where three devices (CPUs here) share its images, whether the selector
+    sees them in any order, in its own, or sees the network's output too."""
+    config = two_rounds(method, tiny_world)
+    reference = chains.run(config, evaluate=False)
+    step = next(step for step in plan(config) if step.stage == "pseudo_label")
+    inputs = {name: reference[str(needed)] for name, needed in step.needs.items()}
+    monkeypatch.setattr(pseudo_label, "devices", lambda: [torch.device("cpu")] * 3)
+    result, _ = run_step(config, step, inputs, tmp_path / "shared")
     assert files(result.path) == files(reference[str(step)].path)
 
 

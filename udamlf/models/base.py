@@ -126,8 +126,13 @@ def build(name: str, num_classes: int, *, seed: int = 0, pretrained: bool = True
 
 
 def device() -> torch.device:
-    """The one GPU this process sees, or the CPU."""
+    """The first GPU this process sees, or the CPU."""
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def devices() -> list[torch.device]:
+    """Every GPU this process sees, or the CPU; the first is ``device()``."""
+    return [torch.device("cuda", number) for number in range(torch.cuda.device_count())] or [device()]
 
 
 def batchnorm_modules(model: nn.Module) -> list[_BatchNorm]:

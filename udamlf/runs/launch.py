@@ -167,38 +167,49 @@ def _output(*command: str) -> str | None:
     return done.stdout.strip() if done.returncode == 0 else None
 
 
+def _lock(gpu: str) -> int | None:
+    """The lock of a GPU, held until this descriptor is closed; None: another stage on this machine holds it."""
+    path = Path(tempfile.gettempdir()) / f"udamlf-gpu-{gpu.replace('/', '_')}.lock"
+    descriptor = os.open(path, os.O_RDONLY | os.O_CREAT, 0o644)  # a lock needs no right to write
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(descriptor)
+        return None
+    return descriptor
+
+
 @contextmanager
-def gpu_slot(poll_s: float = 1.0) -> Iterator[str]:
-    """Id of a GPU that no other stage on this machine holds; waits for one. Empty text: the CPU."""
-    ids = gpus()
-    while ids:
-        for gpu in ids:
-            path = Path(tempfile.gettempdir()) / f"udamlf-gpu-{gpu.replace('/', '_')}.lock"
-            descriptor = os.open(path, os.O_RDONLY | os.O_CREAT, 0o644)  # a lock needs no right to write
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                os.close(descriptor)
-                continue
-            try:
-                yield gpu
-            finally:
-                os.close(descriptor)
-            return
-        time.sleep(poll_s)
-    yield ""
+def gpu_slot(every: bool = False, poll_s: float = 1.0) -> Iterator[str]:
+    """Id of a GPU that no other stage on this machine holds, with ``every`` those of all of them, as
+    ``CUDA_VISIBLE_DEVICES`` has them; waits for one. Empty text: the CPU."""
+    ids, held = gpus(), dict[str, int]()
+    try:
+        while ids and not held:
+            for gpu in ids:
+                if (every or not held) and (descriptor := _lock(gpu)) is not None:
+                    held[gpu] = descriptor
+            if not held:
+                time.sleep(poll_s)
+        yield ",".join(held)
+    finally:
+        for descriptor in held.values():
+            os.close(descriptor)
 
 
 def launch_stage(
     stage: str, parameters: Mapping[str, str], run_id: str, experiment_id: str, env_manager: str = LOCAL
 ) -> int:
-    """Run an entry point of the project as a process of its own, on one GPU or the CPU, and wait for it; it adopts the
-    run ``run_id``. Its exit code, negative: the signal that ended it."""
+    """Run an entry point of the project as a process of its own, on one GPU (all free ones, if the stage has a use for
+    them) or the CPU, and wait for it; it adopts the run ``run_id``. Its exit code, negative: the signal that ended it.
+    """
     import mlflow.projects
     from mlflow.exceptions import ExecutionException
 
+    from udamlf.stages.stage import stage as declared
+
     check_manager(env_manager)
-    with gpu_slot() as gpu, lifeline() as held:
+    with gpu_slot(declared(stage).every_gpu) as gpu, lifeline() as held:
         changes = {"CUDA_VISIBLE_DEVICES": gpu, LIFELINE: held}
         # MLflow makes a folder for parameters of type path, and leaves it.
         with environment(changes), tempfile.TemporaryDirectory(prefix="udamlf-parameters-") as storage:

@@ -1,23 +1,25 @@
 """Label the target: each image is one forward pass of the previous network, then goes through the selector."""
 
+import copy
 import csv
 import io
 import shutil
 import tempfile
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from queue import SimpleQueue
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from udamlf.common.ahead import ahead
+from udamlf.common.ahead import Item, Result, ahead
 from udamlf.common.errors import UserError
 from udamlf.common.files import atomic_file, write_json, write_text
 from udamlf.common.progress import progress, tracked
-from udamlf.config.budget import Size
+from udamlf.config.budget import EvalProtocol, Size
 from udamlf.config.parts import Part
 from udamlf.config.schema import SOURCE, TARGET, Config
 from udamlf.data.maps import top1
@@ -25,7 +27,7 @@ from udamlf.data.pseudo_labels import publish
 from udamlf.data.splits import ScenarioData
 from udamlf.evaluation.calibration import CONFIDENCE, sample, stored_confidence
 from udamlf.evaluation.predict import label_size, mean_scores, network_logits, resized
-from udamlf.models.base import NETWORKS, Output, device
+from udamlf.models.base import NETWORKS, Output, SegmentationModel, device, devices
 from udamlf.report.figures import examples_figure
 from udamlf.selection.base import SELECTORS, BaseSelector, Table, build, label_images
 from udamlf.selection.quality import Quality
@@ -35,6 +37,8 @@ from udamlf.stages.stage import BaseStage, Declaration, Job, previous_training, 
 
 class Stage(BaseStage):
     """Labels ``target_train`` with the network of the input "generator"; publishes ``pseudo_labels/``."""
+
+    every_gpu: ClassVar[bool] = True
 
     def rounds(self, config: Config) -> Iterable[int]:
         return [n for n in range(1, config.method.rounds + 1) if config.method.round_at(n).selector]
@@ -102,6 +106,33 @@ class SourceLabels(Sequence[np.ndarray]):
         return self.dataset.read_label(self.frames[index], self.space)
 
 
+class Networks:
+    """The network that labels, once on every GPU that this process sees: images are spread over them."""
+
+    def __init__(self, model: SegmentationModel) -> None:
+        copies = [copy.deepcopy(model).to(where) for where in devices()[1:]]
+        self.count, self._free = 1 + len(copies), SimpleQueue[SegmentationModel]()
+        for each in (model, *copies):
+            self._free.put(each)
+
+    def __call__(self, inputs: list[np.ndarray], protocol: EvalProtocol) -> tuple[list[Tensor], Output]:
+        """``network_logits`` of an image, on the first device, and the network's output of the first pass, which is
+        unmirrored and at the protocol's first size."""
+        outputs, model = list[Output](), self._free.get()
+        hook = model.register_forward_hook(lambda module, images, output: outputs.append(output))
+        try:
+            logits = network_logits(model, inputs, protocol)
+        finally:
+            hook.remove()
+            self._free.put(model)
+        maps: dict[str, Any] = {name: value.to(device()) for name, value in outputs[0]._asdict().items() if torch.is_tensor(value)}
+        return [each.to(device()) for each in logits], outputs[0]._replace(**maps)
+
+    def ahead(self, look: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
+        """``look``, which calls this once, of every item, in their order; in a thread for every network beyond one."""
+        return ahead(look, items, self.count if self.count > 1 else 0)
+
+
 class Labeller:
     """Labels one target image after another, each read ahead; the scores of the images that the selector pools stay at
     hand, the network's outputs for those that it sees more than once on the disk: each is one forward pass."""
@@ -111,13 +142,11 @@ class Labeller:
         self.dataset, self.frames = job.data.dataset(TARGET), job.data.samples(TARGET)
         self.protocol = job.config.labelling(job.round)
         self.model = labelling_network(job, job.inputs["generator"])
+        self.networks = Networks(self.model)
         self.recent: OrderedDict[int, Tensor] = OrderedDict()
-        self.outputs: list[Output] = []
-        if selector.observes_network or selector.observes_source:
-            self.model.register_forward_hook(lambda module, images, output: self.outputs.append(output))
         count = len(self.frames)
         first = range(count) if selector.passes else selector.order(count, job.config.seed)
-        self.coming = ahead(self.read, first, self.workers)
+        self.coming = self.networks.ahead(self.look, ahead(self.read, first, self.workers))
         self.kept = KeptLogits(job.work) if selector.passes else None
 
     def image(self, index: int) -> np.ndarray:
@@ -129,23 +158,24 @@ class Labeller:
         image = self.image(index)
         return (image.shape[0], image.shape[1]), resized(image[None], self.protocol)
 
+    def look(self, read: tuple[Size, list[np.ndarray]]) -> tuple[Size, list[Tensor], Output]:
+        """An image's own size, and what the network makes of it."""
+        return read[0], *self.networks(read[1], self.protocol)
+
     def scores(self, index: int) -> Tensor:
         """Probabilities float32 [C, H, W] at the labelling size."""
         if self.kept and (kept := self.kept.get(index)):
             native_hw, logits = kept
         else:
-            native_hw, inputs = next(self.coming, None) or self.read(index)
-            logits = network_logits(self.model, inputs, self.protocol)
+            native_hw, logits, output = next(self.coming, None) or self.look(self.read(index))
             if self.kept:
                 self.kept.put(index, native_hw, logits)
+            if self.selector.observes_network:
+                self.selector.observe_network(output, index)
         size = label_size(self.protocol, native_hw)
         self.recent[index] = mean_scores(self.model, logits, native_hw, self.protocol, size)[0]
         while len(self.recent) > self.selector.group:
             self.recent.popitem(last=False)
-        if self.outputs:
-            # The first pass of an image is unmirrored and at the protocol's first size.
-            self.selector.observe_network(self.outputs[0], index)
-            self.outputs.clear()
         return self.recent[index]
 
     def observe_source(self, labels: SourceLabels) -> None:
@@ -155,11 +185,12 @@ class Labeller:
         def read(index: int) -> tuple[list[np.ndarray], np.ndarray]:
             return resized(labels.dataset.read_image(labels.frames[index])[None], protocol), labels[index]
 
-        pairs = ahead(read, range(len(labels)), self.workers)
-        for inputs, label in tracked(pairs, f"{self.job.title}, looking at the source", len(labels)):
-            network_logits(self.model, inputs, protocol)
-            self.selector.observe_source(self.outputs[0], label)
-            self.outputs.clear()
+        def look(pair: tuple[list[np.ndarray], np.ndarray]) -> tuple[Output, np.ndarray]:
+            return self.networks(pair[0], protocol)[1], pair[1]
+
+        pairs = self.networks.ahead(look, ahead(read, range(len(labels)), self.workers))
+        for output, label in tracked(pairs, f"{self.job.title}, looking at the source", len(labels)):
+            self.selector.observe_source(output, label)
 
     def publish(self) -> None:
         """Write ``pseudo_labels/``, and log their quality."""

@@ -85,6 +85,7 @@ class Declaration(NamedTuple):
 class BaseStage:
     once: ClassVar[bool] = False  # a chain has one step of it at the most, so that its round is not worth telling
     partial: ClassVar[bool] = False  # it can do with some of its inputs when it is started by hand
+    every_gpu: ClassVar[bool] = False  # it spreads its work over all GPUs that are free when it starts
     needs_inputs: ClassVar[bool] = True  # it cannot start a chain
 
     def rounds(self, config: Config) -> Iterable[int]:
