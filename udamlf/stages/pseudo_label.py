@@ -125,8 +125,9 @@ class Networks:
         finally:
             hook.remove()
             self._free.put(model)
-        maps: dict[str, Any] = {name: value.to(device()) for name, value in outputs[0]._asdict().items() if torch.is_tensor(value)}
-        return [each.to(device()) for each in logits], outputs[0]._replace(**maps)
+        maps = ((name, value) for name, value in outputs[0]._asdict().items() if torch.is_tensor(value))
+        here: dict[str, Any] = {name: value.to(device()) for name, value in maps}
+        return [each.to(device()) for each in logits], outputs[0]._replace(**here)
 
     def ahead(self, look: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
         """``look``, which calls this once, of every item, in their order; in a thread for every network beyond one."""
