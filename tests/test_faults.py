@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
@@ -309,6 +310,43 @@ def test_a_damaged_journal_is_repaired(data: st.DataObject, tmp_path_factory: py
     assert {n for n, line in enumerate(whole.splitlines(True)) if whole.index(line) + len(line) <= first} <= {
         int(entry["step"]) for entry in kept
     }
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        *('{"run": 1}', '{"tags": {"a": "b"}}', "[]", '{"run": "r", "more": 1}', '{"run": "r", "tags": ["a"]}'),
+        *('{"run": "r", "tags": {"a": 1}}', '{"run": "r", "metrics": {"a": "b"}, "step": 1, "time_ms": 1}'),
+        *('{"run": "r", "metrics": {"a": 1.0}, "step": 1}', '{"run": "r", "dataset": {"name": "x"}}'),
+    ],
+)
+def test_a_journal_line_of_another_form_is_left_out(line: str, tmp_path: Path) -> None:
+    Journal(tmp_path).append(ENTRIES[0])
+    with (tmp_path / "journal.jsonl").open("a") as handle:
+        handle.write(line + "\n")
+    assert Journal(tmp_path).entries == [ENTRIES[0]]
+
+
+def test_what_cannot_be_sent_does_not_hold_up_the_rest(tracker: Tracker) -> None:
+    """A run that was deleted in the browser, a result whose run is unknown: told at the end, by folder."""
+    runs = [tracker.create_run("r", {}) for _ in range(2)]
+    for name, run_id in zip("ac", runs, strict=True):
+        RunLog(tracker, run_id, tracker.work / "steps" / name).log_metrics({"loss": 1.0}, 1)
+    unknown = tracker.work / "steps" / "b"
+    unknown.mkdir()
+    done = {"run_id": "f" * 32, "others": [], "round": 0, "tags": {}, "use": "", "model": "m"}
+    (unknown / DONE).write_text(json.dumps(done))
+    tracker.client.delete_run(runs[0])
+    with pytest.raises(UserError, match=r"1 runs sent, 2 could not be:\n\S*steps/a: .*\n\S*steps/b: "):
+        sync(tracker)
+    assert [m.value for m in tracker.client.get_metric_history(runs[1], "loss")] == [1.0]
+
+
+def test_runs_of_other_programs_are_not_reaped(tracker: Tracker) -> None:
+    other = tracker.client.create_run(tracker.experiment_id, start_time=0).info.run_id
+    mine = tracker.create_run("r", {PROCESS: "another-host:1:1"})
+    assert reap(tracker, older_than_min=-1) == [mine]
+    assert tracker.get(other).info.status == "RUNNING"
 
 
 def test_a_kill_before_the_mark_doubles_nothing(tracker: Tracker, store: Path) -> None:

@@ -15,7 +15,8 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
-from typing import Any
+
+from pydantic import BaseModel, ValidationError
 
 from udamlf.common.errors import UserError, masked
 from udamlf.common.files import explained, write_text
@@ -97,6 +98,27 @@ class Journal:
         return [path for path in self.uploads.rglob("*") if path.is_file()]
 
 
+class _Data(BaseModel, strict=True, extra="forbid"):
+    name: str
+    digest: str
+    context: str
+    count: int
+    source: str
+
+
+class _Line(BaseModel, strict=True, extra="forbid"):
+    """The form of an entry; a field that is absent is not None."""
+
+    run: str
+    model: str = ""
+    metrics: dict[str, float] = {}
+    step: int = 0
+    time_ms: int = 0
+    tags: dict[str, str] = {}
+    params: dict[str, str] = {}
+    dataset: _Data = None  # type: ignore[assignment]
+
+
 def _line(entry: Entry) -> str:
     return json.dumps(entry) + "\n"
 
@@ -104,11 +126,10 @@ def _line(entry: Entry) -> str:
 def _entry(line: str) -> Entry | None:
     """A line's entry; None where it is none."""
     try:
-        entry: Any = json.loads(line)
-        whole = isinstance(entry["run"], str) and ("metrics" not in entry or entry["step"] + entry["time_ms"] >= 0)
-    except (ValueError, TypeError, KeyError, RecursionError):
+        entry = _Line.model_validate_json(line).model_dump(exclude_unset=True)
+    except ValidationError:
         return None
-    return entry if whole else None
+    return entry if "metrics" not in entry or {"step", "time_ms"} <= entry.keys() else None
 
 
 class RunLog:

@@ -9,14 +9,16 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from udamlf.common.errors import UserError
 from udamlf.common.files import cache_folder, file_lock
 from udamlf.report.comparison import COMPLETE
 from udamlf.runs.launch import is_alive
 from udamlf.runs.log import Journal
 from udamlf.runs.runner import DONE, publish
 from udamlf.runs.serving import checkpoint_waste
+from udamlf.runs.store import Unavailable
 from udamlf.runs.tags import CHAIN, ERROR, HEARTBEAT, INTERRUPTED, PROCESS, PRUNED, step_runs
-from udamlf.runs.tracker import Tracker
+from udamlf.runs.tracker import UNAVAILABLE, Tracker
 from udamlf.stages.stage import TRAININGS, WITH_WEIGHTS
 
 SILENT_MIN = 30.0  # a living process gives a sign every minute, while the store does not answer every ten
@@ -26,12 +28,13 @@ logger = logging.getLogger("udamlf")
 
 
 def reap(tracker: Tracker, older_than_min: float | None = None) -> list[str]:
-    """Mark runs KILLED that are RUNNING although their process is gone, or FAILED although a signal ended them; their
-    ids. Processes of this boot and PID namespace can be looked at; of another one of a machine of this name they are
-    gone when silent for ``SILENT_MIN``, of other machines when silent for ``older_than_min`` (None: never)."""
+    """Mark runs of this package KILLED that are RUNNING although their process is gone, or FAILED although a signal
+    ended them; their ids. Processes of this boot and PID namespace can be looked at; of another one of a machine of
+    this name they are gone when silent for ``SILENT_MIN``, of other machines when silent for ``older_than_min`` (None:
+    never)."""
     dead = []
     for run in tracker.search({}, status="RUNNING"):
-        if is_gone(run, older_than_min):
+        if PROCESS in run.data.tags and is_gone(run, older_than_min):  # other programs' runs have none
             run_id = run.info.run_id
             tracker.client.set_tag(run_id, ERROR, f"process {run.data.tags.get(PROCESS, 'unknown')} is gone")
             tracker.client.set_terminated(run_id, "KILLED")
@@ -56,8 +59,9 @@ def is_gone(run: Any, silent_min: float | None) -> bool:
 
 def sync(tracker: Tracker) -> list[str]:
     """Send what runs recorded while the store did not answer, and publish finished results; returns the run ids.
-    UserError: the store still does not answer, or a result is damaged."""
-    sent = []
+    UserError: the store still does not answer; or, once everything else is sent, what could not be: a damaged result, a
+    run that was deleted."""
+    sent, left = [], list[str]()
     for folder in sorted((*tracker.work.glob("steps/*/"), *tracker.work.glob("runs/*/"))):
         with file_lock(folder.with_suffix(".lock"), wait=False) as idle:
             if not idle:
@@ -65,12 +69,20 @@ def sync(tracker: Tracker) -> list[str]:
                 continue
             journal = Journal(folder)
             run_id = journal.waiting()
-            journal.send(tracker)
-            if (folder / DONE).is_file():
-                run_id = publish(tracker, folder)
-                tracker.client.set_terminated(run_id, "FINISHED")
-                shutil.rmtree(folder)
-            sent += [run_id] if run_id else []
+            try:
+                journal.send(tracker)
+                if (folder / DONE).is_file():
+                    run_id = publish(tracker, folder)
+                    tracker.client.set_terminated(run_id, "FINISHED")
+                    shutil.rmtree(folder)
+                sent += [run_id] if run_id else []
+            except Unavailable:
+                raise
+            except (*UNAVAILABLE, UserError) as error:
+                left.append(f"{folder}: {error}")
+    if left:
+        message = "\n".join([f"{len(sent)} runs sent, {len(left)} could not be:", *left])
+        raise UserError(message, "runs that are there and whole results", "udamlf sync, without those folders")
     return sent
 
 

@@ -87,8 +87,12 @@ def at_once() -> Iterator[None]:
         _patient.reset(token)
 
 
+class Unavailable(UserError):
+    """The store does not answer, or cannot be written."""
+
+
 class Patient:
-    """MLflow's client, each call tried for some minutes. UserError: the store does not answer, or cannot be written."""
+    """MLflow's client, each call tried for some minutes, after which the store is ``Unavailable``."""
 
     def __init__(self, client: Any, uri: str) -> None:
         self.client, self.uri = client, uri
@@ -105,13 +109,15 @@ class Patient:
                         raise
                     if any(sign in str(error) for sign in _FULL_OR_FORBIDDEN):
                         expected = "a writable store with free space"
-                        raise UserError(f"cannot write to the tracking store {self.uri}: {error}", expected) from error
+                        raise Unavailable(
+                            f"cannot write to the tracking store {self.uri}: {error}", expected
+                        ) from error
                     passing = isinstance(error, ConnectionError | TimeoutError)
                     if not passing and getattr(error, "error_code", "") not in _PASSING:
                         raise
                     if time.monotonic() + pause_s > deadline:
                         message = f"the tracking store {self.uri} did not answer for {patience_s:.0f} s: {error}"
-                        raise UserError(message, "a store that answers", "the same command again") from error
+                        raise Unavailable(message, "a store that answers", "the same command again") from error
                 time.sleep(pause_s)
                 pause_s = min(2 * pause_s, 30.0)
 
