@@ -96,7 +96,8 @@ def evaluate(
     on_prediction: Callable[[Frame, np.ndarray, np.ndarray, np.ndarray], None] = lambda *_: None,
     workers: int = 0,
 ) -> Score:
-    """Score ``model`` on labelled frames at the labels' own resolution. UserError: one has none or is not readable.
+    """Score ``model`` on labelled frames at the labels' own resolution. UserError: one has none or is not readable, or
+    all of them are void.
     ``on_prediction`` gets every frame in their order. ``workers`` threads read ahead of the network, one counts behind.
     """
 
@@ -118,7 +119,11 @@ def evaluate(
     total, images = np.zeros((space.num_classes, space.num_classes), np.int64), 0
     for matrix in ahead(counted, predicted(), min(workers, 1)):
         total, images = total + matrix, images + 1
-    return Score(split, images, protocol, space, total)
+    score = Score(split, images, protocol, space, total)
+    if score.miou[space.headline] is None:
+        problem = f"{split}: none of its {images} labels has a pixel of a class of {space.name}-{space.headline}"
+        raise UserError(problem, "labels to score against", "udamlf data check SCENARIO")
+    return score
 
 
 def audit(
