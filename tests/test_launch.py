@@ -180,3 +180,23 @@ def test_a_log_holds_all_that_is_printed_and_takes_nothing_away(tmp_path: Path) 
         assert text in log and text in done.stdout + done.stderr
     assert log.count("native") == 1 and log.count("ValueError: wrong") == 1 and "a stage" in log.splitlines()[0]
     assert "bar" not in log and "bar" in done.stdout and done.returncode == 1
+
+
+FILLS = """
+import resource, signal, sys
+from pathlib import Path
+from udamlf.runs.environment import kept_log
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (4096, resource.RLIM_INFINITY))
+with kept_log(Path(sys.argv[1]), "a stage"):
+    for number in range(5000):
+        print("a line of some length, so that the pipe would fill", number)
+"""
+
+
+def test_a_log_that_cannot_be_written_stops_nothing(tmp_path: Path) -> None:
+    """The disk is full after 4 KiB: all that the stage prints still passes."""
+    command = [sys.executable, "-c", FILLS, str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("\n") == 5000 and (tmp_path / "log.txt").stat().st_size == 4096

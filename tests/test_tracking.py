@@ -202,6 +202,17 @@ def test_artifacts_that_are_not_whole_are_no_result(tracker: Tracker, published:
         tracker.fetch(published)
 
 
+@pytest.mark.parametrize("damaged", [MANIFEST, "checkpoint/model.safetensors", "checkpoint/meta.json"])
+def test_a_flipped_bit_is_seen_whatever_size_and_time_say(tracker: Tracker, published: str, damaged: str) -> None:
+    file = tracker.fetch(published).path / damaged
+    before, content = file.stat(), bytearray(file.read_bytes())
+    content[len(content) // 2] ^= 1
+    file.write_bytes(content)
+    os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns))
+    with pytest.raises(UserError, match="missing or damaged"):
+        tracker.fetch(published)
+
+
 def test_a_run_that_published_nothing_is_no_input(tracker: Tracker) -> None:
     with pytest.raises(UserError, match="published nothing"):
         tracker.fetch(tracker.create_run("r", {"stage": "warmup"}))

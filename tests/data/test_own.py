@@ -18,8 +18,10 @@ from udamlf.common.errors import UserError
 from udamlf.config.compose import resolve
 from udamlf.config.labels import IGNORE, LABEL_SPACES, CustomSpace, distinct_colours, find_space, space_tag
 from udamlf.config.schema import FolderData
+from udamlf.data.check import check_apart
 from udamlf.data.dataset import SHIPPED, DataSet, folder_data_set
 from udamlf.data.splits import ScenarioData
+from udamlf.runs.chain import Chain
 from udamlf.runs.plan import Request
 
 
@@ -84,6 +86,16 @@ def test_links_to_folders_are_followed_and_hidden_files_are_no_frames(root: Path
     (root / "fields" / "images" / "day").symlink_to(tmp_path / "elsewhere")
     (tmp_path / "elsewhere" / "._000.png").write_bytes(b"what macOS leaves")
     assert len(data_of(root).samples("source_train")) == 4
+
+
+def test_a_label_is_not_both_learnt_and_scored(root: Path) -> None:
+    """Whatever names the splits give the image; the target's training images, whose labels nobody learns, may be."""
+    check_apart(data_of(root), ["source_train"], "target_test")
+    globs = {"source_train": "*/*", "target_train": "night/*", "target_test": "test"}
+    splits = {name: {"dataset": "fields", "split": split} for name, split in globs.items()}
+    path = write_scenario(root, splits=splits)
+    with pytest.raises(UserError, match=r"2 images of target_test, e.g. \S*night\S*, are in source_train too"):
+        Chain(Request(str(path), "st", data_root=str(root)))
 
 
 def test_labels_may_be_coloured_pictures(root: Path) -> None:

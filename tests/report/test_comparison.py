@@ -166,6 +166,7 @@ def test_gains_are_paired_by_seed_with_source_only_and_the_matched_control() -> 
         ({"overrides": "profile.warmup.steps=3"}, "no run"),
         ({"overrides": "method.rounds=2"}, "+1.0 (+1.0)"),  # source_only does not read it
         ({"seed": "4"}, "other seeds"),
+        ({"udamlf.source_only": "edited"}, "other configuration"),  # a file was edited between the two
     ],
 )
 def test_a_gain_over_what_cannot_be_compared_says_why_there_is_none(tags: dict[str, str], reason: str) -> None:

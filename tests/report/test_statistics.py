@@ -13,7 +13,7 @@ import pytest
 from scipy import stats
 
 from tests.report.test_comparison import parent
-from udamlf.report.comparison import MATCHED, Row, baselines, difference, estimate, frame, rows
+from udamlf.report.comparison import CONFIG, MATCHED, Row, baselines, difference, estimate, frame, rows
 from udamlf.report.tables import render
 
 ST, SOURCE = {0: 44.0, 1: 42.5, 2: 43.1, 3: 45.2}, {0: 40.0, 1: 40.5, 2: 38.9, 4: 10.0}
@@ -131,6 +131,8 @@ def test_a_chosen_baseline_is_of_the_same_recipe_and_network() -> None:
     }  # fmt: skip
     assert named(runs, "st (published)")["iast (adapted)"] == "st (published)"
     assert set(named(runs, "proda").values()) == {"no run"}
+    longer = parent("longer", "proda", overrides="profile.round.steps=9", **{CONFIG: "longer"})
+    assert named([*runs, longer], "proda")["iast (adapted)"] == "other overrides"
 
 
 def test_class_deltas_are_marked_where_their_interval_is_without_0() -> None:

@@ -1,7 +1,7 @@
 """A look at data before it is used: every file's header, the ids of labels; all bad files, not only the first."""
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -84,3 +84,12 @@ def check_headers(data: ScenarioData, splits: Mapping[str, bool], command: str) 
             named = "\n".join([*bad[:_NAMED], *(["..."] if len(bad) > _NAMED else [])])
             raise UserError(f"bad files in split {split}: {len(bad)}\n{named}", "whole files that fit", command)
         write_text(marker, "")
+
+
+def check_apart(data: ScenarioData, learnt: Iterable[str], scored: str) -> None:
+    """UserError: an image of the split ``scored`` is in one of those whose labels a training learns."""
+    images = {frame.image.resolve() for frame in data.samples(scored)}
+    for split in learnt:
+        if both := sorted(images & {frame.image.resolve() for frame in data.samples(split)}):
+            problem = f"{len(both)} images of {scored}, e.g. {both[0]}, are in {split} too, whose labels are learnt"
+            raise UserError(problem, "splits without a common image", "other globs or lists in the scenario's file")

@@ -29,7 +29,8 @@ def content_digests(paths: Sequence[Path]) -> list[str]:
             known.executemany("REPLACE INTO files VALUES (?, ?, ?)", entries)
     except (OSError, sqlite3.Error) as error:
         expected = f"readable files, and a writable cache at {cache_folder()}"
-        raise UserError(f"cannot tell what is in files: {error}", expected, "udamlf doctor") from error
+        hint = f"rm {cache_folder() / 'digests.sqlite'}, which is made again, if that is damaged"
+        raise UserError(f"cannot tell what is in files: {error}", expected, hint) from error
     return [digests[path] for path in paths]
 
 

@@ -211,8 +211,17 @@ def _baseline(row: Row, group: Sequence[Row], name: str) -> Row | str:
     if row in named:
         return ABSENT
     alike = [other for other in named if (other.network, other.protocol) == (row.network, row.protocol)]
-    missing = "other network or protocol" if named else NO_RUN
-    return min(alike, key=lambda o: (o.overrides != row.overrides, o.recipe != row.recipe)) if alike else missing
+    if not alike:
+        return "other network or protocol" if named else NO_RUN
+    alike = [other for other in alike if _budget(other) == _budget(row)]
+    if not alike:
+        return "other overrides"
+    return min(alike, key=lambda o: (o.overrides != row.overrides, o.recipe != row.recipe))
+
+
+def _budget(row: Row) -> list[str]:
+    """The overrides that are not of the method alone."""
+    return [text for text in shlex.split(row.overrides) if not text.startswith(("method.", "rounds="))]
 
 
 def source_only_of(row: Row, group: Sequence[Row]) -> Row | str:
@@ -222,12 +231,13 @@ def source_only_of(row: Row, group: Sequence[Row]) -> Row | str:
     others = [other for other in group if other.method == SOURCE_ONLY]
     if exact := [other for other in others if other.config == row.reference]:
         return exact[0]
-    shared = [text for text in shlex.split(row.overrides) if not text.startswith(("method.", "rounds="))]
-    others = [other for other in others if shlex.split(other.overrides) == shared]
+    if not row.reference:  # of a version that did not record it
+        others = [other for other in others if shlex.split(other.overrides) == _budget(row)]
     alike = [other for other in others if other.network == row.network]
     if not alike:
         return f"other network ({others[0].network})" if others else NO_RUN
-    return next((other for other in alike if other.protocol == row.protocol), "other protocol")
+    alike = [other for other in alike if other.protocol == row.protocol]
+    return "other protocol" if not alike else "other configuration" if row.reference else alike[0]
 
 
 def plain(rows: Sequence[Row], baseline: str = "") -> list[dict[str, Any]]:

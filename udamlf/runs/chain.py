@@ -17,7 +17,7 @@ from udamlf.common.files import digest_file, digest_json, file_lock, write_text
 from udamlf.config.labels import space_tag
 from udamlf.config.references import control, network
 from udamlf.config.schema import SOURCE, TARGET, Config
-from udamlf.data.check import check_headers
+from udamlf.data.check import check_apart, check_headers
 from udamlf.data.splits import ScenarioData, check_subset
 from udamlf.report import comparison, tables
 from udamlf.runs.environment import CONFIG
@@ -31,7 +31,7 @@ from udamlf.runs.runner import stage_tags
 from udamlf.runs.store import at_once
 from udamlf.runs.tags import CHAIN, COMMAND, DEVICE, DIGEST, ERROR, HOURS, INTERRUPTED, KEY, KEY_FILE, PROCESS, step_tag
 from udamlf.runs.tracker import UNAVAILABLE, Tracker
-from udamlf.stages.stage import Input, stage
+from udamlf.stages.stage import WITH_WEIGHTS, Input, stage
 
 logger = logging.getLogger("udamlf")
 
@@ -58,6 +58,9 @@ class Chain:
         for split in (SOURCE, TARGET, config.report_split):
             if split in splits:
                 self.data.samples(split)
+        if config.report_split in splits:
+            trained = opened(config, [step for step in self.steps if step.stage in WITH_WEIGHTS])
+            check_apart(self.data, [split for split, labelled in trained.items() if labelled], config.report_split)
         if config.method.target_subset:
             check_subset(config.method.target_subset.top_k, len(self.data.samples(TARGET)))
         kind = Path(request.of).stem if request.method == CONTROL else config.recipe

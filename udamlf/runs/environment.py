@@ -66,11 +66,12 @@ def write_record(folder: Path, config: Config) -> None:
 @contextmanager
 def kept_log(folder: Path, title: str) -> Iterator[None]:
     """Append what is printed inside, by native code too, and a final error to log.txt, each line with its time."""
-    with open(folder / "log.txt", "a", encoding="utf-8") as log:
+    with open(folder / "log.txt", "ab", buffering=0) as log:
 
         def note(text: str) -> None:
-            log.writelines(f"{time.strftime('%F %T')} {line}\n" for line in text.splitlines())
-            log.flush()
+            lines = "".join(f"{time.strftime('%F %T')} {line}\n" for line in text.splitlines())
+            with suppress(OSError):  # a disk that is full for a while: what reads on must not stop
+                log.write(lines.encode(errors="replace"))
 
         note(title)
         try:

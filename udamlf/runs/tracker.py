@@ -27,6 +27,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from udamlf.common.errors import UserError, masked
 from udamlf.common.files import atomic_folder, cache_folder, digest_file, file_lock, write_json
 from udamlf.config.compose import mapping
+from udamlf.data.contents import content_digests
 from udamlf.runs.launch import git, identity
 from udamlf.runs.store import Patient, is_there, sqlite_file, store_uri, work_root
 from udamlf.runs.tags import COMMIT, DIGEST, ERROR, KEY, MODEL, NETWORKS, PARENT, PROCESS, PRUNED, damage, warn_of
@@ -160,7 +161,7 @@ class Tracker:
         if path is None:
             path = self._downloaded(tags[DIGEST], run_id, tags.get(MODEL, ""))
         else:
-            _check_manifest(path, tags[DIGEST], run_id, hashes=False)
+            _check_manifest(path, tags[DIGEST], run_id)
         return Input(run_id, path, dict(tags))
 
     def _downloaded(self, digest: str, run_id: str, model_id: str) -> Path:
@@ -170,7 +171,7 @@ class Tracker:
         with file_lock(path.with_name(f"{run_id}.lock")):
             if path.is_dir():
                 try:
-                    _check_manifest(path, digest, run_id, hashes=True)
+                    _check_manifest(path, digest, run_id)
                     return path
                 except UserError:
                     shutil.rmtree(path)
@@ -185,7 +186,7 @@ class Tracker:
                         download(artifact_uri=uri, dst_path=str((folder / WEIGHTS).parent))
                 except UNAVAILABLE as error:
                     raise UserError(f"cannot download the artifacts of run {run_id}: {error}") from error
-                _check_manifest(folder, digest, run_id, hashes=True)
+                _check_manifest(folder, digest, run_id)
         return path
 
     def text(self, run_id: str, name: str) -> str:
@@ -300,12 +301,16 @@ def local_folder(uri: str) -> Path | None:
     return Path(local_file_uri_to_path(uri)) if is_local_uri(uri) else None
 
 
-def _check_manifest(path: Path, digest: str, run_id: str, hashes: bool) -> None:
+def _check_manifest(path: Path, digest: str, run_id: str) -> None:
+    """UserError: a file is not what the manifest says, or the manifest not what the run says. A file is read again only
+    when it has changed on the disk."""
     manifest = path / MANIFEST
     hint = "udamlf runs relocate, if the store was moved; else run the chain again: it repeats what is missing"
-    if not manifest.is_file() or digest_file(manifest) != digest:
+    if not manifest.is_file() or content_digests([manifest]) != [digest]:
         raise UserError(f"the artifacts of run {run_id} in {path} are missing or damaged", MANIFEST, hint)
-    for name, expected in json.loads(manifest.read_text(encoding="utf-8"))["files"].items():
-        file = path / name
-        if not file.is_file() or (hashes and digest_file(file) != expected):
-            raise UserError(f"{file} of run {run_id} is missing or damaged", "the file its manifest describes", hint)
+    expected = {path / name: each for name, each in json.loads(manifest.read_text(encoding="utf-8"))["files"].items()}
+    there = [file for file in expected if file.is_file()]
+    whole = {file for file, each in zip(there, content_digests(there), strict=True) if each == expected[file]}
+    if damaged := [str(file) for file in expected if file not in whole]:
+        message = f"{', '.join(damaged)} of run {run_id} is missing or damaged"
+        raise UserError(message, "the file its manifest describes", hint)
