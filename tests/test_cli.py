@@ -74,6 +74,11 @@ BAD_INPUT: list[tuple[list[str], list[str]]] = [
     (["run", "--scenario", "gta2city", "--env-manager", "uvv"], ["uvv"]),
     (["evaluate", "--run-id", "x", "--scales", "0,1"], ["--scales 0,1"]),
     (["data", "miniature", "--seed", "-3", "--out", "w"], ["seed -3"]),
+    (["run", "--scenario", "gta2city", "--set", "seed=1"], ["--set 'seed=1'", "--seed"]),
+    (["import-checkpoint", "", "--scenario", "gta2city"], ["File '' does not exist"]),
+    (["ui", "--port", "99999999"], ["--port", "65535"]),
+    (["ui", "--host", "no such host"], ["--host no such host"]),
+    (["evaluate", "--run-id", "x", "--save-predictions", "mlflow.db"], ["mlflow.db", "is a file"]),
 ]
 
 

@@ -247,7 +247,9 @@ def test_a_new_experiment_keeps_its_artifacts_beside_the_store(store: Path, monk
     assert run.info.artifact_uri.startswith((store / "mlruns" / "mine").as_uri())
 
 
-def test_a_store_that_was_moved_with_its_artifacts_goes_on(store: Path, tracker: Tracker, tmp_path: Path) -> None:
+def test_a_store_that_was_moved_with_its_artifacts_goes_on(
+    store: Path, tracker: Tracker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Paths and addresses, with spaces: a stage is found by its key again, and one whose files stayed as before."""
     (store / "out" / "out").mkdir(parents=True)
     (store / "out" / "out" / "a.txt").write_text("a")
@@ -265,7 +267,12 @@ def test_a_store_that_was_moved_with_its_artifacts_goes_on(store: Path, tracker:
     uri = f"sqlite:///{new}/mlflow.db"
     moved = Tracker(uri, MlflowClient(uri), tracker.experiment_id)
     assert moved.finished(f"key-{experiments[0]}") is None
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
+    monkeypatch.setenv("MLFLOW_EXPERIMENT_NAME", "plain")
+    with pytest.raises(UserError, match=r"was moved or copied[\s\S]*udamlf runs relocate"):
+        Tracker.connect()
     assert len(relocate(uri)) == 2 and relocate(uri) == []
+    assert Tracker.connect().experiment_id == experiments[0]
     for number in experiments:
         found = moved.finished(f"key-{number}")
         assert found is not None and (found.path / "a.txt").read_text() == "a" and found.path.is_relative_to(new)

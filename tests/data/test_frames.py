@@ -64,6 +64,17 @@ def test_second_opening_decodes_nothing(tmp_path: Path, monkeypatch: pytest.Monk
     np.testing.assert_array_equal(again.label(1), first.label(1))
 
 
+@pytest.mark.parametrize("size", [0, 60, -1])
+def test_a_file_that_is_cut_off_is_made_again(tmp_path: Path, cache: Path, size: int) -> None:
+    data_set, space, split = write_data_set(tmp_path, "gta5")
+    samples = data_set.samples(tmp_path, split)
+    first = frame_store(samples, data_set, space, (6, 10), with_labels=False).image(1).copy()
+    (file,) = cache.glob("*.npy")
+    file.write_bytes(file.read_bytes()[:size])
+    again = frame_store(samples, data_set, space, (6, 10), with_labels=False)
+    np.testing.assert_array_equal(again.image(1), first)
+
+
 def test_every_ingredient_has_its_own_file(tmp_path: Path, cache: Path) -> None:
     """Size, rule, label space and data are part of the key; images are shared by stores with and without labels."""
     data_set, space, split = write_data_set(tmp_path, "cityscapes")

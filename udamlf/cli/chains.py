@@ -93,7 +93,7 @@ def _print_plan(requests: Sequence[Any], at_once: int = 1) -> None:
 
 
 @click.command()
-@click.argument("file")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False))
 @click.option("--scenario", required=True, help="Whose classes the checkpoint predicts.")
 @click.option("--profile", default="", help="How it is scored later; default: the scenario's.")
 @click.option("--data-root", "folder", help=DATA_ROOT)

@@ -23,7 +23,7 @@ from udamlf.runs.launch import StopFlag
 @click.option("--scales", default="", help="Factors of the test size, separated by commas, e.g. 0.75,1,1.25.")
 @click.option("--flip", is_flag=True, help="Average with the mirrored image's prediction.")
 @click.option("--format", "form", type=click.Choice(("table", "json")), default="table", show_default=True)
-@click.option("--save-predictions", "predictions", type=click.Path(path_type=Path),
+@click.option("--save-predictions", "predictions", type=click.Path(path_type=Path, file_okay=False),
               help="Folder for masks in the submission format.")  # fmt: skip
 def evaluate(
     run_id: str, checkpoint: str | None, scenario: str, profile: str, folder: str | None, scales: str, form: str,
@@ -148,7 +148,8 @@ def schema(kind: str) -> None:
 @click.command()
 @training_run
 @click.option("--model", default="", metavar="URI", help="Instead: a registered model, e.g. models:/NAME@champion.")
-@click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder for masks and overlays.")
+@click.option("--out", type=click.Path(path_type=Path, file_okay=False), required=True,
+              help="Folder for masks and overlays.")  # fmt: skip
 @click.argument("inputs", nargs=-1, required=True)
 def predict(run_id: str, model: str, out: Path, inputs: tuple[str, ...]) -> None:
     """Segment images, folders of them and videos: INPUTS; exit code 2 if any cannot be read."""

@@ -13,7 +13,7 @@ from udamlf.runs.server import serving
 
 @click.command()
 @click.option("--host", default="127.0.0.1", show_default=True)
-@click.option("--port", type=int, default=5000, show_default=True)
+@click.option("--port", type=click.IntRange(1, 65535), default=5000, show_default=True)
 @only_scenario
 def ui(host: str, port: int, scenario: str | None) -> None:
     """Serve the store, and print the address of the comparison once the server answers."""

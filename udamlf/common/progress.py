@@ -18,7 +18,7 @@ Item = TypeVar("Item")
 def progress(what: str, total: int | None = None) -> Iterator[Callable[..., None]]:
     """The function that is yielded takes how much is done (none: one more), of how much, and a note on it."""
     console, said = Console(stderr=True), time.monotonic()
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
         number = bar.add_task(what, total=total)
 

@@ -4,6 +4,7 @@ import math
 import os
 import shutil
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -62,14 +63,22 @@ def _cached(key: str, shapes: Sequence[tuple[int, ...]], decode: Read) -> Read:
     """``decode(0..n-1)``, of ``shapes``, from a file of the cache; ``decode`` itself where it finds no room."""
     path, ends = cache_folder() / "frames" / f"{key[:32]}.npy", np.cumsum([math.prod(shape) for shape in shapes])
     with file_lock(path.with_suffix(".lock")):
-        if not path.is_file():
+        if (pixels := _mapped(path, int(ends[-1]))) is None:
             if not _make_room(path.parent, int(ends[-1])):
                 return decode
             _build(path, ends, decode)
+            pixels = _mapped(path, int(ends[-1]))
+            assert pixels is not None
         os.utime(path)  # used just now
-        # Copy on write: a caller may change a frame in place, the file never changes.
-        pixels = np.load(path, mmap_mode="c").view(np.ndarray)
     return lambda index: pixels[ends[index] - math.prod(shapes[index]) : ends[index]].reshape(shapes[index])
+
+
+def _mapped(path: Path, size: int) -> np.ndarray | None:
+    """The uint8 array of a file, of which a caller may change his own copy; None: there is none of that size."""
+    with suppress(OSError, ValueError, EOFError):
+        pixels = np.load(path, mmap_mode="c").view(np.ndarray)
+        return pixels if pixels.shape == (size,) else None
+    return None
 
 
 def _make_room(folder: Path, size: int) -> bool:

@@ -7,10 +7,11 @@ import pandas as pd
 
 from udamlf.config.labels import find_space
 from udamlf.report import KINDS
+from udamlf.report.comparison import DATA
 
 BETTER = {"entropy": -1, "snd": 1, "agreement": 1, "balance": 1}
 """Validator -> the sign of what is taken for better."""
-_TABLE, _PREFIX = ["scenario", "data", "profile", "split"], "udamlf.run.evaluate."
+_TABLE, _PREFIX = ["scenario", "data", "profile", "split", DATA], "udamlf.run.evaluate."
 _NOTE = """A validator sees no label, but images that the methods trained on. By methods: Spearman's correlation with
 the mIoU over the last trainings of all chains; by rounds: within a chain, mean over chains.
 It chooses what it takes for best."""
@@ -26,7 +27,8 @@ def trainings(chains: Iterable[Any], evaluations: Iterable[Any]) -> pd.DataFrame
         for number, run_id in rounds.items():
             metrics = scored.get(run_id, {})
             if {headline, *(f"validator/{name}" for name in BETTER)} <= metrics.keys():
-                line = {name: tags[name] for name in _TABLE} | {name: metrics[f"validator/{name}"] for name in BETTER}
+                line: dict[str, Any] = {name: tags.get(name, "") for name in _TABLE}
+                line |= {name: metrics[f"validator/{name}"] for name in BETTER}
                 line |= {"chain": chain.info.run_id, "run_id": run_id, "last": number == max(rounds)}
                 lines.append({**line, "name": f"{chain.info.run_name} round {number}", "labels": metrics[headline]})
     return pd.DataFrame(lines)
@@ -47,9 +49,9 @@ def ranking(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def render(table: pd.DataFrame) -> str:
-    """A table for each scenario, data, profile and split."""
+    """A table for each scenario, data and their digest (a world), profile and split."""
     texts = []
-    for (scenario, data, profile, split), lines in table.groupby(_TABLE) if len(table) else ():
+    for (scenario, data, profile, split, _), lines in table.groupby(_TABLE) if len(table) else ():
         count, text = lines["chain"].nunique(), ranking(lines).round(2).to_string(na_rep="-")
         texts.append(f"{scenario} {KINDS[data]}, split {split}, profile {profile}, {count} chains\n\n{text}")
     return "\n\n".join([*texts, _NOTE]) if texts else "no finished chain with validators in this store"

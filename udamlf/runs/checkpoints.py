@@ -175,7 +175,7 @@ def _listed(inputs: Sequence[str], out: Path) -> dict[str, Path]:
     """Name of the output -> file."""
     files: dict[str, Path] = {}
     for path in map(Path, inputs):
-        below = (p for p in sorted(path.rglob("*")) if not p.is_relative_to(out))
+        below = (p for p in sorted(path.rglob("*")) if not p.resolve().is_relative_to(out.resolve()))
         inside = [p for p in below if p.suffix.lower() in IMAGES_AND_VIDEOS]
         if path.is_dir() and not inside:
             raise UserError(f"no image or video in {path}", f"files that end in {' '.join(IMAGES_AND_VIDEOS)}")

@@ -18,7 +18,11 @@ def serving(uri: str, host: str, port: int) -> Iterator[subprocess.Popen[bytes]]
     """MLflow's server of a store, once it answers, in its light form: 2 processes, not 15 (and faster on 2 cores). It
     ends with this process, however that ends. UserError: the port is in use, or it ended before it answered."""
     with socket.socket() as probe:
-        if probe.connect_ex((host, port)) == 0:
+        try:
+            taken = probe.connect_ex((host, port)) == 0
+        except OSError as error:
+            raise UserError(f"--host {host}: {error}", "a name or an IPv4 address of this machine") from error
+        if taken:
             raise UserError(f"port {port} of {host} is in use", "a free port", f"--port {port + 1}")
     command = [sys.executable, "-m", "mlflow", "server", "--workers", "1", "--host", host, "--port", str(port)]
     changes = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_BACKEND_STORE_URI": uri}

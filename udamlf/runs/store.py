@@ -56,6 +56,16 @@ def work_root(uri: str) -> Path:
     return path.parent / ".udamlf" if path else cache_folder() / "work" / digest_bytes(uri.encode())[:12]
 
 
+def moved(database: Path, location: str) -> str | None:
+    """The folder of artifacts beside an SQLite file, where the one that it names is of another place: the file was
+    moved or copied together with its ``mlruns``."""
+    root, _, name = location.rpartition("/mlruns/")
+    beside = database.parent.resolve() / "mlruns" / unquote(name)
+    if not root or not beside.is_dir() or Path(unquote(location.removeprefix("file://"))).resolve() == beside:
+        return None
+    return beside.as_uri() if location.startswith("file:") else str(beside)
+
+
 def relocate(uri: str) -> list[str]:
     """After an SQLite file was moved or copied together with its ``mlruns``: have it name its artifacts there. A line
     for every folder of an experiment that it named instead. UserError: not both are there."""
@@ -65,10 +75,7 @@ def relocate(uri: str) -> list[str]:
     changes = []
     with closing(sqlite3.connect(path)) as connection, connection:
         for (old,) in connection.execute("SELECT artifact_location FROM experiments").fetchall():
-            root, _, name = old.rpartition("/mlruns/")
-            folder = path.parent.resolve() / "mlruns" / unquote(name)
-            new = folder.as_uri() if old.startswith("file:") else str(folder)
-            if root and folder.is_dir() and old != new:
+            if new := moved(path, old):
                 for table, column in ((table, column) for table, columns in _ADDRESSES.items() for column in columns):
                     there = f"instr({column} || '/', ?) = 1"
                     change = f"UPDATE {table} SET {column} = ? || substr({column}, ?) WHERE {there}"

@@ -80,7 +80,7 @@ class Sweep:
     """Runs chains in slots and shows how they stand: a live table in a terminal, else a line at every start and end."""
 
     def __init__(self, cells: Sequence[Cell], tracker: Tracker, options: Sequence[str]) -> None:
-        self.cells, self.tracker, self.options, self.console = cells, tracker, options, Console()
+        self.cells, self.tracker, self.options, self.console = cells, tracker, options, Console(markup=False)
         self._choice, self._stop = threading.Lock(), threading.Event()
 
     def run(self, slots: int, run: RunCommand) -> None:
@@ -97,7 +97,7 @@ class Sweep:
             finally:
                 self._stop.set()
         if not terminal:
-            Console(width=200).print(self.table())
+            Console(width=200, markup=False).print(self.table())
         for worker in workers:
             worker.result()
         failed = [cell.state for cell in self.cells].count(FAILED)

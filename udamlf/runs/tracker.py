@@ -7,6 +7,7 @@ import getpass
 import json
 import logging
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -29,7 +30,7 @@ from udamlf.common.files import atomic_folder, cache_folder, digest_file, file_l
 from udamlf.config.compose import mapping
 from udamlf.data.contents import content_digests
 from udamlf.runs.launch import git, identity
-from udamlf.runs.store import Patient, is_there, sqlite_file, store_uri, work_root
+from udamlf.runs.store import Patient, is_there, moved, sqlite_file, store_uri, work_root
 from udamlf.runs.tags import COMMIT, DIGEST, ERROR, KEY, MODEL, NETWORKS, PARENT, PROCESS, PRUNED, damage, warn_of
 from udamlf.stages.stage import Input
 
@@ -232,6 +233,9 @@ class Tracker:
     def register(self, model_id: str, name: str, alias: str, tags: Mapping[str, str]) -> str:
         """The version of a registered model that is a LoggedModel, made if there is none yet, under an alias (empty:
         none); its address. UserError: a name or an alias that MLflow refuses."""
+        if alias and (not re.fullmatch(r"[\w-]{1,255}", alias) or re.fullmatch(r"latest|v\d+", alias, re.I)):
+            # MLflow would refuse it once there is a version.
+            raise UserError(f"the alias {alias!r}", "letters, digits, - and _, neither latest nor a version's v1")
         try:
             versions, source = self.client.search_model_versions(f"name={name!r}"), f"models:/{model_id}"
             known = [version for version in versions if version.source == source]
@@ -291,6 +295,9 @@ def _experiment(client: MlflowClient, database: Path | None) -> str:
     if experiment is not None:
         if experiment.lifecycle_stage != "active":
             raise UserError(f"the experiment {experiment.name!r} is deleted", "another one in MLFLOW_EXPERIMENT_NAME")
+        if database and moved(database, experiment.artifact_location):
+            message = f"{database} was moved or copied: it names the artifacts of {experiment.artifact_location}"
+            raise UserError(message, "those beside it", "udamlf runs relocate")
         return str(experiment.experiment_id)
     location = (database.parent / "mlruns" / name).as_uri() if database else None
     return str(client.create_experiment(name, artifact_location=location))
