@@ -174,9 +174,10 @@ def publish(tracker: Tracker, work: Path) -> str:
         raise UserError(message, "its chain, run again", f"rm -r {work}") from error
     tracker.client.log_artifacts(run_id, str(work / RECORD))
     local, out = local_folder(tracker.get(run_id).info.artifact_uri), work / OUT
-    folder = tracker.publish(run_id, out) if local else out
+    if local:
+        tracker.publish(run_id, out)
     if (out / "checkpoint").is_dir():
-        log_model(tracker, run_id, name, [folder / "checkpoint", *map(Path, others)], *of)
+        log_model(tracker, run_id, name, [(local or out) / "checkpoint", *map(Path, others)], *of)
     if not local:
         tracker.publish(run_id, out, WEIGHTS)
     return run_id
