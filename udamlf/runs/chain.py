@@ -46,8 +46,7 @@ def _digest(config: Config) -> str:
 
 
 class Chain:
-    """The plan of one request; ``launch`` starts one stage and waits for it. UserError: bad input, or a split that it
-    cannot do without is not there."""
+    """The plan of one request; ``launch`` starts a stage and waits for it. UserError: bad input, a missing split."""
 
     def __init__(self, request: Request, env_manager: str = LOCAL, launch: Callable[..., int] = launch_stage) -> None:
         self.request, self.env_manager, self.launch = request, env_manager, launch

@@ -24,7 +24,7 @@ from udamlf.runs.launch import StopFlag
 from udamlf.runs.log import ending
 from udamlf.runs.plan import Request, data_root, key_of, key_parts
 from udamlf.runs.runner import execute, run_stage
-from udamlf.runs.serving import Image, Prediction, Segmenter, load_model, read_image
+from udamlf.runs.serving import Image, Prediction, Segmenter, load_model, read_image, use
 from udamlf.runs.tags import CHAIN, MODEL, step_runs
 from udamlf.runs.tracker import Tracker
 from udamlf.stages.stage import TRAININGS, Input
@@ -138,7 +138,7 @@ def segmenter(run_id: str = "", model: str = "") -> Segmenter:
         return load_model(model)
     inputs, config = trained(tracker, run_id)
     folders = [each.path / "checkpoint" for each in inputs.values()]
-    return Segmenter(folders, config.space, config.protocol(config.report_split))
+    return Segmenter(folders, use(config))
 
 
 def predict(images: Sequence[Image], run_id: str = "", model: str = "") -> list[Prediction]:

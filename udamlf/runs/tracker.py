@@ -58,8 +58,7 @@ class Tracker:
 
     @classmethod
     def connect(cls) -> Tracker:
-        """Open the store, creating it once under a lock: two processes that create it at once would break it.
-        UserError: it cannot be opened, with MLflow's reason."""
+        """Open the store, creating it under a lock: two at once would break it. UserError: with MLflow's reason."""
         uri = store_uri()
         logging.getLogger("alembic").setLevel(logging.WARNING)
         # MLflow's own patience (7 tries of 120 s) would stop a training for many minutes.
@@ -110,8 +109,7 @@ class Tracker:
     def search(
         self, conditions: Mapping[str, str], status: str | None = "FINISHED", most: int | None = None
     ) -> list[MlflowRun]:
-        """Runs of every experiment whose tags equal ``conditions``, newest first; ``most``: no more than so many. One
-        that cannot be read is left out, with a warning."""
+        """Runs of all experiments whose tags equal ``conditions``, newest first; unreadable ones are left out."""
         parts = [f"attributes.status = '{status}'"] if status else []
         for name, value in conditions.items():
             if value.endswith("\\") or ("'" in value and '"' in value):
