@@ -218,7 +218,7 @@ def import_file(
     with file_lock(tracker.work / "locks" / key, IMPORT):
         imported = tracker.finished(key)
         if imported is None:
-            imported = tracker.fetch(run_stage(IMPORT, lambda: config, f"{Path(file).name},", 0, {}, stop))
+            imported = tracker.fetch(run_stage(IMPORT, lambda: config, Path(file).name, 0, {}, stop))
     return imported, config, json.loads((imported.path / "import.json").read_text(encoding="utf-8"))
 
 
