@@ -19,6 +19,7 @@ from mlflow.exceptions import MlflowException
 
 from udamlf.common.errors import UserError
 from udamlf.common.files import digest_file
+from udamlf.config.compose import resolve
 from udamlf.runs.launch import identity
 from udamlf.runs.log import RunLog, ending
 from udamlf.runs.maintenance import reap, sync
@@ -221,8 +222,8 @@ def test_a_run_that_published_nothing_is_no_input(tracker: Tracker) -> None:
 
 
 def test_a_checkpoint_is_a_logged_model_of_its_run(tracker: Tracker, published: str) -> None:
-    folder, use = tracker.fetch(published).path / "checkpoint", {"label_space": "cityscapes16", "protocol": {}}
-    made = [log_model(tracker, published, "st-r1", [folder], 1, {"scenario": "syn2city"}, use) for _ in range(2)]
+    folder, config = tracker.fetch(published).path / "checkpoint", resolve("syn2city", "st")
+    made = [log_model(tracker, published, [folder], config, 1) for _ in range(2)]
     assert made[0] == made[1], "a second try makes no second one"
     (model,) = tracker.client.search_logged_models(experiment_ids=[tracker.experiment_id], max_results=2)
     assert (model.name, model.source_run_id, model.tags["round"]) == ("st-r1", published, "1")

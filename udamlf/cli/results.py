@@ -57,21 +57,19 @@ def evaluate(
               help="Worlds: pool runs on different generated worlds too.")  # fmt: skip
 @click.option("--format", "form", type=click.Choice(("table", "markdown", "latex", "csv", "json")),
               default="table", show_default=True)  # fmt: skip
-@click.option("--gains", is_flag=True, help="Instead: headline mIoU and gains seed by seed (not csv, json).")
-@click.option("--cost", is_flag=True, help="Instead: parameters, FLOPs, frames/s and training hours beside mIoU.")
+@click.option("--gains", "content", flag_value="gains",
+              help="Instead: headline mIoU and gains seed by seed (not csv, json).")  # fmt: skip
+@click.option("--cost", "content", flag_value="cost",
+              help="Instead: parameters, FLOPs, frames/s and training hours beside mIoU.")  # fmt: skip
 @click.option("--plot", type=click.Path(path_type=Path, dir_okay=False),
               help="Write a PNG: mIoU over the rounds, classes, coverage against precision.")  # fmt: skip
-def compare(
-    scenario: str | None, baseline: str, over: str, form: str, gains: bool, cost: bool, plot: Path | None
-) -> None:
+def compare(scenario: str | None, baseline: str, over: str, form: str, content: str | None, plot: Path | None) -> None:
     """Methods with 95 % intervals and paired differences, and by class, from every finished chain of the store."""
     from udamlf.report import comparison, tables
     from udamlf.runs.results import finished_rows, rounds
     from udamlf.runs.tracker import Tracker
 
-    if gains and cost:
-        raise UserError("--gains --cost", "one of them")
-    if gains and form in ("csv", "json"):
+    if content == "gains" and form in ("csv", "json"):
         raise UserError(f"--gains --format {form}", "table, markdown or latex", "udamlf compare --format json")
     tracker = Tracker.existing()
     rows = finished_rows(tracker, scenario, baseline, over)
@@ -79,10 +77,9 @@ def compare(
         from udamlf.report.plots import comparison_figure
 
         comparison_figure(rows, rounds(tracker, rows), plot)
-    if not gains and not cost and rows and form not in ("csv", "json"):
+    if content is None and rows and form not in ("csv", "json"):
         click.echo(f"{tables.render(rows, form, baseline, 'summary')}\n")
-    content = "gains" if gains else "cost" if cost else "classes"
-    click.echo(tables.render(rows, form, baseline, content))
+    click.echo(tables.render(rows, form, baseline, content or "classes"))
     running = tracker.search(comparison.chains(scenario), "RUNNING") if form == "table" else []
     click.echo(tables.render_running(running), nl=False)
 

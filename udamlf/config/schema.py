@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import Annotated, Any, Literal, Self
 
 import yaml
-from pydantic import Field, ValidationInfo, field_validator, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from udamlf.common.errors import UserError
 from udamlf.common.rounds import per_round
@@ -19,6 +19,8 @@ Recipe = Literal["published", "adapted"]
 SOURCE, SOURCE_VAL, TARGET, OF_SOURCE, OF_LABELS = "source_train", "source_val", "target_train", "source_", "labels."
 Paths = Annotated[str, Field(pattern=r"^[^/?{}\[\]][^?{}\[\]]*$")]
 _WILDCARDS = re.compile(r"\*(.*\*)?")
+_FromList = BeforeValidator(lambda value: dict(enumerate(value)) if isinstance(value, list) else value)
+_FromOne = BeforeValidator(lambda value: [value] if isinstance(value, int) else value)
 
 
 class FolderData(Strict):
@@ -31,17 +33,10 @@ class FolderData(Strict):
 
     images: Paths
     labels: Paths | None = None
-    ids: dict[Grey, Name] = Field({})
-    void: tuple[Grey, ...] = Field((IGNORE,), description="further ids that occur, of no class")
+    ids: Annotated[dict[Grey, Name], _FromList] = Field({})
+    void: Annotated[tuple[Grey, ...], _FromOne] = Field((IGNORE,), description="further ids that occur, of no class")
     colours: dict[Name, Colour] = Field({}, description="where labels are coloured pictures, in place of ids")
     home: str = Field("who made the scenario", description="where the data set is to be had")
-
-    @field_validator("ids", "void", mode="before")
-    @classmethod
-    def _as_it_is_written(cls, value: Any, info: ValidationInfo) -> Any:
-        if info.field_name == "ids":
-            return dict(enumerate(value)) if isinstance(value, list) else value
-        return [value] if isinstance(value, int) else value
 
     @model_validator(mode="after")
     def _fits(self) -> Self:

@@ -109,8 +109,7 @@ def reliability_figure(table: np.ndarray, error: float, kind: str, path: Path) -
 
 
 def write_examples(folder: Path, frames: Iterable[Mapping[str, np.ndarray]], space: LabelSpace) -> None:
-    """Write ``<frame>-<name>`` of every picture of every frame: uint8 RGB [H, W, 3] as JPEG; uint8 train ids [h, w] in
-    their colours as PNG."""
+    """Write ``<frame>-<name>`` of every picture: uint8 RGB [H, W, 3] as JPEG; uint8 train ids [h, w] as PNG."""
     folder.mkdir(parents=True)
     for number, (name, pixels) in ((n, entry) for n, frame in enumerate(frames, 1) for entry in frame.items()):
         is_map = pixels.ndim == 2

@@ -46,8 +46,7 @@ def render(rows: Sequence[Row], form: str, baseline: str = "", content: str = "c
 
 
 def class_cells(group: Sequence[Row], baseline: str = "") -> tuple[str, Cells]:
-    """The end of a title, and cells: mean ± deviation over seeds of every subset and class; with a ``baseline``, the
-    difference from it."""
+    """The end of a title, and cells: mean ± deviation of every subset and class, with differences if asked."""
     space = group[0].space
 
     def line(estimates: Estimates) -> dict[str, Estimate | None]:
@@ -146,8 +145,7 @@ def _latex(title: str, cells: Cells) -> str:
 
 
 def _cell(value: Estimate | None, name: str, space: LabelSpace, sign: str = "±", gain: Estimate | None = None) -> str:
-    """A number with its deviation over seeds and what it gained, ``not in source``, or ``-`` for a class that does not
-    occur."""
+    """A number with its deviation and what it gained; ``not in source``, or ``-`` for a class that never occurs."""
     if value is None or name in space.not_in_source:
         return NOT_IN_SOURCE if name in space.not_in_source else ABSENT
     clear = gain is not None and gain["n"] > 1 and not gain["low"] <= 0 <= gain["high"]

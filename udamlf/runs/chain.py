@@ -46,8 +46,7 @@ def _digest(config: Config) -> str:
 
 
 class Chain:
-    """The plan of one request; ``launch`` starts one stage and waits for it. UserError: bad input, or a split that it
-    cannot do without is not there."""
+    """The plan of one request; ``launch`` starts a stage and waits for it. UserError: bad input, a missing split."""
 
     def __init__(self, request: Request, env_manager: str = LOCAL, launch: Callable[..., int] = launch_stage) -> None:
         self.request, self.env_manager, self.launch = request, env_manager, launch
@@ -170,15 +169,15 @@ class Chain:
         and the source as a whole, not class by class. Rounded: MLflow draws every digit there is."""
         if step.stage != "evaluate" and not step.round:
             return
-        metrics = parent.tracker.get(result.run_id).data.metrics
+        metrics, space = parent.tracker.get(result.run_id).data.metrics, self.config.space
         shown = {name: value for name, value in metrics.items() if name.startswith("pl/")}
         if step.stage == "evaluate":
-            entry = json.loads((result.path / "evaluation" / "evaluation.json").read_text(encoding="utf-8"))
             # MLflow shows the last value of a metric: a class that no longer occurs must not keep an earlier round's.
-            shown = {f"iou/{name}": math.nan for name, value in entry["iou"].items() if value is None and step.round}
-            shown |= entry["metrics"] | {name: value for name, value in metrics.items() if name.startswith("cost/")}
-            if (headline := entry["miou"][self.config.space.headline]) is not None:
-                shown["miou"] = round(headline, 2)
+            classes = (*space.classes, *space.not_in_source) if step.round else ()
+            shown = {f"iou/{name}": math.nan for name in classes}
+            shown |= {name: value for name, value in metrics.items() if not name.startswith("system/")}
+            if (headline := f"miou/{space.headline}") in metrics:
+                shown["miou"] = round(metrics[headline], 2)
             parent.set_tags({comparison.SCORED: str(step.round)})
         by_class = ("pl/", "source/iou/")
         whole = {k: v for k, v in shown.items() if not (k.startswith(by_class) and k.count("/") > 1)}

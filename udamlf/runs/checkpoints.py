@@ -24,7 +24,7 @@ from udamlf.runs.launch import StopFlag
 from udamlf.runs.log import ending
 from udamlf.runs.plan import Request, data_root, key_of, key_parts
 from udamlf.runs.runner import execute, run_stage
-from udamlf.runs.serving import Image, Prediction, Segmenter, load_model, read_image
+from udamlf.runs.serving import Image, Prediction, Segmenter, load_model, read_image, use
 from udamlf.runs.tags import CHAIN, MODEL, step_runs
 from udamlf.runs.tracker import Tracker
 from udamlf.stages.stage import TRAININGS, Input
@@ -138,7 +138,7 @@ def segmenter(run_id: str = "", model: str = "") -> Segmenter:
         return load_model(model)
     inputs, config = trained(tracker, run_id)
     folders = [each.path / "checkpoint" for each in inputs.values()]
-    return Segmenter(folders, config.space, config.protocol(config.report_split))
+    return Segmenter(folders, use(config))
 
 
 def predict(images: Sequence[Image], run_id: str = "", model: str = "") -> list[Prediction]:
@@ -218,7 +218,7 @@ def import_file(
     with file_lock(tracker.work / "locks" / key, IMPORT):
         imported = tracker.finished(key)
         if imported is None:
-            imported = tracker.fetch(run_stage(IMPORT, lambda: config, f"{Path(file).name},", 0, {}, stop))
+            imported = tracker.fetch(run_stage(IMPORT, lambda: config, Path(file).name, 0, {}, stop))
     return imported, config, json.loads((imported.path / "import.json").read_text(encoding="utf-8"))
 
 

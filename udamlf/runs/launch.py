@@ -229,8 +229,7 @@ def warm_up() -> None:
 
 
 def _fork(stage: str, parameters: Mapping[str, str], run_id: str, experiment_id: str, storage: str) -> int:
-    """Run the script that MLproject has for a stage in a process forked from a server that has imported what stages
-    need: 0.1 s where a new interpreter takes 5 s of CPU."""
+    """Run an entry point's script in a fork of a warm server: 0.1 s where a new interpreter takes 5 s of CPU."""
     import mlflow
     from mlflow.projects.utils import get_entry_point_command, load_project
 
@@ -282,8 +281,7 @@ def _stop(pid: int, running: Callable[[], bool], grace_s: float | None = None) -
 
 
 def machine_slots(jobs: int | None, uri: str) -> tuple[int, RunCommand]:
-    """How many chains run at once here, and what runs one: on a GPU each, or on a share of the CPUs. ``jobs``: default
-    one a GPU, without a GPU one."""
+    """How many chains run at once here, by default one a GPU or one, and what runs one, on its share."""
     ids = gpus()
     slots = jobs or len(ids) or 1
     share = {"OMP_NUM_THREADS": str(max(1, len(os.sched_getaffinity(0)) // slots)), **os.environ}["OMP_NUM_THREADS"]

@@ -54,8 +54,7 @@ def _at_work(tracker: Tracker, key: str) -> set[str]:
 
 
 def changes(tracker: Tracker, config: Config, step: Step, parts: dict[str, Any]) -> str:
-    """Why a step of these parts has no finished run: what is not as in the newest chain of the same scenario, method,
-    profile and seed. Empty: none has come so far."""
+    """Why a step has no finished run: what is not as in the newest chain of the same names and seed; may be empty."""
     chains = tracker.search({"stage": CHAIN, **config.names, "seed": str(config.seed)}, status=None)
     tag = step_tag(step.stage, step.round)
     run_id = next((run.data.tags[tag] for run in chains if tag in run.data.tags), None)
@@ -92,8 +91,7 @@ class Planned:
 
 
 def survey(config: Config, tracker: Tracker | None, digest: Digest | None = None) -> list[Planned]:
-    """Every step of a chain as it stands in the store (None: there is no store yet). ``digest``: of its splits, as for
-    ``key_parts``, where they are known already."""
+    """Every step of a chain as it stands in the store (None: there is none); ``digest``: of splits, where known."""
     planned: dict[Step, Planned] = {}
     digest = digest or cache(ScenarioData(config, data_root(config)).digest)
     for step in plan(config):

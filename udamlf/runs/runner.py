@@ -16,11 +16,11 @@ from udamlf.config.parts import validated
 from udamlf.config.schema import OF_SOURCE, Config
 from udamlf.data.splits import ScenarioData
 from udamlf.models.numerics import numerics
-from udamlf.runs.environment import device_name, kept_log, write_record
+from udamlf.runs.environment import CONFIG, device_name, kept_log, write_record
 from udamlf.runs.launch import StopFlag, identity
 from udamlf.runs.log import RunLog, ending
 from udamlf.runs.plan import data_root, key_of, key_parts, module_digests, modules, plan, until
-from udamlf.runs.serving import log_model, use
+from udamlf.runs.serving import log_model
 from udamlf.runs.tags import DEVICE, DIGEST, HOURS, KEY, KEY_FILE, MODEL, PROCESS
 from udamlf.runs.tracker import WEIGHTS, Tracker, local_folder
 from udamlf.stages.stage import TRAININGS, Input, Job, stage
@@ -145,18 +145,11 @@ def _do(name: str, job: Job, log: RunLog) -> dict[str, Any]:
         write_text(spent, str(hours))
     log.stop.check()
     log.set_tags({HOURS: f"{hours:.6f}", DEVICE: device_name()})
-    path, config = job.out / "evaluation" / "evaluation.json", job.config
+    path = job.out / "evaluation" / "evaluation.json"
     result: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-    ensemble = name in TRAININGS and config.ensemble(job.round)
-    done = {
-        "run_id": log.run_id,
-        "round": job.round,
-        "model": f"{config.method.name}-r{job.round}",
-        "tags": {"scenario": config.scenario.name, "method": config.method.name, "seed": str(config.seed)},
-        "use": use(config),
-        "others": [str(job.inputs["start"].path / "checkpoint")] if ensemble else [],
-    }
-    write_json(job.work / DONE, done)
+    ensemble = name in TRAININGS and job.config.ensemble(job.round)
+    others = [str(job.inputs["start"].path / "checkpoint")] if ensemble else []
+    write_json(job.work / DONE, {"run_id": log.run_id, "round": job.round, "others": others})
     log.complete(lambda: publish(log.tracker, job.work))
     return result
 
@@ -167,16 +160,17 @@ def publish(tracker: Tracker, work: Path) -> str:
     behind a server, with the model alone. UserError: what says what the output is cannot be read."""
     try:
         done = json.loads((work / DONE).read_text(encoding="utf-8"))
-        run_id, others, of = str(done["run_id"]), done["others"], (done["round"], done["tags"], done["use"])
-        name = done["model"]
+        run_id, round, others = str(done["run_id"]), done["round"], [Path(folder) for folder in done["others"]]
     except (ValueError, KeyError, TypeError) as error:  # damaged, or of version 0.1, whose result has another form
         message = f"{work / DONE} is damaged, or of an earlier version: {error!r}"
         raise UserError(message, "its chain, run again", f"rm -r {work}") from error
     tracker.client.log_artifacts(run_id, str(work / RECORD))
     local, out = local_folder(tracker.get(run_id).info.artifact_uri), work / OUT
-    folder = tracker.publish(run_id, out) if local else out
+    if local:
+        tracker.publish(run_id, out)
     if (out / "checkpoint").is_dir():
-        log_model(tracker, run_id, name, [folder / "checkpoint", *map(Path, others)], *of)
+        config = read_config(work / RECORD / CONFIG)
+        log_model(tracker, run_id, [(local or out) / "checkpoint", *others], config, round)
     if not local:
         tracker.publish(run_id, out, WEIGHTS)
     return run_id

@@ -24,7 +24,7 @@ from mlflow.types.schema import AnyType, Array, ColSpec, DataType, ParamSchema, 
 
 from udamlf.common.errors import UserError
 from udamlf.config.budget import EvalProtocol
-from udamlf.config.labels import LabelSpace, find_space, space_tag
+from udamlf.config.labels import find_space, space_tag
 from udamlf.config.schema import Config
 from udamlf.data.raster import read_rgb
 from udamlf.evaluation.predict import scores
@@ -64,10 +64,11 @@ def read_image(image: Image) -> np.ndarray:
 
 
 class Segmenter:
-    """The mean of networks, in checkpoint folders, under a protocol of evaluation."""
+    """The mean of networks, in checkpoint folders, used as ``use`` says."""
 
-    def __init__(self, folders: Sequence[Path], space: LabelSpace, protocol: EvalProtocol) -> None:
-        self.model, self.space, self.protocol = checkpoint.load_mean(folders, space).to(device()), space, protocol
+    def __init__(self, folders: Sequence[Path], use: Mapping[str, Any]) -> None:
+        self.space, self.protocol = find_space(use["label_space"]), EvalProtocol(**use["protocol"])
+        self.model = checkpoint.load_mean(folders, self.space).to(device())
 
     def __call__(self, image: Image) -> Prediction:
         """UserError: see ``read_image``."""
@@ -109,9 +110,8 @@ def use(config: Config) -> dict[str, Any]:
 
 
 def _load_pyfunc(path: str, model_config: Mapping[str, Any]) -> Segmenter:
-    """MLflow's entry: the networks in ``path``, used as ``use`` says."""
-    space, protocol = find_space(model_config["label_space"]), EvalProtocol(**model_config["protocol"])
-    return Segmenter(sorted(Path(path).iterdir()), space, protocol)
+    """MLflow's entry: the networks in ``path``."""
+    return Segmenter(sorted(Path(path).iterdir()), model_config)
 
 
 def load_model(uri: str) -> Segmenter:
@@ -126,20 +126,19 @@ def load_model(uri: str) -> Segmenter:
     return segmenter
 
 
-def log_model(
-    tracker: Tracker, run_id: str, name: str, networks: Sequence[Path], round: int, tags: Mapping[str, str], use: Any
-) -> str:
+def log_model(tracker: Tracker, run_id: str, networks: Sequence[Path], config: Config, round: int) -> str:
     """The LoggedModel of a run's checkpoint (of several: of their mean), made if there is none yet; its id. In a local
     store its files are links to the runs' own, so that they lie once."""
-    run, client = tracker.get(run_id), tracker.client
+    run, client, method = tracker.get(run_id), tracker.client, config.method.name
     if MODEL in run.data.tags:
         return str(run.data.tags[MODEL])
-    every, space = {**tags, "round": str(round)}, find_space(use["label_space"])
-    logged = client.create_logged_model(run.info.experiment_id, name, run_id, every, model_type="segmenter")
-    colours = [bytes(rgb).hex() for rgb in space.palette]
-    metadata = {"classes": list(space.classes), "colours": colours}
+    tags = {"scenario": config.scenario.name, "method": method, "seed": str(config.seed), "round": str(round)}
+    where = run.info.experiment_id, f"{method}-r{round}", run_id
+    logged = client.create_logged_model(*where, tags, model_type="segmenter")
+    colours = [bytes(rgb).hex() for rgb in config.space.palette]
+    metadata = {"classes": list(config.space.classes), "colours": colours}
     model = Model(run_id=run_id, model_id=logged.model_id, signature=SIGNATURE, metadata=metadata)
-    mlflow.pyfunc.add_to_model(model, __name__, data=NETWORKS, model_config=use)
+    mlflow.pyfunc.add_to_model(model, __name__, data=NETWORKS, model_config=use(config))
     with tempfile.TemporaryDirectory() as temporary:
         local = local_folder(logged.artifact_location)
         folder = local or Path(temporary)

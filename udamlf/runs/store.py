@@ -48,8 +48,7 @@ def sqlite_file(uri: str) -> Path | None:
 
 
 def work_root(uri: str) -> Path:
-    """Where stages keep what a killed one resumes from: ``UDAMLF_WORK``, else ``.udamlf`` beside an SQLite store, else
-    the cache folder."""
+    """Where a killed stage resumes from: ``UDAMLF_WORK``, else ``.udamlf`` beside SQLite, else the cache folder."""
     if os.environ.get("UDAMLF_WORK"):
         return Path(os.environ["UDAMLF_WORK"]).absolute()
     path = sqlite_file(uri)

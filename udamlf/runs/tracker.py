@@ -60,8 +60,7 @@ class Tracker:
 
     @classmethod
     def connect(cls) -> Tracker:
-        """Open the store, creating it once under a lock: two processes that create it at once would break it.
-        UserError: it cannot be opened, with MLflow's reason."""
+        """Open the store, creating it under a lock: two at once would break it. UserError: with MLflow's reason."""
         uri = store_uri()
         logging.getLogger("alembic").setLevel(logging.WARNING)
         # MLflow's own patience (7 tries of 120 s) would stop a training for many minutes.
@@ -112,8 +111,7 @@ class Tracker:
     def search(
         self, conditions: Mapping[str, str], status: str | None = "FINISHED", most: int | None = None
     ) -> list[MlflowRun]:
-        """Runs of every experiment whose tags equal ``conditions``, newest first; ``most``: no more than so many. One
-        that cannot be read is left out, with a warning."""
+        """Runs of all experiments whose tags equal ``conditions``, newest first; unreadable ones are left out."""
         parts = [f"attributes.status = '{status}'"] if status else []
         for name, value in conditions.items():
             if value.endswith("\\") or ("'" in value and '"' in value):
@@ -217,9 +215,9 @@ class Tracker:
                 logger.warning("not reused: %s", error.message)
         return None
 
-    def publish(self, run_id: str, out: Path, elsewhere: str = "") -> Path:
+    def publish(self, run_id: str, out: Path, elsewhere: str = "") -> None:
         """Upload the files of ``out`` but for one that lies with the LoggedModel, then a manifest of their hashes, then
-        tag its digest: only then it counts as published. Returns a folder on this machine with the files."""
+        tag its digest: what raises on the way is not tagged, so that nothing counts as published."""
         files = {p.relative_to(out).as_posix(): p for p in sorted(out.rglob("*")) if p.is_file()}
         manifest = out.parent / MANIFEST
         write_json(manifest, {"version": 1, "files": {name: digest_file(file) for name, file in files.items()}})
@@ -228,7 +226,6 @@ class Tracker:
                 self.client.log_artifact(run_id, str(file), name.rpartition("/")[0] or None)
         self.client.log_artifact(run_id, str(manifest))
         self.client.set_tag(run_id, DIGEST, digest_file(manifest))
-        return local_folder(self.get(run_id).info.artifact_uri) or out
 
     def register(self, model_id: str, name: str, alias: str, tags: Mapping[str, str]) -> str:
         """The version of a registered model that is a LoggedModel, made if there is none yet, under an alias (empty:
