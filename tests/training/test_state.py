@@ -48,7 +48,7 @@ def test_everything_comes_back(tmp_path: Path) -> None:
     for name in saved.modules:
         mine, theirs = other.modules[name].state_dict(), saved.modules[name].state_dict()
         assert all(torch.equal(mine[key], theirs[key]) for key in theirs)
-    moments = [s.optimisers["model"].state_dict()["state"] for s in (saved, other)]
+    moments = [s.parts["optimiser model"].state_dict()["state"] for s in (saved, other)]
     assert all(torch.equal(moments[0][i][k], moments[1][i][k]) for i in moments[0] for k in ("exp_avg", "exp_avg_sq"))
 
 

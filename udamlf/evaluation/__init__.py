@@ -1,1 +1,0 @@
-"""Scores: integer confusion matrices and the protocol that leads to a prediction."""

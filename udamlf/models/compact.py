@@ -29,9 +29,7 @@ class Residual(nn.Module):
 
 
 class CompactParams(Strict):
-    """aux: add an auxiliary head (multi-level adversarial methods)."""
-
-    aux: bool = False
+    aux: bool = False  # an auxiliary head, for multi-level adversarial methods
 
 
 class Network(SegmentationModel):

@@ -28,10 +28,8 @@ class SummedASPP(nn.Module):
 
 
 class DeepLabV2Params(ResNetParams):
-    """variant: ``iast`` is HIAST's too, ``advent`` IntraDA's; multi_level: auxiliary head on layer3 (these two)."""
-
-    variant: Literal["iast", "advent", "crst"] = "iast"
-    multi_level: bool = False
+    variant: Literal["iast", "advent", "crst"] = "iast"  # HIAST's too, ``advent`` IntraDA's
+    multi_level: bool = False  # an auxiliary head on layer3 (ADVENT, IntraDA)
 
 
 class Network(ResNetSegmentation):

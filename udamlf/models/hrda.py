@@ -56,9 +56,7 @@ def fuse(
 
 
 class HrdaParams(mit.MitParams):
-    """detail: height and width of the detail crop, half of the training's crop."""
-
-    detail: tuple[int, int] = (512, 512)
+    detail: tuple[int, int] = (512, 512)  # height and width of the detail crop, half of the training's crop
 
 
 class Network(mit.Network):

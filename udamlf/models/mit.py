@@ -151,12 +151,10 @@ class MixTransformer(nn.Module):
 
 
 class MitParams(Strict):
-    """weights: a local ``mit_bN.pth``; none: random ones. channels: of the head; SegFormer's has 768 from B2 on."""
-
     variant: Literal["tiny", "b0", "b1", "b2", "b3", "b4", "b5"] = "b5"
     head: Literal["daformer", "segformer"] = "daformer"
-    weights: str | None = None
-    channels: int = 256
+    weights: str | None = None  # a local ``mit_bN.pth``; none: random ones
+    channels: int = 256  # of the head; SegFormer's has 768 from B2 on
     drop_path: float = 0.1
 
 

@@ -42,10 +42,8 @@ class Head(nn.Module):
 
 
 class ProDAParams(ResNetParams):
-    """bn_clr: BatchNorm in front of the head (stages 2 and 3). head_lr_scale: of the head; 1 in stage 1."""
-
-    bn_clr: bool = False
-    head_lr_scale: float = 10.0
+    bn_clr: bool = False  # BatchNorm in front of the head (stages 2 and 3)
+    head_lr_scale: float = 10.0  # 1 in stage 1
 
 
 class Network(ResNetSegmentation):

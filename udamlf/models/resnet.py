@@ -20,9 +20,8 @@ IMAGENET = "https://download.pytorch.org/models/resnet101-5d3b4d8f.pth"  # torch
 
 
 class ResNetParams(Strict):
-    """weights: ``imagenet`` (downloaded once), a URL, or a local ``.pth`` file with torchvision's names, the same under
-    one leading component (AdaptSegNet), or inside a ``state_dict`` entry (SimCLR). Published: depth 101, width 64."""
-
+    # ``imagenet`` (downloaded once), a URL, or a local ``.pth`` file with torchvision's names, the same under one
+    # leading component (AdaptSegNet), or inside a ``state_dict`` entry (SimCLR).
     weights: str | None = None
     depth: Literal[101, 26] = 101
     width: int = 64

@@ -64,11 +64,9 @@ class PreActivation(nn.Module):
 
 
 class ResNet38Params(Strict):
-    """weights: of all but the head, under their published names: MXNet's ``.params`` file, or a ``.npz`` of the same
-    arrays, with or without ``arg:`` and ``aux:``. width: channels of the stem; 64 is the published one."""
-
+    # Of all but the head, by their published names, with or without ``arg:`` and ``aux:``: ``.params`` or ``.npz``.
     weights: str | None = None
-    width: int = 64
+    width: int = 64  # channels of the stem
 
 
 class Network(SegmentationModel):

@@ -118,13 +118,11 @@ class VisionTransformer(nn.Module):
 
 
 class VitParams(Strict):
-    """weights: a local ``dinov2_vit{s,b}14_pretrain.pth`` (``..._reg4_pretrain.pth`` with 4 registers); none: random
-    ones, the same with every seed. rank: of LoRA, 0 = none; its output is scaled by alpha / rank."""
-
     variant: Literal["tiny", "s", "b"] = "s"
     registers: int = 0
+    # A local ``dinov2_vit{s,b}14[_reg4]_pretrain.pth``; none: random ones, the same with every seed.
     weights: str | None = None
-    rank: int = 16
+    rank: int = 16  # of LoRA, 0 = none; its output is scaled by alpha / rank
     alpha: float = 16.0
     channels: int = 256
 

@@ -21,9 +21,7 @@ def confident_labels(probabilities: Tensor, threshold: float, half_precision: bo
 
 
 class ThresholdParams(Strict):
-    """Attributes: threshold: probability that must be exceeded; 0 keeps every pixel."""
-
-    threshold: Share = 0.95
+    threshold: Share = 0.95  # probability that must be exceeded; 0 keeps every pixel
 
 
 class Selector(BaseSelector):
