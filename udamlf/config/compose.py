@@ -139,8 +139,9 @@ def _parse_override(text: str) -> Layer:
     key, equals, content = text.partition("=")
     if not equals or not key.strip():
         raise UserError(f"--set {text!r}", "key=value, for example --set profile.warmup.steps=100")
-    if key.strip().partition(".")[0] not in ("scenario", "method", "profile"):
-        known = "a key below scenario, method or profile"
+    kind, _, rest = key.strip().partition(".")
+    if kind not in ("scenario", "method", "profile") or rest in ("name", "role"):
+        known = "a key below scenario, method or profile that does not say what it is"
         raise UserError(f"--set {text!r}", known, "--seed, --recipe, --start, --data-root: options of their own")
     return Layer("--set", key.strip(), read_yaml(content, f"--set {text!r}"))
 

@@ -6,6 +6,7 @@ A world is a data root with gta5 and synthia (game-like sources), cityscapes and
 from __future__ import annotations
 
 import json
+import logging
 import multiprocessing
 import os
 import shutil
@@ -184,6 +185,7 @@ def cached_world(
             if not is_generated(world):
                 write_json(world / MARKER, _marker(seed, frames))
             for name in missing:
+                logging.getLogger("udamlf").info("drawing the miniature's %s, once, in %s", name, world)
                 _add(world, name, seed, frames, workers)
     return world
 

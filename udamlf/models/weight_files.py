@@ -15,6 +15,8 @@ from udamlf.models.mxnet_params import read_params
 _NUMPY_KINDS = (np.float32, np.float64, np.int32, np.int64)
 _NUMPY_SCALARS: list[Any] = [np.float64(0).__reduce__()[0], np.dtype, *(type(np.dtype(kind)) for kind in _NUMPY_KINDS)]
 
+_MOST_GROWTH = 50
+
 
 def read_weights(source: str | Path) -> Mapping[str, Any]:
     """Content of a ``torch.save``, ``.npz`` or MXNet ``.params`` file on the CPU: tensors, containers and numbers only.
@@ -29,6 +31,9 @@ def read_weights(source: str | Path) -> Mapping[str, Any]:
                 )
             elif source.endswith(".npz"):
                 with np.load(source, allow_pickle=False) as arrays:
+                    whole = sum(member.file_size for member in arrays.zip.infolist())
+                    if whole > _MOST_GROWTH * Path(source).stat().st_size:  # floats of weights hardly shrink
+                        raise ValueError(f"it would grow to {whole / 2**20:.0f} MiB")
                     content = {name: torch.from_numpy(array) for name, array in arrays.items()}
             elif source.endswith(".params"):
                 content = read_params(Path(source))

@@ -59,6 +59,9 @@ class Chain:
                 self.data.samples(split)
         if config.report_split in splits:
             trained = opened(config, [step for step in self.steps if step.stage in WITH_WEIGHTS])
+            if trained.get(TARGET) and config.method.role != "oracle":
+                message = f"method {config.method.name} learns the labels of {TARGET}"
+                raise UserError(message, "source: source_train; or `role: oracle` in its file, which marks its rows")
             check_apart(self.data, [split for split, labelled in trained.items() if labelled], config.report_split)
         if config.method.target_subset:
             check_subset(config.method.target_subset.top_k, len(self.data.samples(TARGET)))

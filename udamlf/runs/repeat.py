@@ -3,6 +3,7 @@
 from ast import literal_eval
 from typing import Any
 
+from udamlf.common.errors import UserError
 from udamlf.config.compose import with_overrides
 from udamlf.config.parts import flatten
 from udamlf.runs.chain import run_chain
@@ -59,6 +60,8 @@ def _facts(tracker: Tracker, run_id: str) -> dict[str, dict[str, Any]]:
 def rerun(run_id: str, overrides: tuple[str, ...], stop: StopFlag, env_manager: str) -> str:
     """Run a chain as it was recorded, with further overrides; its table, what differs. UserError: see ``run_chain``."""
     tracker = Tracker.existing()
+    if (kind := tracker.get(run_id).data.tags.get("stage")) != CHAIN:
+        raise UserError(f"run {run_id} is of stage {kind}", "a chain", "udamlf compare --format json lists them")
     config = with_overrides(recorded_config(tracker, run_id), overrides)
     scenario, method, profile = config.names.values()
     request = Request(scenario, method, profile, config.seed, overrides=overrides, recorded=(run_id, config))

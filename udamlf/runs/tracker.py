@@ -288,7 +288,12 @@ class Tracker:
 def _experiment(client: MlflowClient, database: Path | None) -> str:
     """The experiment that the environment names, else MLflow's default one: where `mlflow run` creates its runs."""
     name, number = os.environ.get("MLFLOW_EXPERIMENT_NAME", "Default"), os.environ.get("MLFLOW_EXPERIMENT_ID")
-    experiment = client.get_experiment(number) if number else client.get_experiment_by_name(name)
+    try:
+        experiment = client.get_experiment(number) if number else client.get_experiment_by_name(name)
+    except MlflowException as error:
+        if not number or error.error_code == "INTERNAL_ERROR":
+            raise
+        raise UserError(f"MLFLOW_EXPERIMENT_ID={number}: {error.message}", "an experiment of this store") from error
     if experiment is not None:
         if experiment.lifecycle_stage != "active":
             raise UserError(f"the experiment {experiment.name!r} is deleted", "another one in MLFLOW_EXPERIMENT_NAME")
