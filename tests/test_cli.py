@@ -76,10 +76,6 @@ BAD_INPUT: list[tuple[list[str], list[str]]] = [
     (["data", "miniature", "--seed", "-3", "--out", "w"], ["seed -3"]),
     (["run", "--scenario", "gta2city", "--set", "seed=1"], ["--set 'seed=1'", "--seed"]),
     (["run", "--scenario", "gta2city", "--set", "method.name=hiast"], ["--set 'method.name=hiast'"]),
-    (
-        ["run", "--scenario", "gta2city", "--set", "method.warmup.source=target_train"],
-        ["learns the labels of target_train"],
-    ),
     (["rerun", "x"], ["no run 'x'"]),
     (["import-checkpoint", "", "--scenario", "gta2city"], ["File '' does not exist"]),
     (["ui", "--port", "99999999"], ["--port", "65535"]),

@@ -98,6 +98,13 @@ def test_a_label_is_not_both_learnt_and_scored(root: Path) -> None:
         Chain(Request(str(path), "st", data_root=str(root)))
 
 
+def test_a_method_that_learns_the_target_s_labels_says_so(root: Path) -> None:
+    path, learns = str(root / "day2night.yaml"), ("method.warmup.source=target_train",)
+    with pytest.raises(UserError, match=r"st learns the labels of target_train[\s\S]*role: oracle"):
+        Chain(Request(path, "st", data_root=str(root), overrides=learns))
+    Chain(Request(path, "oracle", data_root=str(root)))
+
+
 def test_labels_may_be_coloured_pictures(root: Path) -> None:
     """A colour without a class of the label space is ignored; one that is not named at all is an error."""
     colours = {"weed": [200, 0, 0], "path": [1, 2, 3], "unknown": [0, 0, 0], "crop": [0, 200, 0]}

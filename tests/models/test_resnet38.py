@@ -40,6 +40,9 @@ def test_a_missing_tensor_is_named(tmp_path: Path) -> None:
     np.savez(tmp_path / "weights.npz", **arrays)
     with pytest.raises(UserError, match=r"stem\.weight is missing"):
         build("resnet38", 5, width=WIDTH, weights=str(tmp_path / "weights.npz"))
+    np.savez_compressed(tmp_path / "bomb.npz", w=np.zeros(1 << 22, np.float32))
+    with pytest.raises(UserError, match="it would grow to 16 MiB"):
+        build("resnet38", 5, width=WIDTH, weights=str(tmp_path / "bomb.npz"))
     (tmp_path / "broken.npz").write_bytes(b"PK damaged")
     with pytest.raises(UserError, match="cannot read"):
         build("resnet38", 5, width=WIDTH, weights=str(tmp_path / "broken.npz"))
