@@ -102,7 +102,7 @@ def test_a_method_that_learns_the_target_s_labels_says_so(root: Path) -> None:
     path, learns = str(root / "day2night.yaml"), ("method.warmup.source=target_train",)
     with pytest.raises(UserError, match=r"st learns the labels of target_train[\s\S]*role: oracle"):
         Chain(Request(path, "st", data_root=str(root), overrides=learns))
-    with pytest.raises(UserError, match="2 images of target_test, .* are in target_train too"):
+    with pytest.raises(UserError, match=r"2 images of target_test, .* are in target_train too"):
         Chain(Request(path, "oracle", data_root=str(root)))
 
 

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from udamlf.config.labels import CITYSCAPES_16
-from udamlf.report.comparison import CONFIG, MATCHED, SCORED, Row, rows, source_only_of
-from udamlf.report.tables import NOT_IN_SOURCE, render, render_evaluation, render_running
+from udamlf.report.comparison import CODE, CONFIG, MATCHED, SCORED, Row, rows, source_only_of
+from udamlf.report.tables import NOT_IN_SOURCE, OTHER_CODE, render, render_evaluation, render_running
 
 
 def parent(run_id: str, method: str = "st", seed: int = 0, score: float = 40.0, **tags: str) -> Any:
@@ -172,6 +172,16 @@ def test_gains_are_paired_by_seed_with_source_only_and_the_matched_control() -> 
 def test_a_gain_over_what_cannot_be_compared_says_why_there_is_none(tags: dict[str, str], reason: str) -> None:
     lines = gains([parent("a", "st", score=41.0, **tags), parent("b", "source_only", score=40.0)])
     assert next(line for line in lines if line[0].startswith("st"))[3] == reason
+
+
+def test_chains_that_other_code_has_scored_are_told() -> None:
+    chains = [parent(f"a{seed}", "st", seed, **{CODE: code}) for seed, code in enumerate(("old", "new"))]
+    assert OTHER_CODE in render(rows(chains), "table") and OTHER_CODE in render(
+        rows(chains), "markdown", content="gains"
+    )
+    assert OTHER_CODE not in render(rows(chains[:1]), "table") and OTHER_CODE not in render(
+        rows([parent("a")]), "table"
+    )
 
 
 def test_worlds_are_never_compared_with_each_other() -> None:

@@ -19,6 +19,7 @@ from udamlf.report import KINDS
 CONFIG, MATCHED, PROTOCOL, SCORED = "udamlf.config", "udamlf.control", "udamlf.protocol", "udamlf.scored"
 REFERENCE = "udamlf.source_only"  # digest of the configuration of the source_only that a chain's gain is over
 COMPLETE = "udamlf.complete"  # "true" of a whole chain, "superseded" once another one has taken its place
+CODE = "udamlf.code"  # digest of what scored a chain
 DATA = "udamlf.data"  # digest of the listings of its splits
 SOURCE_ONLY, CONTROL = "source_only", "control"
 ABSENT, NO_RUN = "-", "no run"
@@ -90,7 +91,8 @@ class Row:
     worlds: list[str]
     seeds: list[int]
     run_ids: list[str]
-    devices: list[str]  # that trained them, as far as they are known
+    devices: list[str]  # that trained them, and digests of the code that scored them, as far as they are known
+    codes: list[str]
     scores: dict[str, dict[Run, float]]  # by metric, in percent, without the undefined ones
 
     @property
@@ -145,7 +147,7 @@ def rows(runs: Iterable[Any], over: str = "seeds") -> list[Row]:
     control has no file: each of its configurations is a row."""
     lines = []
     for run in runs:
-        tags = {name: run.data.tags.get(_DIGESTS.get(name, name), "") for name in (*_GROUP, *_DIGESTS, "device")}
+        tags = {name: run.data.tags.get(_DIGESTS.get(name, name), "") for name in (*_GROUP, *_DIGESTS, "device", CODE)}
         tags["of"] = tags["config"] if tags["method"] == CONTROL else ""
         tags["files"] = "" if over == "worlds" and tags["data"] == "miniature" else tags["world"]
         scores = {n: v for n, v in run.data.metrics.items() if n.rpartition("/")[0] in (*METRICS.values(), "cost")}
@@ -168,6 +170,7 @@ def rows(runs: Iterable[Any], over: str = "seeds") -> list[Row]:
             seeds=runs.index.get_level_values("seed").tolist(),
             run_ids=runs["run_id"].tolist(),
             devices=sorted({*runs["device"]} - {""}),
+            codes=sorted({*runs[CODE]} - {""}),
             scores={str(name): column.dropna().to_dict() for name, column in runs.select_dtypes("number").items()},
         )
 

@@ -12,6 +12,7 @@ from udamlf.report import comparison
 from udamlf.report.comparison import ABSENT, CONTROL, SOURCE_ONLY, Estimate, Estimates, Row, baselines, difference
 
 NOT_IN_SOURCE, OTHER_SEEDS = "not in source", "other seeds"
+OTHER_CODE = "The code that scores has changed between these chains: the same commands again score all with the newest."
 Cells = Sequence[Sequence[str]]
 
 
@@ -39,6 +40,8 @@ def render(rows: Sequence[Row], form: str, baseline: str = "", content: str = "c
             cells = list(zip(*[["", *cells[0][1:]], *cells[1:]], strict=True))
         texts.append(_latex(title + note, cells) if form == "latex" else f"{title}{note}\n\n{_aligned(cells, form)}")
         single |= dict.fromkeys(row.label(group) for row in group if len(row.seeds) == 1)
+        if form != "latex" and len({code for row in group for code in row.codes}) > 1:
+            texts.append(OTHER_CODE)
     if content == "summary" and single:
         note = f"one seed, so neither interval nor test (more: udamlf run --seed 1): {', '.join(single)}"
         texts.append(f"% {note}" if form == "latex" else note)

@@ -25,13 +25,13 @@ from udamlf.runs.launch import LOCAL, StopFlag, check_manager, environment, iden
 from udamlf.runs.log import RunLog, ending
 from udamlf.runs.maintenance import reap
 from udamlf.runs.pages import address, report
-from udamlf.runs.plan import CONTROL, Request, Step, data_root, key_of, key_parts, opened, plan, until
+from udamlf.runs.plan import CONTROL, Request, Step, data_root, key_of, key_parts, module_digests, opened, plan, until
 from udamlf.runs.reuse import changes, claim, finished_chain
 from udamlf.runs.runner import stage_tags
 from udamlf.runs.store import at_once
 from udamlf.runs.tags import CHAIN, COMMAND, DEVICE, DIGEST, ERROR, HOURS, INTERRUPTED, KEY, KEY_FILE, PROCESS, step_tag
 from udamlf.runs.tracker import UNAVAILABLE, Tracker
-from udamlf.stages.stage import WITH_WEIGHTS, Input, stage
+from udamlf.stages.stage import STAGES, WITH_WEIGHTS, Input, stage
 
 logger = logging.getLogger("udamlf")
 
@@ -87,6 +87,7 @@ class Chain:
             comparison.REFERENCE: _digest(self.request.reference(comparison.SOURCE_ONLY).configuration()),
             "network": network(config),
             comparison.PROTOCOL: digest_json(config.protocol(config.report_split).model_dump(mode="json"))[:16],
+            comparison.CODE: digest_json(module_digests([STAGES.module("evaluate")]))[:16],
             comparison.DATA: digest_json({name: self.digest(name, True) for name in splits}),
         }
 
