@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import ctypes
 import fcntl
-import logging
 import multiprocessing
 import multiprocessing.forkserver
 import os
@@ -44,7 +43,6 @@ _WARM = (
     *("mlflow", "mlflow.store.tracking.sqlalchemy_store", "mlflow.projects.utils", "pydantic", "yaml", "pandas"),
     "udamlf.runs.warm",
 )
-logger = logging.getLogger("udamlf")
 T = TypeVar("T")
 RunCommand = Callable[[Sequence[str], int, Callable[[str], bool]], tuple[int, str]]
 """(arguments of ``udamlf``, number of the slot, ``watch``) -> exit code and text, as ``run_command``."""
