@@ -312,8 +312,7 @@ def managers() -> dict[str, str | None]:
     """Environment manager -> None where it is usable here, else what is missing."""
     conda = Path(os.environ.get("MLFLOW_CONDA_HOME", "")) / "bin" / "conda"
     programs = {"uv": "uv", "virtualenv": "pyenv", "conda": str(conda) if conda.is_file() else "conda"}
-    missing = {name: f"{program} is not installed" for name, program in programs.items() if not shutil.which(program)}
-    return {LOCAL: None, **{name: missing.get(name) for name in programs}}
+    return {LOCAL: None, **{n: None if shutil.which(p) else f"{p} is not installed" for n, p in programs.items()}}
 
 
 def check_manager(name: str) -> None:
