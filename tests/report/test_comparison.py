@@ -176,12 +176,9 @@ def test_a_gain_over_what_cannot_be_compared_says_why_there_is_none(tags: dict[s
 
 def test_chains_that_other_code_has_scored_are_told() -> None:
     chains = [parent(f"a{seed}", "st", seed, **{CODE: code}) for seed, code in enumerate(("old", "new"))]
-    assert OTHER_CODE in render(rows(chains), "table") and OTHER_CODE in render(
-        rows(chains), "markdown", content="gains"
-    )
-    assert OTHER_CODE not in render(rows(chains[:1]), "table") and OTHER_CODE not in render(
-        rows([parent("a")]), "table"
-    )
+    for content in ("classes", "gains"):
+        assert OTHER_CODE in render(rows(chains), "markdown", content=content)
+        assert OTHER_CODE not in render(rows([chains[0], parent("b", "iast")]), "markdown", content=content)
 
 
 def test_worlds_are_never_compared_with_each_other() -> None:

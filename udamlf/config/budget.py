@@ -15,8 +15,7 @@ FramePixels = Annotated[int, Field(ge=8, le=65536)]  # networks see every eighth
 OneOrMore = Field(min_length=1)
 Rule = Literal["area", "bilinear", "bicubic", "lanczos"]
 Precision = Literal["float32", "tf32", "float16", "bfloat16"]
-Size = tuple[int, int]
-"""Height and width."""
+Size = tuple[int, int]  # height and width
 
 
 class BatchSize(Strict):

@@ -15,11 +15,9 @@ from pydantic import Discriminator, Field, Tag, ValidationError, model_validator
 from udamlf.common.errors import UserError, nearest
 from udamlf.config.parts import CONFIGS, Strict
 
-IGNORE = 255
-"""Train id of a pixel that is left out of every loss and every score."""
+IGNORE = 255  # train id of a pixel that is left out of every loss and every score
 Grey = Annotated[int, Field(ge=0, lt=256)]
-Colour = tuple[Grey, Grey, Grey]
-"""Red, green, blue."""
+Colour = tuple[Grey, Grey, Grey]  # red, green, blue
 Name = Annotated[str, Field(pattern=r"^[\w.-][\w .-]*$")]  # what MLflow takes as a part of a parameter's name
 
 

@@ -36,8 +36,7 @@ _ROLES = {"baseline": 0, "method": 1, "oracle": 2}
 _NOTHING = dict.fromkeys(("mean", "std", "low", "high", "n", "p"))
 _FIRST = {"source_only": 0, "adabn": 1, "control": 2}
 
-Run = tuple[str, int]
-"""Digest of the data's listing, which tells worlds apart, and seed: what runs of two methods are paired by."""
+Run = tuple[str, int]  # digest of the data's listing (a world), and seed: what runs of two methods are paired by
 Estimate = dict[str, Any]
 """``mean``, ``std`` (of the sample), ``low`` and ``high`` (ends of the 95 % interval of the mean) and ``n``; of a
 difference also ``p`` of the paired t-test. What n does not allow is None."""

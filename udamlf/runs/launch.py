@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import ctypes
 import fcntl
-import logging
 import multiprocessing
 import multiprocessing.forkserver
 import os
@@ -44,7 +43,6 @@ _WARM = (
     *("mlflow", "mlflow.store.tracking.sqlalchemy_store", "mlflow.projects.utils", "pydantic", "yaml", "pandas"),
     "udamlf.runs.warm",
 )
-logger = logging.getLogger("udamlf")
 T = TypeVar("T")
 RunCommand = Callable[[Sequence[str], int, Callable[[str], bool]], tuple[int, str]]
 """(arguments of ``udamlf``, number of the slot, ``watch``) -> exit code and text, as ``run_command``."""
@@ -325,8 +323,7 @@ def managers() -> dict[str, str | None]:
     """Environment manager -> None where it is usable here, else what is missing."""
     conda = Path(os.environ.get("MLFLOW_CONDA_HOME", "")) / "bin" / "conda"
     programs = {"uv": "uv", "virtualenv": "pyenv", "conda": str(conda) if conda.is_file() else "conda"}
-    missing = {name: f"{program} is not installed" for name, program in programs.items() if not shutil.which(program)}
-    return {LOCAL: None, **{name: missing.get(name) for name in programs}}
+    return {LOCAL: None, **{n: None if shutil.which(p) else f"{p} is not installed" for n, p in programs.items()}}
 
 
 def check_manager(name: str) -> None:

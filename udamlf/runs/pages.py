@@ -27,8 +27,7 @@ from udamlf.stages.stage import Input
 
 _WIDTHS = {"method": 120, "recipe": 85, "seed": 55}  # of the columns of tags, pixels
 _TITLES = {SOURCE_ONLY: "over source_only", CONTROL: "over its control"}
-Others = dict[str, Any]
-"""``source_only`` and ``control`` -> the run that a gain is measured from, or why there is none."""
+Others = dict[str, Any]  # ``source_only`` and ``control`` -> the run that a gain is measured from, or why there is none
 
 
 def address(tracker: Tracker, base: str = "", scenario: str | None = None, like: dict[str, str] | None = None) -> str:

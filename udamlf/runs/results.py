@@ -14,7 +14,7 @@ from udamlf.report import comparison
 from udamlf.report.comparison import Row
 from udamlf.runs.launch import StopFlag
 from udamlf.runs.log import ending
-from udamlf.runs.tags import step_runs, warn_of
+from udamlf.runs.tags import step_runs
 from udamlf.runs.tracker import Tracker
 
 
@@ -57,12 +57,7 @@ def finished_rows(
     """Rows of the finished chains, or of those with ``run_ids``. UserError: no such scenario, run or baseline."""
     if over not in comparison.OVER:
         raise UserError(f"over {over!r}", " or ".join(comparison.OVER))
-    runs = []
-    for run in tracker.search(comparison.finished(scenario)):
-        if any(stage == "evaluate" for stage, _ in step_runs(run.data.tags)):
-            runs.append(run)
-        else:
-            warn_of(run.info.run_id, "a chain without an evaluation")
+    runs = tracker.search(comparison.finished(scenario))
     missing = set(run_ids) - {run.info.run_id for run in runs}
     if missing:
         message = f"no finished chain {', '.join(sorted(missing))} of {scenario}"

@@ -34,8 +34,7 @@ from udamlf.report.figures import colour
 from udamlf.runs.tags import MODEL, NETWORKS, PRUNED
 from udamlf.runs.tracker import Tracker, local_folder
 
-Image = np.ndarray | bytes | str | os.PathLike[str]
-"""Pixels uint8 RGB [H, W, 3], the content of an image file, or its path."""
+Image = np.ndarray | bytes | str | os.PathLike[str]  # uint8 RGB [H, W, 3], the content of an image file, or its path
 _INPUTS: dict[str, Any] = {"image": DataType.binary, "path": DataType.string, "pixels": AnyType()}
 _MAPS: dict[str, Any] = {"class_map": DataType.long, "confidence": DataType.float, "colour_mask": Array(DataType.long)}
 SIGNATURE = ModelSignature(

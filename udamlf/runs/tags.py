@@ -24,7 +24,7 @@ HOURS, DEVICE = "udamlf.hours", "device"  # how long a stage worked, all its pro
 PRUNED = "udamlf.pruned"  # of a training whose checkpoint was deleted
 INTERRUPTED = "interrupted by a signal"  # the error of a run that a signal ended
 KEY_FILE = "key.json"  # artifact of a stage's run: the parts of its key
-logger = logging.getLogger("udamlf")
+_warn = cache(logging.getLogger("udamlf").warning)  # one line a run
 
 
 def step_tag(stage: str, round: int) -> str:
@@ -57,11 +57,14 @@ def damage(run: Any) -> str:
             step_runs({name: value})
         except (ValueError, UserError):
             return f"{name}={value!r}"
+    if tags.get("udamlf.complete") == "true" and "evaluate" not in {stage for stage, _ in step_runs(tags)}:
+        return "a whole chain without an evaluation"
     shown = {name: value for name, value in {**run.data.params, **tags}.items() if not name.startswith("mlflow.")}
     return next((f"{name}={value!r}" for name, value in shown.items() if CONTROL.search(name + value)), "")
 
 
-@cache  # one line a run
-def warn_of(run_id: str, why: str) -> None:
-    """Tell that a run is left out."""
-    logger.warning("run %s is left out: %s", run_id, why)
+def readable(run: Any) -> bool:
+    """Whether a run can be read; of one that cannot, one line tells that it is left out."""
+    if why := damage(run):
+        _warn("run %s is left out: %s", run.info.run_id, why)
+    return not why

@@ -20,6 +20,7 @@ from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, RunT
 from mlflow.entities import Run as MlflowRun
 from mlflow.environment_variables import MLFLOW_ENABLE_SYSTEM_METRICS_LOGGING
 from mlflow.exceptions import MlflowException
+from mlflow.utils import get_results_from_paginated_fn
 from mlflow.utils.file_utils import local_file_uri_to_path
 from mlflow.utils.uri import is_local_uri
 from sqlalchemy import create_engine, inspect
@@ -31,7 +32,7 @@ from udamlf.config.compose import mapping
 from udamlf.data.contents import content_digests
 from udamlf.runs.launch import git, identity
 from udamlf.runs.store import Patient, is_there, moved, sqlite_file, store_uri, work_root
-from udamlf.runs.tags import COMMIT, DIGEST, ERROR, KEY, MODEL, NETWORKS, PARENT, PROCESS, PRUNED, damage, warn_of
+from udamlf.runs.tags import COMMIT, DIGEST, ERROR, KEY, MODEL, NETWORKS, PARENT, PROCESS, PRUNED, damage, readable
 from udamlf.stages.stage import Input
 
 MANIFEST, WEIGHTS = "manifest.json", "checkpoint/model.safetensors"
@@ -116,20 +117,14 @@ class Tracker:
         for name, value in conditions.items():
             if value.endswith("\\") or ("'" in value and '"' in value):
                 return []  # MLflow's language cannot say it
-            quote_mark = '"' if "'" in value else "'"
-            parts.append(f"tags.`{name}` = {quote_mark}{value}{quote_mark}")
-        places = [e.experiment_id for e in self.client.search_experiments()]
-        options = {"max_results": most or 1000, "order_by": ["start_time DESC"]}
-        runs, token = list[MlflowRun](), None
-        while True:
-            page = self.client.search_runs(places, " and ".join(parts), page_token=token, **options)
-            runs, token = runs + page, page.token
-            if not token or most:
-                break
-        bad = {run.info.run_id: why for run in runs if (why := damage(run))}
-        for run_id, why in bad.items():
-            warn_of(run_id, why)
-        return [run for run in runs if run.info.run_id not in bad]
+            parts.append(f'tags.`{name}` = "{value}"' if "'" in value else f"tags.`{name}` = '{value}'")
+        places, asked = [e.experiment_id for e in self.client.search_experiments()], " and ".join(parts)
+
+        def page(count: int, token: str | None) -> Any:
+            order = ["start_time DESC"]
+            return self.client.search_runs(places, asked, max_results=count, order_by=order, page_token=token)
+
+        return [run for run in get_results_from_paginated_fn(page, 1000, most) if readable(run)]
 
     def end(self, run_id: str, status: str, error: str | None = None) -> None:
         """Close a run that is still open. UserError: it ought to have come to its end, but something closed it."""
