@@ -70,12 +70,12 @@ BAD_TAGS = {
     "recipe": "\x1b[31mred",
 }
 GOOD = {"stage": "chain", "scenario": "syn2city", "method": "st", "seed": "0", "udamlf.complete": "true",
-        "label_space": "cityscapes16", "data": "miniature"}  # fmt: skip
+        "label_space": "cityscapes16", "data": "miniature", "udamlf.run.evaluate.0": "a"}  # fmt: skip
 
 
 def test_a_damaged_run_is_left_out_with_one_line(tracker: Tracker, caplog: pytest.LogCaptureFixture) -> None:
     """A run for each bad tag, and one that is no chain of ours: the good one is compared, and all can be reaped."""
-    foreign = {"stage": "chain", "udamlf.complete": "true"}
+    foreign = {name: value for name, value in GOOD.items() if name != "udamlf.run.evaluate.0"}
     for tags in [GOOD, *({**GOOD, name: value} for name, value in BAD_TAGS.items()), foreign]:
         tracker.end(tracker.create_run("r", tags), "FINISHED")
     for _ in range(2):
