@@ -77,7 +77,7 @@ BAD_INPUT: list[tuple[list[str], list[str]]] = [
     (["run", "--scenario", "gta2city", "--set", "seed=1"], ["--set 'seed=1'", "--seed"]),
     (["run", "--scenario", "gta2city", "--set", "method.name=hiast"], ["--set 'method.name=hiast'"]),
     (["rerun", "x"], ["no run 'x'"]),
-    (["import-checkpoint", "", "--scenario", "gta2city"], ["File '' does not exist"]),
+    (["import-checkpoint", "", "--scenario", "gta2city"], ["import-checkpoint ''"]),
     (["ui", "--port", "99999999"], ["--port", "65535"]),
     (["ui", "--host", "no such host"], ["--host no such host"]),
     (["evaluate", "--run-id", "x", "--save-predictions", "mlflow.db"], ["mlflow.db", "is a file"]),

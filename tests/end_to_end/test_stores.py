@@ -23,6 +23,7 @@ from tests.end_to_end.conftest import BIN, wait_for
 from tests.end_to_end.test_server import answers, free_port
 from udamlf.common.errors import UserError
 from udamlf.runs.log import RunLog, ending
+from udamlf.runs.pages import address
 from udamlf.runs.tracker import Tracker
 
 WRITERS, STEPS = 8, 30
@@ -155,8 +156,8 @@ def test_a_password_in_the_address_is_never_shown(
         pytest.skip("this store has no password")
     monkeypatch.setenv("UDAMLF_WORK", str(folder / "work"))
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
-    for address, message in ((uri, "no run"), (uri.replace(SECRET, f"not-{SECRET}"), "cannot open the tracking store")):
-        monkeypatch.setenv("MLFLOW_TRACKING_URI", address)
+    for place, message in ((uri, "no run"), (uri.replace(SECRET, f"not-{SECRET}"), "cannot open the tracking store")):
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", place)
         with pytest.raises(UserError, match=message) as refused:
             Tracker.connect().get("0" * 32)
         shown = capfd.readouterr()

@@ -93,12 +93,14 @@ def _print_plan(requests: Sequence[Any], at_once: int = 1) -> None:
 
 
 @click.command()
-@click.argument("file", type=click.Path(exists=True, dir_okay=False))
+@click.argument("file")
 @click.option("--scenario", required=True, help="Whose classes the checkpoint predicts.")
 @click.option("--profile", default="", help="How it is scored later; default: the scenario's.")
 @click.option("--data-root", "folder", help=DATA_ROOT)
 def import_checkpoint(file: str, **options: Any) -> None:
     """Make a run of a checkpoint FILE that another project released."""
+    if not file:
+        raise UserError("import-checkpoint ''", "the path of a file")
     stop = StopFlag().install()
     from udamlf.runs.checkpoints import import_file, summary
 

@@ -79,7 +79,9 @@ def validated(model: type[BaseModel], tree: Any, where: str) -> Any:
         # An unknown key first: it may be why another is missing. Of a union the member that fits furthest.
         errors = sorted(error.errors(), key=lambda e: -len(e["loc"]))
         first = next((e for e in errors if e["type"] == "extra_forbidden"), errors[0])
-        location = [k for k in first["loc"] if not (isinstance(k, str) and _UNION_TAG.match(k))]
+        unknown = first["loc"][-1:] if first["type"] == "extra_forbidden" else ()  # may look like a tag
+        above = first["loc"][: len(first["loc"]) - len(unknown)]
+        location = [*(k for k in above if not (isinstance(k, str) and _UNION_TAG.match(k))), *unknown]
         key = ".".join(str(k) for k in location)
         if first["type"] == "extra_forbidden":
             valid = _fields_at(model, location[:-1])

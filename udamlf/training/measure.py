@@ -52,7 +52,7 @@ def measure_step(config: Config, round: int, pretraining: bool = False, label: L
     if cuda:
         torch.cuda.synchronize()
     seconds = time.perf_counter() - began
-    peak = torch.cuda.max_memory_allocated() if cuda else _process_peak() - start
+    peak = torch.cuda.max_memory_allocated() if cuda else max(_process_peak() - start, 0)  # the kernel counts roughly
     return Measured(peak, sum(value.nbytes for value in trainer.model.state_dict().values()), seconds)
 
 
