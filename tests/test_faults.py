@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import re
 import signal
@@ -310,6 +311,19 @@ def test_a_damaged_journal_is_repaired(data: st.DataObject, tmp_path_factory: py
     assert {n for n, line in enumerate(whole.splitlines(True)) if whole.index(line) + len(line) <= first} <= {
         int(entry["step"]) for entry in kept
     }
+
+
+def test_a_whole_journal_is_left_as_it_is(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Every kind of entry, and numbers that are none: read again it is not rewritten, nothing is sent twice."""
+    journal = Journal(tmp_path)
+    metrics = {"loss": 1.0, "gone": math.nan, "most": math.inf, "whole": 3}
+    data = {"name": "target_train", "digest": "d", "context": "target", "count": 1, "source": "file:///x"}
+    journal.append({"metrics": metrics, "step": 1, "time_ms": 2, "model": "m", "run": "r"})
+    journal.append({"tags": {"a": "b"}, "run": "r"}, {"params": {"a": "b"}, "run": "r"}, {"dataset": data, "run": "r"})
+    journal.forget()
+    text = journal.file.read_text()
+    again = Journal(tmp_path)
+    assert (again.sent, len(again.entries), again.file.read_text(), caplog.text) == (4, 4, text, "")
 
 
 @pytest.mark.parametrize(

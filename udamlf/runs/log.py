@@ -126,9 +126,10 @@ def _line(entry: Entry) -> str:
 def _entry(line: str) -> Entry | None:
     """A line's entry; None where it is none."""
     try:
-        entry = _Line.model_validate_json(line).model_dump(exclude_unset=True)
+        _Line.model_validate_json(line)
     except ValidationError:
         return None
+    entry: Entry = json.loads(line)  # in the order in which it was written
     return entry if "metrics" not in entry or {"step", "time_ms"} <= entry.keys() else None
 
 
