@@ -98,6 +98,24 @@ def test_a_label_is_not_both_learnt_and_scored(root: Path) -> None:
         Chain(Request(str(path), "st", data_root=str(root)))
 
 
+@pytest.mark.parametrize("linked", ["file", "folder"])
+def test_a_label_that_is_reached_by_a_link_is_the_same(root: Path, linked: str) -> None:
+    images, masks = root / "fields" / "images", root / "fields" / "masks"
+    for place in (images, masks):
+        if linked == "file":
+            (place / "day" / "night.png").symlink_to(place / "night" / "006.png")
+        else:
+            (place / "dawn").symlink_to(place / "night")
+    globs = {
+        "source_train": "day/*" if linked == "file" else "dawn/*",
+        "target_train": "night/*",
+        "target_test": "test",
+    }
+    data = data_of(root, splits={name: {"dataset": "fields", "split": split} for name, split in globs.items()})
+    with pytest.raises(UserError, match=r"are in source_train too"):
+        check_apart(data, ["source_train"], "target_test")
+
+
 def test_a_method_that_learns_the_target_s_labels_says_so(root: Path) -> None:
     path, learns = str(root / "day2night.yaml"), ("method.warmup.source=target_train",)
     with pytest.raises(UserError, match=r"st learns the labels of target_train[\s\S]*role: oracle"):

@@ -88,11 +88,13 @@ class Place:
         return list(MlflowClient(self.uri).search_runs(["0"], condition, order_by=["start_time DESC"]))
 
 
-def wait_for(condition: Callable[[], Any], seconds: float = 60.0) -> Any:
-    """The condition's value as soon as it is true."""
+def wait_for(
+    condition: Callable[[], Any], seconds: float = 60.0, instead: Callable[[], Any] = lambda: "waited in vain"
+) -> Any:
+    """The condition's value as soon as it is true; ``instead`` says what there is when it never was."""
     deadline = time.monotonic() + seconds
     while not (value := condition()):
-        assert time.monotonic() < deadline, "waited in vain"
+        assert time.monotonic() < deadline, instead()
         time.sleep(0.1)
     return value
 

@@ -6,7 +6,6 @@ import re
 import shutil
 import signal
 import socket
-import time
 import urllib.request
 from collections.abc import Iterator
 from typing import Any
@@ -134,14 +133,11 @@ def text_of(browser: Any, address: str, *expected: str) -> str:
     def shown() -> str:
         return str(browser.execute_script("return document.body.innerText"))
 
-    def missing() -> list[str]:
-        return [word for word in expected if word not in shown()]
+    def whole() -> str:
+        text = shown()
+        return text if all(word in text for word in expected) else ""
 
-    deadline = time.monotonic() + 90
-    while missing() and time.monotonic() < deadline:
-        time.sleep(0.2)
-    assert not missing(), shown()
-    return shown()
+    return str(wait_for(whole, 90, shown))
 
 
 def cells(browser: Any, selector: str, axis: str) -> list[tuple[str, str]]:
