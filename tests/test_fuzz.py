@@ -42,7 +42,9 @@ from udamlf.models.weight_files import read_weights
 from udamlf.runs import reuse
 from udamlf.runs.checkpoints import recorded_config
 from udamlf.runs.log import Journal
+from udamlf.runs.runner import DONE, publish
 from udamlf.runs.tags import damage, step_runs
+from udamlf.runs.tracker import _check_manifest
 
 CORPUS = Path(__file__).parent / "corpus"
 EXAMPLES, HANG_S, MOST_BYTES = 12, 20, 1 << 31
@@ -150,6 +152,24 @@ def journal(path: Path) -> None:
     Journal(path.parent).waiting()
 
 
+def result_of_work(path: Path) -> None:
+    """It says where a finished stage's output is to go; whatever it says, the store is not reached without a run."""
+    path.rename(path.with_name(DONE))
+    (path.parent / "record").mkdir()
+    store = SimpleNamespace(log_artifacts=lambda *_: None)
+
+    def get(run_id: str) -> Any:
+        raise UserError(f"no run {run_id!r}")
+
+    publish(SimpleNamespace(client=store, get=get), path.parent)  # type: ignore[arg-type]
+
+
+def store_manifest(path: Path) -> None:
+    """A manifest that the run's tag fits, whoever wrote both."""
+    path.rename(path.with_name("manifest.json"))
+    _check_manifest(path.parent, digest_file(path.with_name("manifest.json")), "r")
+
+
 def training_state(path: Path) -> None:
     content = path.read_bytes()
     path.write_bytes(bytes.fromhex(digest_bytes(content)) + content)
@@ -224,6 +244,8 @@ READERS: dict[str, tuple[Reader, list[Whole]]] = {
     "a checkpoint's meta.json": (own_meta, [META]),
     "a checkpoint's weights": (own_weights, [save({"a": torch.zeros(2)})]),
     "a journal": (journal, [JOURNAL]),
+    "done.json of a work folder": (result_of_work, [b'{"run_id": "a", "round": 1, "others": ["/x"]}']),
+    "manifest.json of a store": (store_manifest, [b'{"files": {"file": "ab", "a/b.png": "0"}}']),
     "a training state": (training_state, [lambda folder: written(lambda path: made().save(path), folder)[32:]]),
     "config.yaml of a store": (store_config, [b"scenario: {lists: {}}", recorded]),
     "key.json of a store": (store_key, [b'{"config": {"a": 1}, "code": {"udamlf.losses": "0"}, "inputs": {}}']),

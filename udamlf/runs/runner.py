@@ -142,7 +142,8 @@ def _do(name: str, job: Job, log: RunLog) -> dict[str, Any]:
         stage(name).run(job)
     finally:
         hours += (time.monotonic() - began) / 3600
-        write_text(spent, str(hours))
+        with suppress(OSError):  # on a full disk the stage's own error is the one to show
+            write_text(spent, str(hours))
     log.stop.check()
     log.set_tags({HOURS: f"{hours:.6f}", DEVICE: device_name()})
     path = job.out / "evaluation" / "evaluation.json"

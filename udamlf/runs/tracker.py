@@ -312,7 +312,13 @@ def _check_manifest(path: Path, digest: str, run_id: str) -> None:
     hint = "udamlf runs relocate, if the store was moved; else run the chain again: it repeats what is missing"
     if not manifest.is_file() or content_digests([manifest]) != [digest]:
         raise UserError(f"the artifacts of run {run_id} in {path} are missing or damaged", MANIFEST, hint)
-    expected = {path / name: each for name, each in json.loads(manifest.read_text(encoding="utf-8"))["files"].items()}
+    try:
+        files = json.loads(manifest.read_text(encoding="utf-8"))["files"]
+        expected = {path / name: str(each) for name, each in files.items()}
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise UserError(
+            f"{manifest} of run {run_id} is no manifest: {error!r}", "the digest of every file", hint
+        ) from error
     there = [file for file in expected if file.is_file()]
     whole = {file for file, each in zip(there, content_digests(there), strict=True) if each == expected[file]}
     if damaged := [str(file) for file in expected if file not in whole]:
