@@ -27,6 +27,11 @@ def cross_entropy(logits: Tensor, labels: Tensor, class_weights: Tensor | None =
     return losses.sum() / torch.where(total > 0, total, 1.0)
 
 
+def mixed_cross_entropy(logits: Tensor, labels: Tensor, weights: Tensor) -> Tensor:
+    """Mean over ALL pixels of weight float [N, H, W] x cross-entropy, 0 where ignored (online-ema.md 3.2 and 3.9)."""
+    return (weights * F.cross_entropy(logits, labels, ignore_index=IGNORE, reduction="none")).mean()
+
+
 def soft_cross_entropy(logits: Tensor, targets: Tensor, mask: Tensor) -> Tensor:
     """Mean over ``mask`` of -sum_c t_c log p_c, for ``targets`` t: float [N, C, H, W], 0..1."""
     return masked_mean(-(targets * F.log_softmax(logits, 1)).sum(1), mask)

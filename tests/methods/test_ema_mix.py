@@ -17,13 +17,13 @@ from udamlf.config.labels import IGNORE
 from udamlf.data.batches import Draw, Stream
 from udamlf.data.mixing import largest_share
 from udamlf.data.sample import Sample
+from udamlf.losses import mixed_cross_entropy
 from udamlf.methods.ema_mix import (
     EmaMixParams,
     Objective,
     class_mask,
     downscale_labels,
     feature_distance,
-    mixed_cross_entropy,
 )
 from udamlf.training.objective import BaseObjective
 

@@ -17,9 +17,9 @@ from udamlf.config.labels import CITYSCAPES_19, IGNORE
 from udamlf.data.mixing import mix
 from udamlf.data.sample import Domain
 from udamlf.evaluation.predict import scores
-from udamlf.methods.ema_mix import mixed_cross_entropy
-from udamlf.methods.mic import MicParams, block_mask
+from udamlf.losses import mixed_cross_entropy
 from udamlf.methods.mic import Objective as MicObjective
+from udamlf.methods.mic import block_mask
 from udamlf.models import hrda
 from udamlf.models.base import Output, SegmentationModel, build
 from udamlf.models.fusion_head import FusionHead
@@ -155,7 +155,7 @@ class Iteration:
         budget = Training(steps=4, batch=batch, optimiser=OptimiserConfig(name="adamw", lr=6e-5))
         context = Context(self.student, CITYSCAPES_19, budget, 1, 0, torch.device("cpu"))
         context.initial = lambda: self.network("frozen")
-        params = MicParams(
+        params = MicObjective.Params(
             decay=h["alpha_max"], threshold=h["threshold"], margin=(0, 0, 0, 0), joint_batch=False, all_pixels=True,
             feature_distance=h["fd_weight"], mask_block=h["mask_block"], mask_ratio=h["mask_ratio"],
             mask_weight=h["mask_lambda"],

@@ -13,12 +13,12 @@ from torch import Tensor
 from tests.parity.conftest import Golden
 from tests.parity.proda_arrays import close, every_array
 from udamlf.data.mixing import online_labels
+from udamlf.losses import mixed_cross_entropy
 from udamlf.methods.device_colour import SIGMA, colour_jitter, gaussian_blur, kernel_size
-from udamlf.methods.ema_mix import mixed_cross_entropy
-from udamlf.methods.mic import Masked, View, block_mask, mask_grid, masked_view
+from udamlf.methods.mic import View, block_mask, mask_grid, masked_view
 
 every = partial(every_array, method="mic")
-MODES: dict[str, Masked] = {"separatetrg": "target", "separate": "both", "separatesrc": "source"}
+MODES = {"separatetrg": ("target",), "separate": ("source", "target"), "separatesrc": ("source",)}
 
 
 def view(images: Tensor, labels: Tensor, weights: Tensor, draws: np.ndarray, ratio: float) -> View:
@@ -67,9 +67,10 @@ def test_masked_loss(golden: Golden, mode: str) -> None:
 
     source = of("source", "source_label", ones)
     target = of("target", "pseudo_label", torch.from_numpy(arrays["pseudo_weight"]))
-    if MODES[mode] == "both":  # the draws are of the stacked batch
+    if len(MODES[mode]) == 2:  # the draws are of the stacked batch
         target = target._replace(visible=target.visible[[1, 0]])
-    seen = masked_view(MODES[mode], source, target)
+    views = {"source": source, "target": target}
+    seen = masked_view(*(views[domain] for domain in MODES[mode]))
     np.testing.assert_array_equal(seen.masked, arrays[f"masked_{mode}"].astype(np.float32))
     weight, bias = (torch.from_numpy(arrays[f"toy_{name}"]) for name in ("weight", "bias"))
     logits = F.conv2d(seen.masked, weight, bias, h["toy_stride"], h["toy_padding"]).requires_grad_()

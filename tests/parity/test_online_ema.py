@@ -10,7 +10,8 @@ from tests.parity.proda_arrays import close, every_array, file_ids, train_ids
 from udamlf.config.budget import Schedule
 from udamlf.config.labels import IGNORE
 from udamlf.data.mixing import choose_classes, class_distribution, mix, online_labels
-from udamlf.methods.ema_mix import class_mask, downscale_labels, feature_distance, mixed_cross_entropy
+from udamlf.losses import mixed_cross_entropy
+from udamlf.methods.ema_mix import class_mask, downscale_labels, feature_distance
 from udamlf.training.optimisers import WARMUP_FROM, lr_factor
 
 

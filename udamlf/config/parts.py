@@ -59,12 +59,18 @@ class Parts:
         return f"{self.package}.{self._files[name]}"
 
     def find(self, name: str) -> Any:
-        """The part's class (or object). UserError for an unknown one, with the nearest, or a broken file."""
-        module = self.module(name)
+        """The part's class (or object); of HOST+NAME what NAME's function ``on`` makes of HOST's. UserError for an
+        unknown one, with the nearest, or a broken file."""
+        *host, last = name.rsplit("+", 1)
+        module = self.module(last)
         try:
-            return getattr(importlib.import_module(module), self.word)
+            imported = importlib.import_module(module)
+            return imported.on(self.find(host[0])) if host else getattr(imported, self.word)
+        except UserError:
+            raise
         except Exception as error:  # whatever a half-written file does
-            raise UserError(f"{self.kind} {name}: {module}: {error!r}", "a module that can be imported") from error
+            expected = "a module that can be imported, and behind a + has a function `on`"
+            raise UserError(f"{self.kind} {name}: {module}: {error!r}", expected) from error
 
     def params(self, part: Part, where: str = "") -> Any:
         """A part's checked parameters. UserError: unknown part or parameter, or a value out of range."""

@@ -17,7 +17,7 @@ from udamlf.data.sample import Domain, Sample
 from udamlf.losses import cross_entropy, entropy, kl_to_uniform, masked_mean, soft_cross_entropy
 from udamlf.methods import self_training
 from udamlf.selection.class_balanced import entropy_regularised
-from udamlf.training.objective import Context
+from udamlf.training.objective import Batch, Context
 
 
 def mrkld(logits: Tensor, labels: Tensor, image_weights: Tensor | None = None) -> Tensor:
@@ -80,8 +80,8 @@ class Objective(self_training.Objective):
             crop.images["student"] = jitter(crop.image, draw.rng, self.params.lrent_jitter)
         return crop
 
-    def student_view(self, domain: Domain) -> Tensor:
-        return domain.views.get("student", domain.images)
+    def target_view(self, target: Domain, batch: Batch) -> Tensor:
+        return target.views.get("student", target.images)
 
     @staticmethod
     def loss(logits: Tensor, labels: Tensor, class_weights: Tensor | None = None) -> Tensor:

@@ -60,4 +60,5 @@ class Objective(StrongViewObjective):
                 named["target_entropy"] = entropy(logits, labels == IGNORE)
             return named
 
-        yield from self.with_source(batch.source, (strong, on_strong))
+        further = self.further_terms(batch, batch.target.labels)
+        yield from self.with_source(batch.source, self.params.joint_batch, (strong, on_strong), *further)

@@ -23,18 +23,11 @@ from udamlf.losses import cross_entropy, masked_mean
 from udamlf.methods.device_colour import coloured
 from udamlf.models.base import Output, SegmentationModel
 from udamlf.models.ema import ema_update, make_teacher, ramped_decay
-from udamlf.models.windows import crop_of
 from udamlf.selection.quality import Quality
-from udamlf.training.objective import BaseObjective, Batch, Context, Losses, Term
+from udamlf.training.objective import Batch, Context, Losses, TargetObjective, Term
 
 THINGS = ("traffic_light", "traffic_sign", "person", "rider", "car", "truck", "bus", "train", "motorcycle", "bicycle")
-DETAIL = 0.1  # weight of the detail crop's loss in HRDA
 MIN_SHARE = 0.75  # of a feature's cell that a class must fill to count (online-ema.md 4)
-
-
-def mixed_cross_entropy(logits: Tensor, labels: Tensor, weights: Tensor) -> Tensor:
-    """Mean over ALL pixels of weight float [N, H, W] x cross-entropy, 0 where ignored (online-ema.md 3.2 and 3.9)."""
-    return (weights * F.cross_entropy(logits, labels, ignore_index=IGNORE, reduction="none")).mean()
 
 
 def downscale_labels(labels: Tensor, scale: int, num_classes: int, min_share: float = MIN_SHARE) -> Tensor:
@@ -75,7 +68,7 @@ class EmaMixParams(Strict):
     feature_distance: float = Field(0.0, ge=0)  # weight of DAFormer's distance to the pretrained features: 0.005
 
 
-class Objective(BaseObjective):
+class Objective(TargetObjective):
     """Source cross-entropy and confidence-weighted cross-entropy of class-mixed images."""
 
     Params: ClassVar[type[Strict]] = EmaMixParams
@@ -159,7 +152,7 @@ class Objective(BaseObjective):
             images = mix(masks, source.images, target.images)
             images = coloured(images, self.model, batch.rng("mixed"), p.jitter)
         else:
-            images = mix(masks, source.images, target.views["augmented"])
+            images = mix(masks, source.images, self.target_view(target, batch))
         labels = mix(masks, source.labels, online.labels)
         weights = mix(masks, torch.ones_like(online.weights), online.weights)
 
@@ -173,16 +166,13 @@ class Objective(BaseObjective):
                 named["source_feature_distance"] = self._feature_distance(output, source)
             return named
 
-        return [(source.images, on_source), (images, lambda o: {"mixed_ce": self.weighted_loss(o, labels, weights)})]
+        mixed = images, lambda output: {"mixed_ce": self.weighted_loss(output, labels, weights)}
+        return [(source.images, on_source), mixed, *self.further_terms(batch, online.labels, online.weights)]
 
-    def weighted_loss(self, output: Output, labels: Tensor, weights: Tensor) -> Tensor:
-        """``mixed_cross_entropy`` of labels and weights [N, H, W]; a tenth is the detail crop's (mic-hrda.md 3)."""
-        logits, at_cells = self.at_loss_resolution(output.logits, labels)
-        loss = mixed_cross_entropy(logits, at_cells, self.maps_at_loss_resolution(weights))
-        if output.detail is None or output.box is None:
-            return loss
-        part = Output(output.detail), crop_of(labels, output.box), crop_of(weights, output.box)
-        return (1 - DETAIL) * loss + DETAIL * self.weighted_loss(*part)
+    def target_view(self, target: Domain, batch: Batch) -> Tensor:
+        if not self.params.colour_of_mixed:
+            return target.views["augmented"]
+        return coloured(target.images, self.model, batch.rng("masked"), self.params.jitter, one_sigma=True)
 
     def _feature_distance(self, output: Output, source: Domain) -> Tensor:
         """Mean distance of the source's features to the pretrained ones, over the cells that a thing class fills."""

@@ -1,6 +1,6 @@
 """HIAST's training (Zhu et al., TPAMI 2025, arXiv 2302.06992; hiast.md 3 to 5)."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import ClassVar, Literal
 
 import numpy as np
@@ -14,10 +14,11 @@ from udamlf.config.parts import Strict
 from udamlf.data.batches import Draw, plain
 from udamlf.data.colour import strong_colours
 from udamlf.data.mixing import Donors, draw_donor
-from udamlf.data.sample import Sample
+from udamlf.data.sample import Domain, Sample
 from udamlf.losses import cross_entropy, masked_mean
+from udamlf.models.base import Output
 from udamlf.models.ema import ema_update, make_teacher
-from udamlf.training.objective import BaseObjective, Batch, Context, Losses
+from udamlf.training.objective import Batch, Context, Losses, TargetObjective
 
 KL, ENTROPY, CONSISTENCY = 0.1, 1.0, 0.5  # weights of the regularisers as released (hiast.md 5); IAST's entropy has 3
 
@@ -80,11 +81,10 @@ def donors(context: Context, number: int) -> Donors | None:
     return Donors(classes, sampling_probabilities(mean, classes), {c: candidates[c].tolist() for c in classes})
 
 
-class Objective(BaseObjective):
+class Objective(TargetObjective):
     """Cross-entropy and KL on the confident region, entropy and the teacher's consistency on the ignored one."""
 
     Params: ClassVar[type[Strict]] = HiastParams
-    domains = ("target",)
 
     def __init__(self, params: HiastParams, context: Context) -> None:
         super().__init__(params, context)
@@ -102,21 +102,22 @@ class Objective(BaseObjective):
         crop.images["strong"] = strong_colours(crop.image, draw.rng)
         return crop
 
-    def losses(self, batch: Batch) -> Losses:
+    def target_view(self, target: Domain, batch: Batch) -> Tensor:
+        return target.views["strong"]
+
+    def losses(self, batch: Batch) -> Iterator[Losses]:
         assert batch.target is not None
-        p: HiastParams = self.params
-        target, strong, named = batch.target, batch.target.views["strong"], dict[str, Tensor]()
+        p, target = self.params, batch.target
         with torch.no_grad():
             taught, _ = self.at_loss_resolution(self.teacher.eval()(target.images).logits, target.labels)
-        if batch.source is None:
-            output = self.model(strong)
-        else:
-            on_source, output = self.forward_together(batch.source.images, strong)
-            source_logits, source_labels = self.at_loss_resolution(on_source.logits, batch.source.labels)
-            named["source_ce"] = cross_entropy(source_logits, source_labels, self.context.class_weights)
-        logits, labels = self.at_loss_resolution(output.logits, target.labels)
-        named["target_ce"] = cross_entropy(logits, labels, self.tempered_class_weights(p.target_class_weights))
-        return {"model": named | region_terms(logits, labels, taught.softmax(1), p.regulariser_scale == "per_class")}
+
+        def on_strong(output: Output) -> dict[str, Tensor]:
+            logits, labels = self.at_loss_resolution(output.logits, target.labels)
+            named = {"target_ce": cross_entropy(logits, labels, self.tempered_class_weights(p.target_class_weights))}
+            return named | region_terms(logits, labels, taught.softmax(1), p.regulariser_scale == "per_class")
+
+        yield from self.with_source(batch.source, True, (self.target_view(target, batch), on_strong))
+        yield from self.in_parts(False, *self.further_terms(batch, target.labels))
 
     def after_step(self, step: int) -> None:
         ema_update(self.teacher, self.model, self.params.decay, "copy")

@@ -1,19 +1,21 @@
-"""Masked image consistency (Hoyer et al., CVPR 2023, arXiv 2212.01322; mic-hrda.md 2) on top of ``ema_mix``."""
+"""Masked image consistency (MIC; Hoyer et al., CVPR 2023, arXiv 2212.01322; mic-hrda.md 2) on what learns labels
+of the target: the student learns them once more where it sees some squares alone, without a further pass of a teacher.
+``HOST+mic`` has the parameters of both; ``mic`` is ``ema_mix+mic``, as published."""
 
-from typing import ClassVar, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import torch
-from pydantic import Field
+from pydantic import Field, create_model
 from torch import Tensor
 
+from udamlf.common.errors import UserError
+from udamlf.config.labels import IGNORE
 from udamlf.config.parts import Strict
 from udamlf.data.batches import Draw
-from udamlf.data.mixing import OnlineLabels
 from udamlf.data.sample import Sample
 from udamlf.methods import ema_mix
-from udamlf.methods.device_colour import coloured
-from udamlf.training.objective import Batch, Context, Term
+from udamlf.training.objective import BaseObjective, Batch, Context, TargetObjective, Term
 
 Masked = Literal["target", "source", "both"]
 
@@ -41,25 +43,28 @@ class View(NamedTuple):
         return self.images * self.visible.unsqueeze(1).to(self.images.dtype)
 
 
-def masked_view(which: Masked, source: View, target: View) -> View:
-    """The released modes ``separatetrg``, ``separatesrc`` and ``separate``, the first image of each domain."""
-    if which == "both":
-        return View(*(torch.cat([mine[:1], theirs[:1]]) for mine, theirs in zip(source, target, strict=True)))
-    return target if which == "target" else source
+def masked_view(*views: View) -> View:
+    """That of a domain (released: ``separatetrg``, ``separatesrc``), or the first image of each (``separate``)."""
+    if len(views) == 1:
+        return views[0]
+    return View(*(torch.cat([value[:1] for value in values]) for values in zip(*views, strict=True)))
 
 
-class MicParams(ema_mix.EmaMixParams):
+class MicParams(Strict):
     masked: Masked = "target"
     mask_block: int = Field(32, ge=1)  # side of a square, pixels of the crop: 32 of 512, 64 of HRDA's 1024
     mask_ratio: float = Field(0.7, ge=0, le=1)  # share of the squares that is hidden
     mask_weight: float = Field(1.0, ge=0)
 
 
-class Objective(ema_mix.Objective):
-    Params: ClassVar[type[Strict]] = MicParams
+class Mic(TargetObjective):
+    """What is put before an objective: its samples with a mask, its losses and those of the masked crop."""
 
-    def __init__(self, params: MicParams, context: Context) -> None:
+    def __init__(self, params: Any, context: Context) -> None:
         super().__init__(params, context)
+        batch = context.training.batch
+        if params.masked != "target" and (batch.mixed or not batch.source):
+            raise UserError(f"masked={params.masked} without source images in each batch", "masked=target")
         self.weights["masked_ce"] = params.mask_weight
 
     def prepare(self, draw: Draw) -> Sample:
@@ -69,17 +74,25 @@ class Objective(ema_mix.Objective):
             crop.maps["visible"] = block_mask(draw.rng.random(mask_grid(hw, p.mask_block)), hw, p.mask_ratio)
         return crop
 
-    def terms(self, batch: Batch, online: OnlineLabels) -> list[Term]:
-        assert batch.source is not None and batch.target is not None
-        source, target, ones, p = batch.source, batch.target, torch.ones_like(online.weights), self.params
-        if p.colour_of_mixed:
-            seen = coloured(target.images, self.model, batch.rng("masked"), p.jitter, one_sigma=True)
-        else:
-            seen = target.views["augmented"]
-        view = masked_view(
-            p.masked,
-            View(source.images, source.labels, ones, source.maps.get("visible", ones)),
-            View(seen, online.labels, online.weights, target.maps.get("visible", ones)),
-        )
-        masked = view.masked, lambda output: {"masked_ce": self.weighted_loss(output, view.labels, view.weights)}
-        return [*super().terms(batch, online), masked]
+    def further_terms(self, batch: Batch, labels: Tensor, weights: Tensor | None = None) -> list[Term]:
+        source, target, masked, views = batch.source, batch.target, self.params.masked, []
+        if weights is None:  # which make it the mean over the labelled pixels
+            share = (self.maps_at_loss_resolution(labels) != IGNORE).float().mean()
+            weights = (1 / share.clamp(min=1e-6)).expand(labels.shape)
+        if source is not None and masked != "target":
+            ones = torch.ones_like(source.labels, dtype=weights.dtype)
+            views.append(View(source.images, source.labels, ones, source.maps["visible"]))
+        if target is not None and masked != "source":
+            views.append(View(self.target_view(target, batch), labels, weights, target.maps["visible"]))
+        view = masked_view(*views)
+        return [(view.masked, lambda output: {"masked_ce": self.weighted_loss(output, view.labels, view.weights)})]
+
+
+def on(host: type[BaseObjective]) -> Any:
+    """MIC on an objective. UserError: one that learns no labels of the target."""
+    if not issubclass(host, TargetObjective):
+        raise UserError(f"mic on {host.__module__}", "an objective that learns labels of the target, e.g. hiast")
+    return type("Objective", (Mic, host), {"Params": create_model("Params", __base__=(host.Params, MicParams))})
+
+
+Objective = on(ema_mix.Objective)

@@ -22,7 +22,7 @@ from udamlf.losses import cross_entropy, entropy, kl_to_uniform, masked_mean
 from udamlf.models.base import Output
 from udamlf.models.ema import ema_update, make_teacher
 from udamlf.selection.soft import MIN_PIXELS, ClassMeans, class_means, fold
-from udamlf.training.objective import BaseObjective, Batch, Context, Losses, Term
+from udamlf.training.objective import Batch, Context, Losses, TargetObjective
 
 STRUCTURE = 10.0  # weight of the structure consistency (proda.md 7.6)
 UNSEEN_DISTANCE = 1e4  # to the prototype of a class never predicted: no weight, and finite (released: to the origin)
@@ -98,10 +98,8 @@ class StrongViewParams(Strict):
     entropy: float = Field(0.0, ge=0)  # weight of the entropy (nats) of target pixels without label
 
 
-class StrongViewObjective(BaseObjective):
+class StrongViewObjective(TargetObjective):
     """What ProDA's stages share: a strong view of each target crop, and losses on a coarse grid."""
-
-    domains = ("target",)
 
     def prepare(self, draw: Draw) -> Sample:
         frame = draw.read(draw.index)
@@ -126,17 +124,6 @@ class StrongViewObjective(BaseObjective):
         stride, (height, width) = self.params.stride, self.grid(labels.shape)
         start = 0 if self.model.align_corners else stride // 2
         return labels[:, start::stride, start::stride][:, :height, :width]
-
-    def with_source(self, source: Domain | None, *terms: Term) -> Iterator[Losses]:
-
-        def on_source(output: Output) -> dict[str, Tensor]:
-            assert source is not None
-            pair = self.at_loss_resolution(output.logits, source.labels)
-            return {"source_ce": cross_entropy(*pair, self.context.class_weights)}
-
-        if source is not None:
-            terms = ((source.images, on_source), *terms)
-        return self.in_parts(self.params.joint_batch, *terms)
 
 
 class MovingPrototypes(nn.Module):
@@ -203,10 +190,11 @@ class Objective(StrongViewObjective):
 
     def losses(self, batch: Batch) -> Iterator[Losses]:
         assert batch.target is not None
-        target, targets = batch.target, self.teach(batch.target)
+        p, target, targets = self.params, batch.target, self.teach(batch.target)
         weak = (target.images, lambda output: self._denoised(output, targets))
         strong = (target.views["strong"], lambda output: self._structure(output, targets, target))
-        yield from self.with_source(batch.source, weak, strong)
+        labels = F.interpolate(targets.labels.unsqueeze(1).float(), target.images.shape[-2:]).squeeze(1).long()
+        yield from self.with_source(batch.source, p.joint_batch, weak, strong, *self.further_terms(batch, labels))
 
     @torch.no_grad()
     def teach(self, target: Domain) -> TeacherTargets:

@@ -1,5 +1,6 @@
 """Self-training on pseudo-labels (ST, CBST, IAST): cross-entropy, and IAST's regularisers (iast.md 3)."""
 
+from collections.abc import Iterator
 from typing import ClassVar, Literal
 
 import torch
@@ -12,7 +13,7 @@ from udamlf.data.batches import Draw
 from udamlf.data.mining import Miner, Rule
 from udamlf.data.sample import Domain, Sample
 from udamlf.losses import cross_entropy, entropy, kl_to_uniform
-from udamlf.training.objective import BaseObjective, Batch, Context, Losses
+from udamlf.training.objective import Batch, Context, Losses, TargetObjective
 
 Pairs = dict[str, tuple[Tensor, Tensor]]
 """Domain -> logits [N, C, h, w], labels [N, h, w]; a mixed batch may hold one domain alone."""
@@ -30,11 +31,10 @@ class SelfTrainingParams(Strict):
     mining: Rule | None = None  # small-class mining of crops, where the selector publishes class sizes
 
 
-class Objective(BaseObjective):
+class Objective(TargetObjective):
     """Cross-entropy on source labels and target pseudo-labels, and terms on the regions of the target."""
 
     Params: ClassVar[type[Strict]] = SelfTrainingParams
-    domains = ("target",)
     mixes = True
     loss = staticmethod(cross_entropy)
 
@@ -50,19 +50,18 @@ class Objective(BaseObjective):
             return draw.crop(frame)
         return draw.crop(frame, lambda geometry: miner.place(frame.label, geometry, draw.rng))
 
-    def losses(self, batch: Batch) -> Losses:
+    def losses(self, batch: Batch) -> Iterator[Losses]:
         domains = {n: d for n, d in (("source", batch.source), ("target", batch.target)) if d is not None}
-        outputs = self.forward_together(*map(self.student_view, domains.values()))
+        images = [self.target_view(d, batch) if name == "target" else d.images for name, d in domains.items()]
+        outputs = self.forward_together(*images)
         pairs = {
             name: self.at_loss_resolution(output.logits, domain.labels)
             for (name, domain), output in zip(domains.items(), outputs, strict=True)
         }
         regularisers = self.regularisers(*pairs["target"]) if "target" in pairs else {}
-        return {"model": self.supervised(pairs, batch.target) | regularisers}
-
-    def student_view(self, domain: Domain) -> Tensor:
-        """The images of a domain that the student sees."""
-        return domain.images
+        yield {"model": self.supervised(pairs, batch.target) | regularisers}
+        if batch.target is not None:
+            yield from self.in_parts(False, *self.further_terms(batch, batch.target.labels))
 
     def supervised(self, pairs: Pairs, target: Domain | None) -> dict[str, Tensor]:
         """Cross-entropy of the domains that the batch holds."""

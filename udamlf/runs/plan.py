@@ -215,7 +215,7 @@ def key_parts(config: Config, name: str, round: int, inputs: Mapping[str, str], 
 def modules(config: Config, name: str, round: int) -> list[str]:
     """Dotted names of the modules that a stage starts from: its own and its building blocks'."""
     declared = stage(name).declare(config, round)
-    parts = [kind.module(part.name) for kind, part in declared.parts]
+    parts = [kind.module(name) for kind, part in declared.parts for name in part.name.split("+")]
     return sorted({STAGES.module(name), *parts})
 
 

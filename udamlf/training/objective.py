@@ -16,10 +16,13 @@ from udamlf.config.labels import LabelSpace
 from udamlf.config.parts import Part, Parts, Strict
 from udamlf.data.batches import Draw, plain
 from udamlf.data.sample import Domain, Sample
+from udamlf.losses import cross_entropy, mixed_cross_entropy
 from udamlf.models.base import Output, SegmentationModel
+from udamlf.models.windows import crop_of
 
 Losses = dict[str, dict[str, Tensor]]  # {optimiser: {loss name: unweighted scalar}}; the network's is called "model"
 Term = tuple[Tensor, Callable[[Output], dict[str, Tensor]]]  # images, and the losses of what the network makes of them
+DETAIL = 0.1  # weight of the detail crop's loss in HRDA
 
 
 @dataclass
@@ -115,6 +118,40 @@ class BaseObjective:
         output = self.model(torch.cat(images))
         columns = [v.split(sizes) if isinstance(v, Tensor) else [v] * len(sizes) for v in output]
         return [Output(*values) for values in zip(*columns, strict=True)]
+
+
+class TargetObjective(BaseObjective):
+    """What learns labels of the target crops, stored or made in the step."""
+
+    domains: ClassVar[tuple[str, ...]] = ("target",)
+
+    def further_terms(self, batch: Batch, labels: Tensor, weights: Tensor | None = None) -> list[Term]:
+        """Terms of a method on top (``mic``), which ``losses`` adds, from the labels int64 [N, H, W] of target crops
+        and the weights of their pixels in a mean over all; None: the mean is over those with a label."""
+        return []
+
+    def target_view(self, target: Domain, batch: Batch) -> Tensor:
+        """The target crops as the student sees them, float [N, 3, H, W]."""
+        return target.images
+
+    def with_source(self, source: Domain | None, joint: bool, *terms: Term) -> Iterator[Losses]:
+        """``in_parts`` of the terms, after the source's cross-entropy where there is one."""
+
+        def on_source(output: Output) -> dict[str, Tensor]:
+            assert source is not None
+            pair = self.at_loss_resolution(output.logits, source.labels)
+            return {"source_ce": cross_entropy(*pair, self.context.class_weights)}
+
+        return self.in_parts(joint, *([] if source is None else [(source.images, on_source)]), *terms)
+
+    def weighted_loss(self, output: Output, labels: Tensor, weights: Tensor) -> Tensor:
+        """``mixed_cross_entropy`` of labels and weights [N, H, W]; a tenth is the detail crop's (mic-hrda.md 3)."""
+        logits, at_cells = self.at_loss_resolution(output.logits, labels)
+        loss = mixed_cross_entropy(logits, at_cells, self.maps_at_loss_resolution(weights))
+        if output.detail is None or output.box is None:
+            return loss
+        part = Output(output.detail), crop_of(labels, output.box), crop_of(weights, output.box)
+        return (1 - DETAIL) * loss + DETAIL * self.weighted_loss(*part)
 
 
 OBJECTIVES = Parts("udamlf.methods", "Objective", "objective")
