@@ -129,8 +129,9 @@ def show(method: str, recipe: Any, scenario: str, profile: str, overrides: tuple
     from udamlf.runs.plan import Request
     from udamlf.runs.recipes import recipe_text
 
-    published = Request(scenario, method, profile, recipe="published", overrides=overrides)
-    click.echo(recipe_text(replace(published, recipe=recipe).configuration(), published.configuration()))
+    asked = Request(scenario, method, profile, recipe=recipe, overrides=overrides)
+    published = replace(asked.beside(method), recipe="published")
+    click.echo(recipe_text(asked.configuration(), published.configuration()))
 
 
 @click.command()

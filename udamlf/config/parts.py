@@ -69,7 +69,7 @@ class Parts:
         except UserError:
             raise
         except Exception as error:  # whatever a half-written file does
-            expected = "a module that can be imported, and behind a + has a function `on`"
+            expected = "a module that can be imported; that of NAME in HOST+NAME has a function `on` (hiast+mic)"
             raise UserError(f"{self.kind} {name}: {module}: {error!r}", expected) from error
 
     def params(self, part: Part, where: str = "") -> Any:

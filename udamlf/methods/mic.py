@@ -89,9 +89,9 @@ class Mic(TargetObjective):
 
 
 def on(host: type[BaseObjective]) -> Any:
-    """MIC on an objective. UserError: one that learns no labels of the target."""
-    if not issubclass(host, TargetObjective):
-        raise UserError(f"mic on {host.__module__}", "an objective that learns labels of the target, e.g. hiast")
+    """MIC on an objective. UserError: one that learns no labels of the target, or has it already."""
+    if not issubclass(host, TargetObjective) or issubclass(host, Mic):
+        raise UserError(f"mic on {host.__module__}", "an objective that learns labels of the target: hiast+mic")
     return type("Objective", (Mic, host), {"Params": create_model("Params", __base__=(host.Params, MicParams))})
 
 
