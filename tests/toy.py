@@ -39,6 +39,7 @@ PARAMS: dict[str, dict[str, Any]] = {
     "ema_mix": {"threshold": 0.25, "rare_class_temperature": 0.1, "rare_class_min_pixels": 20},
 }
 PARAMS["mic"] = {**PARAMS["ema_mix"], "mask_block": 8, "colour_of_mixed": True, "joint_batch": False}
+PARAMS |= {"self_training+mic": {"mask_block": 8}, "proda+mic": {"mask_block": 8}}
 """Objective -> parameters that switch every term on, at a small size; the defaults where a name is missing."""
 
 

@@ -9,7 +9,7 @@ from tests.methods.contract import ObjectiveContract
 from udamlf.training.objective import OBJECTIVES
 
 
-@pytest.mark.parametrize("name", OBJECTIVES.names())
+@pytest.mark.parametrize("name", [*OBJECTIVES.names(), "self_training+mic", "proda+mic"])
 class TestObjective(ObjectiveContract):
     """Runs the contract for each name."""
 
