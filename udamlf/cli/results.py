@@ -130,8 +130,7 @@ def show(method: str, recipe: Any, scenario: str, profile: str, overrides: tuple
     from udamlf.runs.recipes import recipe_text
 
     asked = Request(scenario, method, profile, recipe=recipe, overrides=overrides)
-    published = replace(asked.beside(method), recipe="published")
-    click.echo(recipe_text(asked.configuration(), published.configuration()))
+    click.echo(recipe_text(asked.configuration(), replace(asked.beside(method), recipe="published").configuration()))
 
 
 @click.command()
