@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 
 import numpy as np
@@ -31,6 +31,8 @@ from udamlf.data.sample import Cut, Domain, Sample
 
 MAX_CROP_ATTEMPTS = 10
 Place = Callable[[Geometry], Geometry]
+Frames = tuple[Callable[[int], Sample], int]
+"""How a split's frames are read by their positions, and how many there are."""
 Donor = tuple[Sample, Sequence[int]]
 """A frame, and the classes whose pixels it gives away."""
 
@@ -41,7 +43,12 @@ class Draw:
 
     def __init__(self, stream: Stream, index: int, rng: np.random.Generator) -> None:
         self.domain, self.read, self.augmentation = stream.domain, stream.read, stream.augmentation.of(stream.domain)
-        self.index, self.rng = index, rng
+        self.index, self.rng, self._domains = index, rng, stream.domains
+
+    def any_frame(self, domain: str) -> Sample:
+        """A random frame of a domain of the training."""
+        read, count = self._domains[domain]
+        return read(int(self.rng.integers(count)))
 
     def crop(
         self,
@@ -108,6 +115,7 @@ class Stream:
     augmentation: Augmentation
     seed: int
     prepare: Callable[[Draw], Sample] = plain  # the objective's way from a draw to a sample
+    domains: Mapping[str, Frames] = field(default_factory=dict)  # every one of the training
 
     def sample(self, number: int, index: int | None = None) -> tuple[Sample, int]:
         """Sample ``number`` of the training and its position in the split, that of its own order or ``index``."""

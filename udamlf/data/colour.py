@@ -45,6 +45,18 @@ def jitter(image: np.ndarray, rng: np.random.Generator, strength: float) -> np.n
     return _lookup(image, np.rint(levels * 255))
 
 
+def colours_of(image: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """``image`` with the mean and the spread that ``other``, of any size, has in each channel of CIELAB (Reinhard et
+    al., 2001; of the target's images by He et al., CVPR 2021); the spreads' ratio is kept within 1/4..4."""
+    lab = cv2.cvtColor(image, cv2.COLOR_RGB2LAB)
+    (mean, spread), (to_mean, to_spread) = (
+        cv2.meanStdDev(each) for each in (lab, cv2.cvtColor(other, cv2.COLOR_RGB2LAB))
+    )
+    ratio = np.clip(to_spread / np.maximum(spread, 1e-3), 0.25, 4)
+    table = np.clip(np.rint((_LEVELS - mean) * ratio + to_mean), 0, 255).astype(np.uint8)  # [3, 256]
+    return cv2.cvtColor(cv2.LUT(lab, np.ascontiguousarray(table.T[None])), cv2.COLOR_LAB2RGB)
+
+
 def posterise(image: np.ndarray, bits: int) -> np.ndarray:
     """Keep the ``bits`` (0..8) highest bits of each value."""
     return image & np.uint8(0xFF << (8 - bits) & 0xFF)

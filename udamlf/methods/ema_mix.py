@@ -16,7 +16,7 @@ from udamlf.common.errors import UserError
 from udamlf.config.labels import IGNORE
 from udamlf.config.parts import Strict
 from udamlf.data.batches import Draw
-from udamlf.data.colour import jitter
+from udamlf.data.colour import colours_of, jitter
 from udamlf.data.mixing import OnlineLabels, RareClassSampler, largest_share, mix, mix_mask, online_labels
 from udamlf.data.sample import Domain, Sample
 from udamlf.losses import cross_entropy, masked_mean
@@ -65,6 +65,7 @@ class EmaMixParams(Strict):
     rare_class_min_pixels: int = Field(3000, ge=0)  # of the class in the image
     rare_class_crop_ratio: float = Field(0.5, ge=0)  # times that in the crop
     crop_max_share: float = Field(1.0, gt=0, le=1)  # a class with this share of a source crop: drawn again
+    target_colours: float = Field(0.0, ge=0, le=1)  # chance of a source image to take those of a random target image
     feature_distance: float = Field(0.0, ge=0)  # weight of DAFormer's distance to the pretrained features: 0.005
 
 
@@ -121,7 +122,10 @@ class Objective(TargetObjective):
             shows = rare is None or int(np.count_nonzero(crop.label == rare)) > enough
             return shows and (p.crop_max_share == 1 or largest_share(crop.label) < p.crop_max_share)
 
-        crop = draw.crop(draw.read(draw.index), accept=accept)
+        frame = draw.read(draw.index)
+        if p.target_colours and draw.rng.random() < p.target_colours:
+            frame = replace(frame, image=colours_of(frame.image, draw.any_frame("target").image))
+        crop = draw.crop(frame, accept=accept)
         crop.maps["pasted"] = mix_mask(crop.label, draw.rng)
         return crop
 

@@ -152,10 +152,9 @@ def train(
 def _run(job: Job, objective: BaseObjective, domains: Domains) -> dict[str, dict[str, torch.Tensor]]:
     """Run the loop; returns the weights to publish beside the last ones."""
     config, profile, context = job.config, job.config.profile, objective.context
-    streams = {
-        name: Stream(name, images.read, images.count, context.training.augmentation, context.seed, objective.prepare)
-        for name, images in domains.items()
-    }
+    every = {name: (images.read, images.count) for name, images in domains.items()}
+    common = context.training.augmentation, context.seed, objective.prepare, every
+    streams = {name: Stream(name, read, count, *common) for name, (read, count) in every.items()}
     budget = profile.precision, profile.micro_batch, profile.workers
     trainer = Trainer(objective, streams, context.seed, job.key, job.work / "state.pt", *budget)
     middle, half = job.work / "middle", max(trainer.steps // 2, 1)
