@@ -5,12 +5,20 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 
+import cv2
 import numpy as np
 import pytest
 
 from udamlf.common.seeding import rng
 from udamlf.data import colour
-from udamlf.data.colour import STRONG, brightness_contrast, jitter, random_brightness_contrast, strong_colours
+from udamlf.data.colour import (
+    STRONG,
+    brightness_contrast,
+    colours_of,
+    jitter,
+    random_brightness_contrast,
+    strong_colours,
+)
 
 IMAGE = rng(0, "image").integers(0, 256, (128, 256, 3), np.uint8)
 
@@ -128,3 +136,17 @@ def test_identity_arguments_change_nothing() -> None:
         colour.scale_saturation(IMAGE, 1.0),
     ):
         np.testing.assert_array_equal(same, IMAGE)
+
+
+def test_colours_of_another_image_are_its_means_and_spreads() -> None:
+    """In CIELAB, to within the rounding of 8 bits; of itself they are its own; the sizes may differ."""
+    draw = np.random.default_rng(0)
+    image, other = (
+        draw.integers(low, high, hw, np.uint8) for low, high, hw in ((60, 160, (40, 60, 3)), (30, 90, (9, 5, 3)))
+    )
+    mean, spread = (
+        [f(cv2.cvtColor(each, cv2.COLOR_RGB2LAB).astype(float), (0, 1)) for each in (colours_of(image, other), other)]
+        for f in (np.mean, np.std)
+    )
+    assert np.abs(mean[0] - mean[1]).max() < 1.5 and np.abs(spread[0] - spread[1]).max() < 1.5
+    assert np.abs(colours_of(image, image).astype(int) - image).max() <= 4

@@ -14,7 +14,7 @@ from udamlf.common.errors import UserError
 from udamlf.common.seeding import rng
 from udamlf.config.budget import Augmentation
 from udamlf.config.labels import IGNORE
-from udamlf.data.batches import Draw, Stream
+from udamlf.data.batches import Draw, Frames, Stream
 from udamlf.data.mixing import largest_share
 from udamlf.data.sample import Sample
 from udamlf.losses import mixed_cross_entropy
@@ -85,6 +85,25 @@ def test_a_source_crop_that_one_class_fills_is_drawn_again() -> None:
 
     assert alone("source", crop_max_share=0.99) < 10 < 20 < alone("source")
     assert alone("target", crop_max_share=0.99) == alone("target") > 20
+
+
+def test_a_source_image_takes_the_colours_of_the_target_as_often_as_asked() -> None:
+    """A grey source among dark blue target images; the target's own crops and all labels stay as they are."""
+    source, target = (np.full((16, 16, 3), colour, np.uint8) for colour in ((120, 120, 120), (20, 30, 90)))
+    label = np.zeros((16, 16), np.uint8)
+    every: dict[str, Frames] = {
+        name: ([Sample(image, label)].__getitem__, 1) for name, image in (("source", source), ("target", target))
+    }
+
+    def blue(domain: str, chance: float) -> int:
+        method = toy.objective("ema_mix", {"target_colours": chance})
+        stream = Stream(domain, *every[domain], Augmentation(), 0, domains=every)
+        crops = [method.prepare(Draw(stream, 0, rng(seed))) for seed in range(40)]
+        assert all(np.array_equal(crop.label, label) for crop in crops)
+        return sum(int(np.abs(crop.image.astype(int) - target).max() <= 3) for crop in crops)
+
+    assert [blue("source", chance) for chance in (0.0, 1.0)] == [0, 40] and 10 < blue("source", 0.5) < 30
+    assert blue("target", 1.0) == 40
 
 
 def test_downscaled_labels_need_a_dominant_class() -> None:
