@@ -85,19 +85,24 @@ def bands(height: int, width: int) -> Iterator[slice]:
     return slices(height, max(BAND_PIXELS // width, 1))
 
 
-def top1(scores: Tensor) -> tuple[Tensor, Tensor]:
+def top1(scores: Tensor, out: tuple[Tensor, Tensor] | None = None) -> tuple[Tensor, Tensor]:
     """Confidence and class of every pixel of scores float [C, H, W], C < 255: the maximum over the classes, float32
-    [H, W], and its class, uint8 [H, W] (the lowest one on a tie)."""
+    [H, W], and its class, uint8 [H, W] (the lowest one on a tie); in ``out``, or new."""
+    size_hw, where = scores.shape[1:], scores.device
+    confidence, label = out or (torch.empty(size_hw, device=where), scores.new_empty(size_hw, dtype=torch.uint8))
     if scores.is_cuda:
-        confidence, label = scores.max(0)
-        return confidence.float(), label.to(torch.uint8)
-    # Class by class in rows that stay in the cache, without those that win nowhere in them: 3 times as fast as max(0).
-    planes = scores.float().numpy()
-    best, winner = planes[0].copy(), np.zeros(planes.shape[1:], np.uint8)
-    for rows in bands(*planes.shape[1:]):
+        for result, values in zip((confidence, label), scores.max(0), strict=True):
+            result.copy_(values)
+        return confidence, label
+    # Class by class in rows that stay in the cache, without a new array for each: 3 times as fast as max(0).
+    planes, best, winner = scores.float().numpy(), confidence.numpy(), label.numpy()
+    for rows in bands(*size_hw):
+        best[rows], winner[rows] = planes[0, rows], 0
+        higher = np.empty(best[rows].shape, bool)
+        won = higher.view(np.uint8)
         for c, plane in enumerate(planes[1:, rows], 1):
-            higher = plane > best[rows]
-            if higher.any():
-                np.maximum(best[rows], plane, out=best[rows])
-                np.maximum(winner[rows], higher * np.uint8(c), out=winner[rows])
-    return torch.from_numpy(best), torch.from_numpy(winner)
+            np.greater(plane, best[rows], out=higher)
+            np.maximum(best[rows], plane, out=best[rows])
+            np.multiply(won, c, out=won)
+            np.maximum(winner[rows], won, out=winner[rows])
+    return confidence, label

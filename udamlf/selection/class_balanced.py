@@ -73,7 +73,7 @@ class Selector(BaseSelector):
         confidence = torch.empty(scores.shape[1:], device=scores.device)
         label = torch.empty(scores.shape[1:], dtype=torch.uint8, device=scores.device)
         for rows, band in self.weighted(scores):
-            confidence[rows], label[rows] = top1(band)
+            top1(band, (confidence[rows], label[rows]))
         self.observe_top1(confidence.flatten(), label.flatten())
 
     def observe_top1(self, confidence: Tensor, label: Tensor) -> None:
@@ -137,12 +137,15 @@ def label_by_ratio(scores: Tensor, divisors: Tensor, soft_alpha: float | None = 
 
 def _label_by_comparison(scores: np.ndarray, divisors: np.ndarray) -> np.ndarray:
     """The same: s / t >= 1 in float32 exactly where s >= t; few pixels have two such classes (3 times as fast)."""
-    label, reached = np.full(scores.shape[1:], IGNORE, np.uint8), np.zeros(scores.shape[1:], np.uint8)
-    for c in np.flatnonzero(np.isfinite(divisors)):
-        over = scores[c] >= divisors[c]
+    label, reached = np.zeros((2, *scores.shape[1:]), np.uint8)
+    over = np.empty(label.shape, bool)
+    won = over.view(np.uint8)
+    for c in np.flatnonzero(np.isfinite(divisors)).tolist():
+        np.greater_equal(scores[c], divisors[c], out=over)
         if over.any():
-            reached += over
-            np.minimum(label, (over - np.uint8(1)) | np.uint8(c), out=label)  # 0 - 1 has every bit
+            reached += won
+            np.maximum(label, np.multiply(won, IGNORE - c, out=won), out=label)  # so that the lowest class stays
+    label = IGNORE - label
     several = reached > 1
     if several.any():
         label[several] = (scores[:, several] / divisors[:, None]).argmax(0)

@@ -32,10 +32,11 @@ def confidence_counts(images: Sequence[Top1], num_classes: int) -> np.ndarray:
     """Counts int64 [C, 16384] of the half-precision codes of the confidences of each class."""
     counts = torch.zeros(num_classes << _CODE_BITS, dtype=torch.int64)
     for confidence, label in images:
-        codes = torch.from_numpy(confidence).reshape(-1).half().view(torch.int16)
-        # 32-bit indices halve the traffic; bincount takes them as they are.
-        index = torch.from_numpy(label).reshape(-1).to(torch.int32).bitwise_left_shift_(_CODE_BITS).add_(codes)
-        counts += torch.bincount(index, minlength=len(counts))
+        codes = torch.from_numpy(confidence).half().view(torch.int16).numpy()
+        # 32-bit indices halve the traffic; torch's bincount takes them as they are.
+        index = np.left_shift(label, _CODE_BITS, dtype=np.int32)
+        index += codes
+        counts += torch.bincount(torch.from_numpy(index).flatten(), minlength=len(counts))
     return counts.view(num_classes, -1).numpy()
 
 
