@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
 import numpy as np
@@ -87,12 +87,13 @@ def _pasted_cut(
 ) -> tuple[np.ndarray, np.ndarray]:
     hw, g = (frame.label.shape[0], frame.label.shape[1]), geometry
     donor = Sample(resize_image(donor.image, hw, "bilinear"), resize_label(donor.label, hw))
-    if g.resized_hw is not None:  # its filter reaches beyond the crop
-        whole = paste(frame.image, frame.label, donor.image, donor.label, classes)
-        return _cut(Sample(whole.image, whole.label), g)
-    boxes = [box for s in (frame, donor) for box in (cut_box(s.image, g, MEAN_COLOUR), cut_box(s.label, g, IGNORE))]
-    pasted = paste(boxes[0], boxes[1], boxes[2], boxes[3], classes)
-    return resize_image(pasted.image, g.output_hw, g.image_rule), resize_label(pasted.label, g.output_hw, g.label_rule)
+    if g.resized_hw is None:  # of a weak view, whose filter reaches beyond the crop, the whole frame
+        box, g = replace(g, flip=False), replace(g, top=0, left=0)
+        frame, donor = (
+            Sample(cut_box(s.image, box, MEAN_COLOUR), cut_box(s.label, box, IGNORE)) for s in (frame, donor)
+        )
+    pasted = paste(frame.image, frame.label, donor.image, donor.label, classes)
+    return _cut(Sample(pasted.image, pasted.label), g)
 
 
 def plain(draw: Draw) -> Sample:

@@ -3,6 +3,7 @@ which are part of every result, as implementations differ in pixels. Of a frame 
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import cv2
 import numpy as np
@@ -44,7 +45,18 @@ def resize_label(label: np.ndarray, size_hw: Size, rule: str = "pillow") -> np.n
     under the centre, both in integers (IAST); "pillow_ties" is "pillow" with Pillow's own rounding of ties (ProDA)."""
     if label.shape == tuple(size_hw):
         return label
-    return _taken(label, *map(_NEAREST[rule], label.shape, size_hw))
+    axes = [_nearest(rule, *lengths) for lengths in zip(label.shape, size_hw, strict=True)]
+    if label.dtype == np.uint8 and all(as_opencv for _, as_opencv in axes):
+        return cv2.resize(label, size_hw[::-1], interpolation=cv2.INTER_NEAREST_EXACT)
+    return _taken(label, axes[0][0], axes[1][0])
+
+
+@lru_cache(maxsize=64)
+def _nearest(rule: str, source: int, target: int) -> tuple[np.ndarray, bool]:
+    """Positions of an axis by a rule, and whether OpenCV, twice as fast, has the same: its steps are of 1/65536."""
+    positions, line = _NEAREST[rule](source, target), np.arange(source, dtype=np.float32)[None]
+    exact = cv2.resize(line, (target, 1), interpolation=cv2.INTER_NEAREST_EXACT)[0]
+    return positions, np.array_equal(positions, exact)
 
 
 def _taken(label: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:

@@ -106,11 +106,11 @@ def paste(
     """A copy of the base with every donor pixel, resized to the base, whose pseudo-label is in ``classes``."""
     size_hw = (label.shape[0], label.shape[1])
     donor_image, donor_label = resize_image(donor_image, size_hw, "bilinear"), resize_label(donor_label, size_hw)
-    hard = np.zeros(IGNORE + 1, np.uint8)
-    hard[list(classes)] = 1
-    where, kept = cv2.LUT(donor_label, hard), np.where(hard, np.arange(IGNORE + 1), IGNORE).astype(np.uint8)
-    mixed, mixed_label = cv2.copyTo(donor_image, where, image.copy()), cv2.copyTo(donor_label, where, label.copy())
-    return Pasted(mixed, mixed_label, cv2.LUT(donor_label, kept))
+    kept = np.full(IGNORE + 1, IGNORE, np.uint8)
+    kept[list(classes)] = classes
+    mask = cv2.LUT(donor_label, kept)
+    where = (mask != IGNORE).view(np.uint8)
+    return Pasted(cv2.copyTo(donor_image, where, image.copy()), cv2.copyTo(donor_label, where, label.copy()), mask)
 
 
 def draw_donor(donors: Donors, rng: np.random.Generator) -> int | None:
