@@ -119,7 +119,8 @@ def mean_scores(
     groups = [list(logits[first : first + views]) for first in range(0, len(logits), views)]
     sized = zip(groups, input_sizes(protocol, native_hw), strict=True)
     results = (scores_at(model, maps, input_hw, output_hw, protocol) for maps, input_hw in sized)
-    return reduce(torch.add, results) / len(protocol.scales)
+    total = reduce(torch.add, results)
+    return total / len(groups) if len(groups) > 1 else total  # a copy of 160 MB takes 0.1 s
 
 
 def _unmirrored(maps: list[Tensor]) -> Tensor:
