@@ -101,8 +101,7 @@ def top1(scores: Tensor, out: tuple[Tensor, Tensor] | None = None) -> tuple[Tens
         higher = np.empty(best[rows].shape, bool)
         won = higher.view(np.uint8)
         for c, plane in enumerate(planes[1:, rows], 1):
-            np.greater(plane, best[rows], out=higher)
-            np.maximum(best[rows], plane, out=best[rows])
-            np.multiply(won, c, out=won)
-            np.maximum(winner[rows], won, out=winner[rows])
+            if np.greater(plane, best[rows], out=higher).any():  # of a street most classes are nowhere in such rows
+                np.maximum(best[rows], plane, out=best[rows])
+                np.maximum(winner[rows], np.multiply(won, c, out=won), out=winner[rows])
     return confidence, label

@@ -141,8 +141,7 @@ def _label_by_comparison(scores: np.ndarray, divisors: np.ndarray) -> np.ndarray
     over = np.empty(label.shape, bool)
     won = over.view(np.uint8)
     for c in np.flatnonzero(np.isfinite(divisors)).tolist():
-        np.greater_equal(scores[c], divisors[c], out=over)
-        if over.any():
+        if np.greater_equal(scores[c], divisors[c], out=over).any():
             reached += won
             np.maximum(label, np.multiply(won, IGNORE - c, out=won), out=label)  # so that the lowest class stays
     label = IGNORE - label
