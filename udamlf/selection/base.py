@@ -122,5 +122,5 @@ def keep_above(confidence: np.ndarray, label: np.ndarray, thresholds: np.ndarray
     # q >= t in float64 is q >= (the smallest float32 that is >= t) in float32.
     table = exact.astype(np.float32)
     table = np.where(table < exact, np.nextafter(table, np.float32(np.inf)), table)
-    rejected = cv2.compare(confidence, cv2.LUT(label, table), cv2.CMP_LT)  # all bits set, IGNORE, where rejected, else 0
+    rejected = cv2.compare(confidence, cv2.LUT(label, table), cv2.CMP_LT)  # all bits set (IGNORE) or none
     return np.maximum(label, rejected)
