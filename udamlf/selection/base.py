@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 from torch import Tensor
 
-from udamlf.config.labels import IGNORE, LabelSpace
+from udamlf.config.labels import LabelSpace
 from udamlf.config.parts import Part, Parts, Strict
 from udamlf.data.maps import top1
 from udamlf.models.base import Output
@@ -122,5 +122,5 @@ def keep_above(confidence: np.ndarray, label: np.ndarray, thresholds: np.ndarray
     # q >= t in float64 is q >= (the smallest float32 that is >= t) in float32.
     table = exact.astype(np.float32)
     table = np.where(table < exact, np.nextafter(table, np.float32(np.inf)), table)
-    rejected = cv2.compare(confidence, cv2.LUT(label, table), cv2.CMP_LT)  # all bits set (IGNORE) or none
+    rejected = cv2.compare(confidence, cv2.LUT(label, table), cv2.CMP_LT)  # all bits set or none: IGNORE is 255
     return np.maximum(label, rejected)
