@@ -80,7 +80,7 @@ class Selector(BaseSelector):
         """Take in the confidence float32 [n] and the class uint8 [n] of the pixels of one image, in raster order."""
         if self.params.released:
             positions = every_nth_of_each_class(label, RELEASED_STEP)
-            confidence, label = confidence[positions], label[positions]
+            confidence, label = confidence.index_select(0, positions), label.index_select(0, positions)
         if self.refinement is None:
             self.class_sizes += torch.bincount(label, minlength=len(self.class_sizes)).cpu().numpy()
         rows = torch.zeros_like(label) if self.pooled else label
