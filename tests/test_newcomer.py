@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import folder_in_memory
-from tests.end_to_end.conftest import BIN, Place
+from tests.end_to_end.conftest import UDAMLF, Place
 from udamlf.runs.launch import PROJECT_ROOT
 
 COPIED = ("udamlf", "configs", "entrypoints", "MLproject", "conda.yaml")
@@ -62,7 +62,7 @@ def run(place: Place, *options: str) -> str:
     command = ["run", "--scenario", "gta2city", "--data-root", str(place.world), "--no-references", *overrides]
     project = place.folder / "project"
     path = os.pathsep.join((str(project), os.environ.get("PYTHONPATH", "")))
-    done = place.call(str(BIN / "udamlf"), *command, *options, PYTHONPATH=path)
+    done = place.call(UDAMLF, *command, *options, process=True, PYTHONPATH=path)
     assert done.returncode == 0, done.stderr
     return done.stderr
 

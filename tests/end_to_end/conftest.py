@@ -1,23 +1,32 @@
-"""Real command lines in real processes, on a real store; a tiny world and a few steps keep them short."""
+"""Real command lines and stages in real processes, on a real store; a tiny world and a few steps keep them short."""
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import chdir, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
+from io import StringIO
 from pathlib import Path
+from subprocess import PIPE, STDOUT, CompletedProcess, Popen
 from typing import IO, Any
+from unittest.mock import patch
 
+import mlflow
 import pytest
 
 from tests.conftest import folder_in_memory
+from udamlf.cli import cli, guarded
 from udamlf.runs.launch import PROJECT_ROOT
 
 BIN = Path(sys.executable).parent
+UDAMLF = str(BIN / "udamlf")
 STEPS = ("profile.warmup.steps=4", "profile.round.steps=4")
 
 
@@ -50,26 +59,30 @@ class Place:
         """Command line of a small chain."""
         overrides = [text for step in STEPS for text in ("--set", step)]
         command = ["run", "--scenario", "syn2city", "--method", method, "--data-root", str(self.world)]
-        return [str(BIN / "udamlf"), *command, *overrides, *options]
+        return [UDAMLF, *command, *overrides, *options]
 
-    def call(self, *command: str, seconds: float = 300, **environment: str) -> subprocess.CompletedProcess[str]:
-        """Run a command to its end, which comes within so many seconds."""
-        return subprocess.run(
-            command, cwd=self.folder, env={**self.environment, **environment}, capture_output=True, text=True,
-            timeout=seconds,
-        )  # fmt: skip
+    def call(
+        self, *command: str, seconds: float = 300, process: bool = False, **environment: str
+    ) -> CompletedProcess[str]:
+        """Run a command to its end. One of udamlf runs in this process, which has imported torch and mlflow and started
+        the server that stages are forked from (14 s of CPU); any other one, or with ``process``, in one of its own,
+        within so many seconds."""
+        variables = {**self.environment, **environment}
+        if command[0] == UDAMLF and not process:
+            return _in_this_process(command, self.folder, variables)
+        return subprocess.run(command, cwd=self.folder, env=variables, capture_output=True, text=True, timeout=seconds)
 
     def udamlf(self, *arguments: str) -> str:
         """Standard output of a udamlf command that succeeds."""
-        done = self.call(str(BIN / "udamlf"), *arguments)
+        done = self.call(UDAMLF, *arguments)
         assert done.returncode == 0, done.stderr
         return done.stdout
 
-    def start(self, *command: str, output: int | IO[str] = subprocess.PIPE) -> subprocess.Popen[str]:
+    def start(self, *command: str, output: int | IO[str] = PIPE) -> Popen[str]:
         """Start a command in a process group of its own. What prints more than a pipe holds (64 KiB) and is not read
         needs a file as output, or it stops when the pipe is full."""
-        return subprocess.Popen(
-            command, cwd=self.folder, env=self.environment, stdout=output, stderr=subprocess.STDOUT,
+        return Popen(
+            command, cwd=self.folder, env=self.environment, stdout=output, stderr=STDOUT,
             text=True, start_new_session=True,
         )  # fmt: skip
 
@@ -86,6 +99,28 @@ class Place:
 
         condition = " and ".join(f"tags.`{name}` = '{value}'" for name, value in tags.items())
         return list(MlflowClient(self.uri).search_runs(["0"], condition, order_by=["start_time DESC"]))
+
+
+def _in_this_process(command: tuple[str, ...], folder: Path, variables: dict[str, str]) -> CompletedProcess[str]:
+    """A udamlf command as a process of its own would run it; afterwards this process is as before."""
+    output, errors = StringIO(), StringIO()
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    messages, code = logging.StreamHandler(errors), 0
+    logging.getLogger().addHandler(messages)
+    try:
+        with (
+            patch.dict(os.environ, variables, clear=True), chdir(folder),
+            redirect_stdout(output), redirect_stderr(errors),
+        ):  # fmt: skip
+            guarded(cli, list(command[1:]))
+    except SystemExit as ended:
+        code = int(str(ended.code))
+    finally:
+        logging.getLogger().removeHandler(messages)
+        mlflow.set_tracking_uri(None)
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+    return CompletedProcess(command, code, output.getvalue(), errors.getvalue())
 
 
 def wait_for(

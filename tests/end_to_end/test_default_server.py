@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import folder_in_memory
-from tests.end_to_end.conftest import BIN, Place, wait_for
+from tests.end_to_end.conftest import BIN, UDAMLF, Place, wait_for
 from tests.end_to_end.test_server import answers, free_port
 
 
@@ -122,7 +122,7 @@ def test_what_nothing_needs_is_deleted_and_made_again_when_it_is_needed(host: Pl
     assert len(before) - len(set(server.rglob("*.safetensors"))) == 1
     assert "in 0 places" in host.udamlf("prune", "--keep", "last")
     assert host.call(*chain).stderr.count("reused") == 5
-    refused = host.call(str(BIN / "udamlf"), "evaluate", "--run-id", warmup.info.run_id)
+    refused = host.call(UDAMLF, "evaluate", "--run-id", warmup.info.run_id)
     assert refused.returncode == 2 and "deleted by `udamlf prune`" in refused.stderr
     again = host.call(*chain, "--set", "profile.evaluation.flip=true")
     assert again.returncode == 0, again.stderr

@@ -7,14 +7,11 @@ import json
 import re
 import shlex
 import shutil
-import signal
 import socket
 import subprocess
 import urllib.error
 from collections.abc import Callable, Iterator
-from contextlib import redirect_stderr, redirect_stdout
 from importlib.util import find_spec
-from io import StringIO
 from pathlib import Path
 from typing import Any
 from urllib.request import Request, urlopen
@@ -26,8 +23,7 @@ import pytest
 from mlflow import MlflowClient
 
 import udamlf
-from tests.end_to_end.conftest import BIN, Place, wait_for
-from udamlf.cli import cli, guarded
+from tests.end_to_end.conftest import BIN, UDAMLF, Place, wait_for
 from udamlf.runs.launch import PROJECT_ROOT
 from udamlf.runs.tracker import local_folder
 
@@ -38,28 +34,20 @@ SCRIPTS = re.findall(r"```python\n(.*?)```", DOCS, re.S)
 
 @pytest.fixture(scope="module")
 def call(place: Place) -> Iterator[Callable[..., str]]:
-    """What a udamlf command prints, with the exit code that is expected. It runs in this process, which has torch and
-    mlflow loaded already; stages and the server are processes."""
-    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    """What a udamlf command prints, with the exit code that is expected; the document's scripts run in its folder."""
+
+    def run(*arguments: str, code: int = 0) -> str:
+        done = place.call(UDAMLF, *arguments)
+        shown = done.stdout + done.stderr
+        assert done.returncode == code, shown
+        return shown
+
     with pytest.MonkeyPatch.context() as patch:
         for name, value in place.environment.items():
             patch.setenv(name, value)
         patch.chdir(place.folder)
-
-        def run(*arguments: str, code: int = 0) -> str:
-            with redirect_stdout(StringIO()) as shown, redirect_stderr(shown):
-                try:
-                    guarded(cli, list(arguments))
-                    ended = 0
-                except SystemExit as end:
-                    ended = int(str(end.code))
-            assert ended == code, shown.getvalue()
-            return shown.getvalue()
-
         yield run
         mlflow.set_tracking_uri(None)  # this process goes on with other tests
-        for number, handler in handlers.items():
-            signal.signal(number, handler)
 
 
 @pytest.fixture(scope="module")

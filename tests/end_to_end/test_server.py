@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.end_to_end.conftest import BIN, Place, wait_for
+from tests.end_to_end.conftest import UDAMLF, Place, wait_for
 from tests.in_process import BUDGET
 from udamlf.config.labels import CITYSCAPES_16
 
@@ -40,7 +40,7 @@ def server(place: Place) -> Iterator[str]:
     """Address of a server started by `udamlf ui`."""
     port = free_port()
     with (place.folder / "server.log").open("w") as log:  # a line a request: browsers fill a pipe
-        command = (str(BIN / "udamlf"), "ui", "--port", str(port), "--scenario", "syn2city")
+        command = (UDAMLF, "ui", "--port", str(port), "--scenario", "syn2city")
         process = place.start(*command, output=log)
     try:
         wait_for(lambda: answers(f"http://127.0.0.1:{port}"), 120)
