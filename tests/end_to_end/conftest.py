@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import chdir, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
+from functools import partial
 from io import StringIO
 from pathlib import Path
 from subprocess import PIPE, STDOUT, CompletedProcess, Popen
@@ -20,9 +21,11 @@ from unittest.mock import patch
 
 import mlflow
 import pytest
+from mlflow import MlflowClient
 
 from tests.conftest import folder_in_memory
 from udamlf.cli import cli, guarded
+from udamlf.cli import entry as entry_points
 from udamlf.runs.launch import PROJECT_ROOT
 
 BIN = Path(sys.executable).parent
@@ -69,8 +72,42 @@ class Place:
         within so many seconds."""
         variables = {**self.environment, **environment}
         if command[0] == UDAMLF and not process:
-            return _in_this_process(command, self.folder, variables)
+            return self._in_this_process(command, variables, partial(guarded, cli, list(command[1:])))
         return subprocess.run(command, cwd=self.folder, env=variables, capture_output=True, text=True, timeout=seconds)
+
+    def entry(self, name: str, **parameters: str) -> CompletedProcess[str]:
+        """An entry point of the project in this process, in a run that is made for it as `mlflow run` makes it."""
+        words = [text for key, value in self._parameters(parameters).items() for text in (f"--{key}", value)]
+        run = MlflowClient(self.uri).create_run("0")
+        with patch.object(entry_points, "follow_launcher"), patch.object(sys, "argv", [name, *words]):
+            variables = {**self.environment, "MLFLOW_RUN_ID": run.info.run_id}
+            return self._in_this_process((name, *words), variables, partial(entry_points.entry, name))
+
+    def _parameters(self, parameters: dict[str, str]) -> dict[str, str]:
+        return {"data-root": str(self.world), "set": " ".join(STEPS), **parameters}
+
+    def _in_this_process(
+        self, command: tuple[str, ...], variables: dict[str, str], act: Callable[[], None]
+    ) -> CompletedProcess[str]:
+        """What a command does in a process of its own; afterwards this process is as before."""
+        output, errors = StringIO(), StringIO()
+        handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+        messages, code = logging.StreamHandler(errors), 0
+        logging.getLogger().addHandler(messages)
+        try:
+            with (
+                patch.dict(os.environ, variables, clear=True), chdir(self.folder),
+                redirect_stdout(output), redirect_stderr(errors),
+            ):  # fmt: skip
+                act()
+        except SystemExit as ended:
+            code = int(str(ended.code))
+        finally:
+            logging.getLogger().removeHandler(messages)
+            mlflow.set_tracking_uri(None)
+            for number, handler in handlers.items():
+                signal.signal(number, handler)
+        return CompletedProcess(command, code, output.getvalue(), errors.getvalue())
 
     def udamlf(self, *arguments: str) -> str:
         """Standard output of a udamlf command that succeeds."""
@@ -88,39 +125,15 @@ class Place:
 
     def mlflow_run(self, entry_point: str, *, env_manager: str | None = "local", **parameters: str) -> list[str]:
         """Command line of `mlflow run` on this project."""
-        given = {"data_root": str(self.world), "set": " ".join(STEPS), **parameters}
-        pairs = [text for name, value in given.items() for text in ("-P", f"{name}={value}")]
+        given = self._parameters(parameters)
+        pairs = [text for name, value in given.items() for text in ("-P", f"{name.replace('-', '_')}={value}")]
         manager = ["--env-manager", env_manager] if env_manager else []
         return [str(BIN / "mlflow"), "run", str(PROJECT_ROOT), "-e", entry_point, *pairs, *manager]
 
     def runs(self, **tags: str) -> list[Any]:
         """Runs of the store with these tags, newest first."""
-        from mlflow import MlflowClient
-
         condition = " and ".join(f"tags.`{name}` = '{value}'" for name, value in tags.items())
         return list(MlflowClient(self.uri).search_runs(["0"], condition, order_by=["start_time DESC"]))
-
-
-def _in_this_process(command: tuple[str, ...], folder: Path, variables: dict[str, str]) -> CompletedProcess[str]:
-    """A udamlf command as a process of its own would run it; afterwards this process is as before."""
-    output, errors = StringIO(), StringIO()
-    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    messages, code = logging.StreamHandler(errors), 0
-    logging.getLogger().addHandler(messages)
-    try:
-        with (
-            patch.dict(os.environ, variables, clear=True), chdir(folder),
-            redirect_stdout(output), redirect_stderr(errors),
-        ):  # fmt: skip
-            guarded(cli, list(command[1:]))
-    except SystemExit as ended:
-        code = int(str(ended.code))
-    finally:
-        logging.getLogger().removeHandler(messages)
-        mlflow.set_tracking_uri(None)
-        for number, handler in handlers.items():
-            signal.signal(number, handler)
-    return CompletedProcess(command, code, output.getvalue(), errors.getvalue())
 
 
 def wait_for(

@@ -18,12 +18,14 @@ from tests.end_to_end.test_server import answers, free_port
 
 @pytest.fixture(scope="module")
 def host(tiny_world: Path) -> Iterator[Place]:
-    """A place whose store is `mlflow server --backend-store-uri sqlite:///x.db --artifacts-destination DIR`."""
+    """A place whose store is `mlflow server --backend-store-uri sqlite:///x.db --artifacts-destination DIR`, with one
+    process instead of the 15 by default, which each import mlflow."""
     port = free_port()
     with folder_in_memory() as folder:
         command = [str(BIN / "mlflow"), "server", "--backend-store-uri", f"sqlite:///{folder}/x.db",
-                   "--artifacts-destination", str(folder / "server"), "--port", str(port)]  # fmt: skip
+                   "--artifacts-destination", f"{folder}/server", "--port", str(port), "--workers", "1"]  # fmt: skip
         environment = {k: v for k, v in os.environ.items() if not k.startswith(("MLFLOW", "UDAMLF"))}
+        environment |= {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
         with open(folder / "server.log", "w") as log:
             process = subprocess.Popen(
                 command, cwd=folder, env=environment, stdout=log, stderr=subprocess.STDOUT, start_new_session=True

@@ -86,7 +86,7 @@ def authenticating_server(folder: Path) -> Iterator[str]:
     lines += ["admin_username = admin", f"admin_password = {SECRET}"]
     lines += ["authorization_function = mlflow.server.auth:authenticate_request_basic_auth"]
     (folder / "auth.ini").write_text("\n".join(lines))
-    command = [str(BIN / "mlflow"), "server", "--app-name", "basic-auth", "--workers", "2", "--port", str(port)]
+    command = [str(BIN / "mlflow"), "server", "--app-name", "basic-auth", "--workers", "1", "--port", str(port)]
     command += ["--backend-store-uri", f"sqlite:///{folder}/x.db", "--artifacts-destination", f"{folder}/kept"]
     with started(command, folder):
         wait_for(lambda: answers(f"http://127.0.0.1:{port}"), 180)
