@@ -24,13 +24,14 @@ import pytest
 from mlflow import MlflowClient
 
 from tests.conftest import folder_in_memory
+from tests.in_process import BUDGET
 from udamlf.cli import cli, guarded
 from udamlf.cli import entry as entry_points
 from udamlf.runs.launch import PROJECT_ROOT
 
 BIN = Path(sys.executable).parent
 UDAMLF = str(BIN / "udamlf")
-STEPS = ("profile.warmup.steps=4", "profile.round.steps=4")
+STEPS = (*BUDGET, "profile.warmup.steps=4", "profile.round.steps=4")
 
 
 @dataclass

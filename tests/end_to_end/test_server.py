@@ -13,7 +13,6 @@ from typing import Any
 import pytest
 
 from tests.end_to_end.conftest import UDAMLF, Place, wait_for
-from tests.in_process import BUDGET
 from udamlf.config.labels import CITYSCAPES_16
 
 BROWSER = next((path for name in ("chromium", "chromium-browser") if (path := shutil.which(name))), None)
@@ -52,8 +51,7 @@ def server(place: Place) -> Iterator[str]:
 
 def chain(remote: Place, method: str, *options: str) -> tuple[str, list[str]]:
     """Run a chain of one tiny round; what it prints, and what it says it did, step by step."""
-    small = [text for override in BUDGET for text in ("--set", override)]
-    done = remote.call(*remote.chain(method, "--no-references", *small, *options))
+    done = remote.call(*remote.chain(method, "--no-references", *options))
     assert done.returncode == 0, done.stderr
     return done.stdout, re.findall(r"(\w+)$", done.stderr, re.MULTILINE)
 
