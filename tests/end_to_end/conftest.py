@@ -95,19 +95,19 @@ class Place:
         handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
         messages, code = logging.StreamHandler(errors), 0
         logging.getLogger().addHandler(messages)
-        try:
-            with (
-                patch.dict(os.environ, variables, clear=True), chdir(self.folder),
-                redirect_stdout(output), redirect_stderr(errors),
-            ):  # fmt: skip
+        with (
+            patch.dict(os.environ, variables, clear=True), chdir(self.folder),
+            redirect_stdout(output), redirect_stderr(errors),
+        ):  # fmt: skip
+            try:
                 act()
-        except SystemExit as ended:
-            code = int(str(ended.code))
-        finally:
-            logging.getLogger().removeHandler(messages)
-            mlflow.set_tracking_uri(None)
-            for number, handler in handlers.items():
-                signal.signal(number, handler)
+            except SystemExit as ended:
+                code = int(str(ended.code))
+            finally:
+                mlflow.set_tracking_uri(None)  # this also changes the environment
+                logging.getLogger().removeHandler(messages)
+                for number, handler in handlers.items():
+                    signal.signal(number, handler)
         return CompletedProcess(command, code, output.getvalue(), errors.getvalue())
 
     def udamlf(self, *arguments: str) -> str:
@@ -144,7 +144,7 @@ def wait_for(
     deadline = time.monotonic() + seconds
     while not (value := condition()):
         assert time.monotonic() < deadline, instead()
-        time.sleep(0.1)
+        time.sleep(0.25)
     return value
 
 
