@@ -19,7 +19,7 @@ import pytest
 from mlflow import MlflowClient
 
 from tests.conftest import folder_in_memory
-from tests.end_to_end.conftest import UDAMLF, Place, wait_for
+from tests.end_to_end.conftest import STEPS, UDAMLF, Place, wait_for
 from tests.in_process import small
 from tests.soak import KILLS, METHODS
 from udamlf.config.compose import resolve
@@ -50,7 +50,7 @@ def start(place: Place, seed: int, command: list[str] | None = None) -> tuple[su
         running = [r for r in place.runs(stage="warmup", seed=str(seed)) if r.info.status == "RUNNING"]
         return running[0] if running and journal(place, running[0]) else None
 
-    run = wait_for(at_work, 120)
+    run = wait_for(at_work, 300)
     return process, run, run.data.tags[PROCESS]
 
 
@@ -126,7 +126,7 @@ def test_a_chain_killed_after_each_kind_of_stage_repeats_none(place: Place) -> N
     for stage in ("pseudo_label", "self_train", "pretrain"):
         step = next(step for step in steps if step.stage == stage)
         process = place.start(*command)
-        wait_for(partial(finished, step), 120)
+        wait_for(partial(finished, step), 300)
         os.kill(process.pid, signal.SIGKILL)
         process.communicate(timeout=60)
         assert finished(step), step
@@ -138,7 +138,9 @@ def test_a_chain_killed_after_each_kind_of_stage_repeats_none(place: Place) -> N
 def test_ctrl_c_on_mlflow_run_ends_the_entry_point_as_killed(place: Place) -> None:
     """A terminal sends SIGINT to every process of the group; MLflow then sends SIGTERM to its child, and replaces the
     child's KILLED by FAILED: `reap`, which every chain calls, puts that right."""
-    command = place.mlflow_run("warmup", scenario="syn2city", method="source_only", seed="3", set=ENDLESS)
+    command = place.mlflow_run(
+        "warmup", scenario="syn2city", method="source_only", seed="3", set=" ".join((*STEPS, ENDLESS))
+    )
     process, run, who = start(place, 3, command)
     os.killpg(process.pid, signal.SIGINT)
     process.communicate(timeout=60)
