@@ -138,9 +138,8 @@ def test_a_chain_killed_after_each_kind_of_stage_repeats_none(place: Place) -> N
 def test_ctrl_c_on_mlflow_run_ends_the_entry_point_as_killed(place: Place) -> None:
     """A terminal sends SIGINT to every process of the group; MLflow then sends SIGTERM to its child, and replaces the
     child's KILLED by FAILED: `reap`, which every chain calls, puts that right."""
-    command = place.mlflow_run(
-        "warmup", scenario="syn2city", method="source_only", seed="3", set=" ".join((*STEPS, ENDLESS))
-    )
+    endless = " ".join((*STEPS, ENDLESS))
+    command = place.mlflow_run("warmup", scenario="syn2city", method="source_only", seed="3", set=endless)
     process, run, who = start(place, 3, command)
     os.killpg(process.pid, signal.SIGINT)
     process.communicate(timeout=60)
@@ -199,7 +198,8 @@ def test_killed_at_random_moments_a_chain_ends_as_if_undisturbed(
     metrics step by step, each step finished once, no process left and no run that is said to be at work."""
     described = resolve("syn2city", method).method.round
     rounds = () if described is None or isinstance(described, tuple) else ("method.rounds=1",)
-    more = (*rounds, "profile.warmup.steps=60", "profile.round.steps=60")
+    steps = 20 if KILLS == 1 else 60
+    more = (*rounds, f"profile.warmup.steps={steps}", f"profile.round.steps={steps}")
     overrides = small(method, tiny_world, *more, scenario="syn2city").overrides
     options = [text for override in overrides for text in ("--set", override)]
     command = [UDAMLF, "run", "--scenario", "syn2city", "--method", method, "--data-root",
