@@ -88,7 +88,8 @@ def elsewhere(empty_store: Path, tiny_world: Path) -> Iterator[Place]:
 
 @pytest.mark.skipif(find_spec("ray") is None, reason="Ray is not installed: the extra `ray`")
 def test_ray_on_this_machine_gives_the_same_numbers(place: Place, resumed: tuple, elsewhere: Place) -> None:
-    done = elsewhere.call(*sweep(elsewhere, "source_only", "--ray", "local", "--jobs", "1"), process=True)
+    command = sweep(elsewhere, "source_only", "--ray", "local", "--jobs", "1")
+    done = elsewhere.call(*command, process=True, seconds=900)  # Ray lets all else go first
     assert done.returncode == 0 and "source_only s0 done" in done.stdout, done.stderr
     (there,), (here,) = (each.runs(stage="chain", method="source_only", **{"udamlf.complete": "true"})
                          for each in (elsewhere, place))  # fmt: skip
