@@ -13,7 +13,7 @@ demo: $(VENV)/installed
 	$(BIN)/mlflow run . -e self_train -P scenario=$(SCENARIO) $(if $(METHOD),-P method=$(METHOD)) --env-manager local
 
 test: $(VENV)/installed-test
-	$(BIN)/python -m pytest -n 2 --dist loadfile -q
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -q
 
 # The long form, and a shorter one: make soak KILLS=3 METHODS=st,iast CHAINS=10 FUZZ_S=60
 KILLS ?= 30

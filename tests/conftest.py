@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import chdir, contextmanager
@@ -14,14 +15,22 @@ import pytest
 
 # Two test processes share the cores, and tiny tensors are slower on two threads than on one. Read when torch is loaded.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+# Hundreds of processes import the package: a second each where none may keep what it has compiled.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 from udamlf.miniature import Frames, generate
 
 if TYPE_CHECKING:
     from udamlf.runs.tracker import Tracker
 
+sys.dont_write_bytecode = False
 _OURS = ("MLFLOW_TRACKING_URI", "MLFLOW_RUN_ID", "MLFLOW_EXPERIMENT_ID", "MLFLOW_EXPERIMENT_NAME", "UDAMLF_WORK",
          "UDAMLF_LIFELINE")  # fmt: skip
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Whole chains first: a file of minutes that comes last would have one of two test processes wait for it."""
+    items.sort(key=lambda item: "end_to_end" not in item.path.parts)
 
 
 @pytest.fixture(scope="session")

@@ -7,13 +7,14 @@ import json
 import os
 import re
 import shutil
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.conftest import folder_in_memory
-from tests.end_to_end.conftest import BIN, Place
+from tests.end_to_end.conftest import Place
 from udamlf.runs.launch import PROJECT_ROOT
 
 COPIED = ("udamlf", "configs", "entrypoints", "MLproject", "conda.yaml")
@@ -55,30 +56,40 @@ def test_each_addition_touches_two_files(what: str) -> None:
     assert sorted(examples()[what]) == TOUCHED[what]
 
 
-def run(place: Place, *options: str) -> str:
-    """Standard error of `udamlf run` of the copy."""
+RUN = """
+import json, sys
+from udamlf.cli import cli, guarded
+
+for arguments in json.loads(sys.argv[1]):
+    guarded(cli, arguments)
+"""
+
+
+@pytest.fixture(scope="module")
+def said(place: Place) -> str:
+    """Standard error of a process that does `udamlf run` of the copy twice: with the method; with the selector and the
+    backbone."""
     budget = ("profile.warmup.steps=2", "profile.round.steps=2", "method.round.training.steps=2")
     overrides = [text for step in budget for text in ("--set", step)]
-    command = ["run", "--scenario", "gta2city", "--data-root", str(place.world), "--no-references", *overrides]
-    project = place.folder / "project"
-    path = os.pathsep.join((str(project), os.environ.get("PYTHONPATH", "")))
-    done = place.call(str(BIN / "udamlf"), *command, *options, PYTHONPATH=path)
+    common = ["run", "--scenario", "gta2city", "--data-root", str(place.world), "--no-references", *overrides]
+    method = [*common, "--method", "masked", "--set", "method.round.objective.threshold=0.05"]
+    others = [*common, "--method", "margin", "--profile", "tiny", "--rounds", "1"]
+    path = os.pathsep.join((str(place.folder / "project"), os.environ.get("PYTHONPATH", "")))
+    done = place.call(sys.executable, "-c", RUN, json.dumps([method, others]), PYTHONPATH=path)
     assert done.returncode == 0, done.stderr
     return done.stderr
 
 
-def test_the_method_trains_and_the_stage_is_part_of_its_chain(place: Place) -> None:
-    said = run(place, "--method", "masked", "--set", "method.round.objective.threshold=0.05")
-    (training,) = place.runs(stage="self_train")
+def test_the_method_trains_and_the_stage_is_part_of_its_chain(place: Place, said: str) -> None:
+    (training,) = place.runs(stage="self_train", method="masked")
     assert training.data.metrics["train/masked_ce"] > 0
-    (stage,) = place.runs(stage="brightness")
+    (stage,) = place.runs(stage="brightness", method="masked")
     levels = json.loads((Path(stage.info.artifact_uri.removeprefix("file://")) / "brightness.json").read_text())
     assert len(levels) == 4 and all(0 < level < 255 for level in levels.values())
-    assert said.count(" done") == 5
+    assert len(re.findall("^masked.* done$", said, re.M)) == 5
 
 
-def test_the_selector_labels_for_the_new_backbone(place: Place) -> None:
-    run(place, "--method", "margin", "--profile", "tiny", "--rounds", "1")
+def test_the_selector_labels_for_the_new_backbone(place: Place, said: str) -> None:
     (labels,) = place.runs(stage="pseudo_label")
     assert 0 <= labels.data.metrics["pl/coverage"] <= 100
     (training,) = place.runs(stage="self_train", method="margin")

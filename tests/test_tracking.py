@@ -7,8 +7,6 @@ import json
 import os
 import re
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -42,18 +40,6 @@ def test_the_default_store_is_beside_the_current_folder_and_the_variable_wins(
     assert work_root(store_uri()) == store / ".udamlf"
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://somewhere:5000")
     assert store_uri() == "http://somewhere:5000"
-
-
-def test_processes_that_open_a_new_store_at_once_all_succeed(tmp_path: Path) -> None:
-    code = "from udamlf.runs.tracker import Tracker; t = Tracker.connect(); print(t.create_run('r', {}))"
-    environment = {k: v for k, v in os.environ.items() if not k.startswith("MLFLOW")}
-    processes = [
-        subprocess.Popen([sys.executable, "-c", code], cwd=tmp_path, env=environment, stdout=subprocess.PIPE)
-        for _ in range(2)
-    ]
-    ids = [process.communicate(timeout=120)[0].split()[-1] for process in processes]
-    assert [process.returncode for process in processes] == [0, 0]
-    assert len(set(ids)) == 2
 
 
 def test_a_store_that_cannot_be_opened_is_a_clear_error(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:

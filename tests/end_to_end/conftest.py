@@ -1,24 +1,37 @@
-"""Real command lines in real processes, on a real store; a tiny world and a few steps keep them short."""
+"""Real command lines and stages in real processes, on a real store; a tiny world and a few steps keep them short."""
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import chdir, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
+from functools import partial
+from io import StringIO
 from pathlib import Path
+from subprocess import PIPE, STDOUT, CompletedProcess, Popen
 from typing import IO, Any
+from unittest.mock import patch
 
+import mlflow
 import pytest
+from mlflow import MlflowClient
 
 from tests.conftest import folder_in_memory
+from tests.in_process import BUDGET
+from udamlf.cli import cli, guarded
+from udamlf.cli import entry as entry_points
 from udamlf.runs.launch import PROJECT_ROOT
 
 BIN = Path(sys.executable).parent
-STEPS = ("profile.warmup.steps=4", "profile.round.steps=4")
+UDAMLF = str(BIN / "udamlf")
+STEPS = (*BUDGET, "profile.warmup.steps=4", "profile.round.steps=4")
 
 
 @dataclass
@@ -50,40 +63,76 @@ class Place:
         """Command line of a small chain."""
         overrides = [text for step in STEPS for text in ("--set", step)]
         command = ["run", "--scenario", "syn2city", "--method", method, "--data-root", str(self.world)]
-        return [str(BIN / "udamlf"), *command, *overrides, *options]
+        return [UDAMLF, *command, *overrides, *options]
 
-    def call(self, *command: str, seconds: float = 300, **environment: str) -> subprocess.CompletedProcess[str]:
-        """Run a command to its end, which comes within so many seconds."""
-        return subprocess.run(
-            command, cwd=self.folder, env={**self.environment, **environment}, capture_output=True, text=True,
-            timeout=seconds,
-        )  # fmt: skip
+    def call(
+        self, *command: str, seconds: float = 300, process: bool = False, **environment: str
+    ) -> CompletedProcess[str]:
+        """Run a command to its end. One of udamlf runs in this process, which has imported torch and mlflow and started
+        the server that stages are forked from (14 s of CPU); any other one, or with ``process``, in one of its own,
+        within so many seconds."""
+        variables = {**self.environment, **environment}
+        if command[0] == UDAMLF and not process:
+            return self._in_this_process(command, variables, partial(guarded, cli, list(command[1:])))
+        return subprocess.run(command, cwd=self.folder, env=variables, capture_output=True, text=True, timeout=seconds)
+
+    def entry(self, name: str, **parameters: str) -> CompletedProcess[str]:
+        """An entry point of the project in this process, in a run that is made for it as `mlflow run` makes it."""
+        words = [text for key, value in self._parameters(parameters).items() for text in (f"--{key}", value)]
+        run = MlflowClient(self.uri).create_run("0")
+        with patch.object(entry_points, "follow_launcher"), patch.object(sys, "argv", [name, *words]):
+            variables = {**self.environment, "MLFLOW_RUN_ID": run.info.run_id}
+            return self._in_this_process((name, *words), variables, partial(entry_points.entry, name))
+
+    def _parameters(self, parameters: dict[str, str]) -> dict[str, str]:
+        return {"data-root": str(self.world), "set": " ".join(STEPS), **parameters}
+
+    def _in_this_process(
+        self, command: tuple[str, ...], variables: dict[str, str], act: Callable[[], None]
+    ) -> CompletedProcess[str]:
+        """What a command does in a process of its own; afterwards this process is as before."""
+        output, errors = StringIO(), StringIO()
+        handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+        messages, code = logging.StreamHandler(errors), 0
+        logging.getLogger().addHandler(messages)
+        with (
+            patch.dict(os.environ, variables, clear=True), chdir(self.folder),
+            redirect_stdout(output), redirect_stderr(errors),
+        ):  # fmt: skip
+            try:
+                act()
+            except SystemExit as ended:
+                code = int(str(ended.code))
+            finally:
+                mlflow.set_tracking_uri(None)  # this also changes the environment
+                logging.getLogger().removeHandler(messages)
+                for number, handler in handlers.items():
+                    signal.signal(number, handler)
+        return CompletedProcess(command, code, output.getvalue(), errors.getvalue())
 
     def udamlf(self, *arguments: str) -> str:
         """Standard output of a udamlf command that succeeds."""
-        done = self.call(str(BIN / "udamlf"), *arguments)
+        done = self.call(UDAMLF, *arguments)
         assert done.returncode == 0, done.stderr
         return done.stdout
 
-    def start(self, *command: str, output: int | IO[str] = subprocess.PIPE) -> subprocess.Popen[str]:
+    def start(self, *command: str, output: int | IO[str] = PIPE) -> Popen[str]:
         """Start a command in a process group of its own. What prints more than a pipe holds (64 KiB) and is not read
         needs a file as output, or it stops when the pipe is full."""
-        return subprocess.Popen(
-            command, cwd=self.folder, env=self.environment, stdout=output, stderr=subprocess.STDOUT,
+        return Popen(
+            command, cwd=self.folder, env=self.environment, stdout=output, stderr=STDOUT,
             text=True, start_new_session=True,
         )  # fmt: skip
 
     def mlflow_run(self, entry_point: str, *, env_manager: str | None = "local", **parameters: str) -> list[str]:
         """Command line of `mlflow run` on this project."""
-        given = {"data_root": str(self.world), "set": " ".join(STEPS), **parameters}
-        pairs = [text for name, value in given.items() for text in ("-P", f"{name}={value}")]
+        given = self._parameters(parameters)
+        pairs = [text for name, value in given.items() for text in ("-P", f"{name.replace('-', '_')}={value}")]
         manager = ["--env-manager", env_manager] if env_manager else []
         return [str(BIN / "mlflow"), "run", str(PROJECT_ROOT), "-e", entry_point, *pairs, *manager]
 
     def runs(self, **tags: str) -> list[Any]:
         """Runs of the store with these tags, newest first."""
-        from mlflow import MlflowClient
-
         condition = " and ".join(f"tags.`{name}` = '{value}'" for name, value in tags.items())
         return list(MlflowClient(self.uri).search_runs(["0"], condition, order_by=["start_time DESC"]))
 
@@ -95,7 +144,7 @@ def wait_for(
     deadline = time.monotonic() + seconds
     while not (value := condition()):
         assert time.monotonic() < deadline, instead()
-        time.sleep(0.1)
+        time.sleep(0.25)
     return value
 
 

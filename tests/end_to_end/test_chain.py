@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from mlflow import MlflowClient
 
-from tests.end_to_end.conftest import Place
+from tests.end_to_end.conftest import UDAMLF, Place
 from udamlf.config.labels import CITYSCAPES_16
 from udamlf.data.dataset import SHIPPED
 from udamlf.evaluation.score import confusion_matrix, iou
@@ -97,7 +97,7 @@ def test_mlflow_run_makes_its_own_run_the_chains_parent_and_reuses_everything(pl
 
 def test_one_stage_alone_does_first_what_is_missing(place: Place, table: str) -> None:
     warmups = len(place.runs(stage="warmup"))
-    done = place.call(*place.mlflow_run("pseudo_label", scenario="syn2city", method="cbst", rounds="1"))
+    done = place.entry("pseudo_label", scenario="syn2city", method="cbst", rounds="1")
     assert done.returncode == 0, done.stderr
     (labels,) = place.runs(stage="pseudo_label", method="cbst")
     assert labels.info.status == "FINISHED"
@@ -109,9 +109,9 @@ def test_a_stage_with_inputs_is_only_that_stage_and_checks_them(place: Place, ta
     (labels,) = place.runs(stage="pseudo_label", method="st")
     given = {"scenario": "syn2city", "method": "st", "rounds": "1", "round": "1"}
     start = f"start={labels.info.run_id}"
-    lacking = place.call(*place.mlflow_run("self_train", **given, inputs=start))
+    lacking = place.entry("self_train", **given, inputs=start)
     assert lacking.returncode != 0 and "self_train, round 1, without the input labels" in lacking.stderr
-    wrong = place.call(*place.mlflow_run("self_train", **given, inputs=f"{start} labels={labels.info.run_id}"))
+    wrong = place.entry("self_train", **given, inputs=f"{start} labels={labels.info.run_id}")
     assert wrong.returncode != 0
     assert (
         "is of stage pseudo_label" in wrong.stderr
@@ -128,7 +128,8 @@ def test_evaluate_prints_pure_json_and_writes_masks_that_an_own_count_confirms(
     (trained,) = place.runs(stage="self_train", method="st")
     run_id = trained.info.run_id
     arguments = ["evaluate", "--run-id", run_id, "--split", "target_dev", "--format", "json"]
-    result = json.loads(place.udamlf(*arguments, "--save-predictions", str(tmp_path)))
+    done = place.call(UDAMLF, *arguments, "--save-predictions", str(tmp_path), process=True)
+    result = json.loads(done.stdout)
     assert list(result) == ["run_id", "split", "images", "protocol", "miou", "iou"]
     assert (result["run_id"], result["split"], result["images"]) == (run_id, "target_dev", 4)
     assert list(result["iou"]) == [*CITYSCAPES_16.classes, *CITYSCAPES_16.not_in_source]

@@ -12,18 +12,20 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import folder_in_memory
-from tests.end_to_end.conftest import BIN, Place, wait_for
+from tests.end_to_end.conftest import BIN, UDAMLF, Place, wait_for
 from tests.end_to_end.test_server import answers, free_port
 
 
 @pytest.fixture(scope="module")
 def host(tiny_world: Path) -> Iterator[Place]:
-    """A place whose store is `mlflow server --backend-store-uri sqlite:///x.db --artifacts-destination DIR`."""
+    """A place whose store is `mlflow server --backend-store-uri sqlite:///x.db --artifacts-destination DIR`, with one
+    process instead of the 15 by default, which each import mlflow."""
     port = free_port()
     with folder_in_memory() as folder:
         command = [str(BIN / "mlflow"), "server", "--backend-store-uri", f"sqlite:///{folder}/x.db",
-                   "--artifacts-destination", str(folder / "server"), "--port", str(port)]  # fmt: skip
+                   "--artifacts-destination", f"{folder}/server", "--port", str(port), "--workers", "1"]  # fmt: skip
         environment = {k: v for k, v in os.environ.items() if not k.startswith(("MLFLOW", "UDAMLF"))}
+        environment |= {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
         with open(folder / "server.log", "w") as log:
             process = subprocess.Popen(
                 command, cwd=folder, env=environment, stdout=log, stderr=subprocess.STDOUT, start_new_session=True
@@ -122,7 +124,7 @@ def test_what_nothing_needs_is_deleted_and_made_again_when_it_is_needed(host: Pl
     assert len(before) - len(set(server.rglob("*.safetensors"))) == 1
     assert "in 0 places" in host.udamlf("prune", "--keep", "last")
     assert host.call(*chain).stderr.count("reused") == 5
-    refused = host.call(str(BIN / "udamlf"), "evaluate", "--run-id", warmup.info.run_id)
+    refused = host.call(UDAMLF, "evaluate", "--run-id", warmup.info.run_id)
     assert refused.returncode == 2 and "deleted by `udamlf prune`" in refused.stderr
     again = host.call(*chain, "--set", "profile.evaluation.flip=true")
     assert again.returncode == 0, again.stderr

@@ -7,14 +7,11 @@ import json
 import re
 import shlex
 import shutil
-import signal
 import socket
 import subprocess
 import urllib.error
 from collections.abc import Callable, Iterator
-from contextlib import redirect_stderr, redirect_stdout
 from importlib.util import find_spec
-from io import StringIO
 from pathlib import Path
 from typing import Any
 from urllib.request import Request, urlopen
@@ -26,8 +23,7 @@ import pytest
 from mlflow import MlflowClient
 
 import udamlf
-from tests.end_to_end.conftest import BIN, Place, wait_for
-from udamlf.cli import cli, guarded
+from tests.end_to_end.conftest import BIN, UDAMLF, Place, wait_for
 from udamlf.runs.launch import PROJECT_ROOT
 from udamlf.runs.tracker import local_folder
 
@@ -38,37 +34,29 @@ SCRIPTS = re.findall(r"```python\n(.*?)```", DOCS, re.S)
 
 @pytest.fixture(scope="module")
 def call(place: Place) -> Iterator[Callable[..., str]]:
-    """What a udamlf command prints, with the exit code that is expected. It runs in this process, which has torch and
-    mlflow loaded already; stages and the server are processes."""
-    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    """What a udamlf command prints, with the exit code that is expected; the document's scripts run in its folder."""
+
+    def run(*arguments: str, code: int = 0) -> str:
+        done = place.call(UDAMLF, *arguments)
+        shown = done.stdout + done.stderr
+        assert done.returncode == code, shown
+        return shown
+
     with pytest.MonkeyPatch.context() as patch:
         for name, value in place.environment.items():
             patch.setenv(name, value)
         patch.chdir(place.folder)
-
-        def run(*arguments: str, code: int = 0) -> str:
-            with redirect_stdout(StringIO()) as shown, redirect_stderr(shown):
-                try:
-                    guarded(cli, list(arguments))
-                    ended = 0
-                except SystemExit as end:
-                    ended = int(str(end.code))
-            assert ended == code, shown.getvalue()
-            return shown.getvalue()
-
         yield run
         mlflow.set_tracking_uri(None)  # this process goes on with other tests
-        for number, handler in handlers.items():
-            signal.signal(number, handler)
 
 
 @pytest.fixture(scope="module")
 def chain(place: Place, call: Callable[..., str]) -> str:
     """A chain of a warm-up and its evaluation, measured by MLflow meanwhile; the document's pictures beside it."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("MLFLOW_ENABLE_SYSTEM_METRICS_LOGGING", "false")  # which is then restored
-        patch.setenv("MLFLOW_SYSTEM_METRICS_SAMPLING_INTERVAL", "0.1")
-        call(*place.chain("source_only", "--no-references", *(["--system-metrics"] if find_spec("psutil") else []))[1:])
+    measured = ["--system-metrics"] if find_spec("psutil") else []
+    command = place.chain("source_only", "--no-references", *measured)
+    done = place.call(*command, MLFLOW_SYSTEM_METRICS_SAMPLING_INTERVAL="0.1")
+    assert done.returncode == 0, done.stderr
     images = sorted((place.world / "cityscapes").rglob("*leftImg8bit.png"))[:3]
     for image, name in zip(images, ("street.png", "photos/0.png", "photos/1.png"), strict=True):
         (place.folder / name).parent.mkdir(exist_ok=True)

@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from tests.data.own import CLASSES, SCENARIO, write_fields
-from tests.end_to_end.conftest import BIN, STEPS, Place
+from tests.end_to_end.conftest import STEPS, UDAMLF, Place
 from udamlf.config.labels import CustomSpace, find_space
 
 README = Path(__file__).parents[2] / "README.md"
@@ -25,7 +25,7 @@ def scenario(place: Place) -> Path:
 def chain(place: Place, scenario: Path, method: str, *options: str) -> subprocess.CompletedProcess[str]:
     overrides = [text for value in (*STEPS, *SMALL) for text in ("--set", value)]
     command = ["run", "--scenario", str(scenario), "--method", method, "--data-root", str(scenario.parent)]
-    return place.call(str(BIN / "udamlf"), *command, "--no-references", *overrides, *options)
+    return place.call(UDAMLF, *command, "--no-references", *overrides, *options)
 
 
 @pytest.fixture(scope="module")
@@ -90,7 +90,7 @@ def test_evaluate_takes_splits_of_the_scenario_and_of_its_target_s_data_set(
         result = json.loads(place.udamlf(*command, "--split", split, "--save-predictions", str(masks / split)))
         assert (result["split"], result["images"]) == (split, images)
     assert [p.relative_to(masks).as_posix() for p in masks.rglob("*7.png")] == ["one/night/007.png"]
-    done = place.call(str(BIN / "udamlf"), *command, "--split", "tset")
+    done = place.call(UDAMLF, *command, "--split", "tset")
     assert done.returncode == 2 and "Traceback" not in done.stderr
     for text in ("no", "'tset'", "of day2night: source_train", "of fields: one, test", "did you mean 'test'?"):
         assert text in done.stderr
@@ -105,7 +105,7 @@ def test_bad_files_end_a_chain_before_its_warm_up_and_are_all_listed(place: Plac
     done = chain(place, broken, "source_only", "--seed", "3")
     assert done.returncode == 2 and "bad files in split source_train: 1" in done.stderr
     assert f"udamlf data check {broken}" in done.stderr and len(place.runs(stage="warmup")) == before
-    checked = place.call(str(BIN / "udamlf"), "data", "check", str(broken), "--data-root", str(broken.parent))
+    checked = place.call(UDAMLF, "data", "check", str(broken), "--data-root", str(broken.parent))
     assert checked.returncode == 2
     assert "\n3 bad files\n" in checked.stdout  # one of them is of two splits
     for name in ("day/000.png", "night/005.png", "night/007.png"):

@@ -12,8 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.end_to_end.conftest import BIN, Place, wait_for
-from tests.in_process import BUDGET
+from tests.end_to_end.conftest import UDAMLF, Place, wait_for
 from udamlf.config.labels import CITYSCAPES_16
 
 BROWSER = next((path for name in ("chromium", "chromium-browser") if (path := shutil.which(name))), None)
@@ -40,7 +39,7 @@ def server(place: Place) -> Iterator[str]:
     """Address of a server started by `udamlf ui`."""
     port = free_port()
     with (place.folder / "server.log").open("w") as log:  # a line a request: browsers fill a pipe
-        command = (str(BIN / "udamlf"), "ui", "--port", str(port), "--scenario", "syn2city")
+        command = (UDAMLF, "ui", "--port", str(port), "--scenario", "syn2city")
         process = place.start(*command, output=log)
     try:
         wait_for(lambda: answers(f"http://127.0.0.1:{port}"), 120)
@@ -52,8 +51,7 @@ def server(place: Place) -> Iterator[str]:
 
 def chain(remote: Place, method: str, *options: str) -> tuple[str, list[str]]:
     """Run a chain of one tiny round; what it prints, and what it says it did, step by step."""
-    small = [text for override in BUDGET for text in ("--set", override)]
-    done = remote.call(*remote.chain(method, "--no-references", *small, *options))
+    done = remote.call(*remote.chain(method, "--no-references", *options))
     assert done.returncode == 0, done.stderr
     return done.stdout, re.findall(r"(\w+)$", done.stderr, re.MULTILINE)
 

@@ -22,6 +22,7 @@ from tests.conftest import folder_in_memory
 from tests.end_to_end.conftest import BIN, wait_for
 from tests.end_to_end.test_server import answers, free_port
 from udamlf.common.errors import UserError
+from udamlf.runs.launch import warm_up
 from udamlf.runs.log import RunLog, ending
 from udamlf.runs.pages import address
 from udamlf.runs.tracker import Tracker
@@ -53,10 +54,9 @@ def write(uri: str, number: int, folder: Path) -> tuple[str, str]:
 
 @pytest.fixture(scope="module")
 def writers() -> Iterator[ProcessPoolExecutor]:
-    """Eight processes, which import once and write to every store."""
-    context = get_context("forkserver")
-    context.set_forkserver_preload(["udamlf.runs.log"])
-    with ProcessPoolExecutor(WRITERS, mp_context=context) as pool:
+    """Eight processes, from the server of stages, which has imported mlflow; they write to every store."""
+    warm_up()
+    with ProcessPoolExecutor(WRITERS, mp_context=get_context("forkserver")) as pool:
         yield pool
 
 
@@ -86,7 +86,7 @@ def authenticating_server(folder: Path) -> Iterator[str]:
     lines += ["admin_username = admin", f"admin_password = {SECRET}"]
     lines += ["authorization_function = mlflow.server.auth:authenticate_request_basic_auth"]
     (folder / "auth.ini").write_text("\n".join(lines))
-    command = [str(BIN / "mlflow"), "server", "--app-name", "basic-auth", "--workers", "2", "--port", str(port)]
+    command = [str(BIN / "mlflow"), "server", "--app-name", "basic-auth", "--workers", "1", "--port", str(port)]
     command += ["--backend-store-uri", f"sqlite:///{folder}/x.db", "--artifacts-destination", f"{folder}/kept"]
     with started(command, folder):
         wait_for(lambda: answers(f"http://127.0.0.1:{port}"), 180)

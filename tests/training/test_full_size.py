@@ -40,13 +40,10 @@ def distinct_trainings() -> dict[tuple[str, int], Config]:
     return {(method, number): config for method, number, config in trainings.values()}
 
 
-TRAININGS = distinct_trainings()
-
-
 @pytest.mark.slow
-@pytest.mark.parametrize(("method", "round"), TRAININGS)
-def test_a_step_with_the_published_network(method: str, round: int) -> None:
-    config = TRAININGS[method, round]
-    measured = measure_step(config, round, label=labels_of(config, round))
-    assert measured.weight_bytes > 4 * 42_000_000
-    print(f"{method}, round {round}: {measured}")
+def test_a_step_with_the_published_network(subtests: pytest.Subtests) -> None:
+    for (method, round), config in distinct_trainings().items():
+        with subtests.test(method=method, round=round):
+            measured = measure_step(config, round, label=labels_of(config, round))
+            assert measured.weight_bytes > 4 * 42_000_000
+            print(f"{method}, round {round}: {measured}")

@@ -23,6 +23,7 @@ _OWN_VALUES = ("scenarios", "profiles", "adapted")
 # What a round may set for itself, and the block of the profile over which that wins.
 _OF_ROUND = {"training": "profile.round", "labelling": "profile.labelling", "model": "profile.model"}
 logger = logging.getLogger("udamlf")
+_loaded = lru_cache(maxsize=256)(yaml.safe_load)  # a chain resolves some files dozens of times, at 15 ms each
 _warn = lru_cache(maxsize=None)(logger.warning)  # once: the references of a chain are resolved too
 _File = tuple[str, dict[str, Any]]  # path, content
 
@@ -83,7 +84,7 @@ def read_yaml(text: bytes | str, where: str) -> Any:
     """A YAML value, in which an anchored block is another one at every alias: a value set in one is not set in all.
     UserError that starts with ``where``: none, or one that contains itself or grows without bounds."""
     try:
-        tree, left = yaml.safe_load(text), iter(range(_MOST_NODES))
+        tree, left = _loaded(text), iter(range(_MOST_NODES))
 
         def unshared(node: Any) -> Any:
             next(left)

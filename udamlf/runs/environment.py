@@ -54,7 +54,8 @@ def write_record(folder: Path, config: Config) -> None:
     """Write config.yaml, environment.json, requirements.txt and, where the code differs from its commit, git.diff."""
     write_text(folder / CONFIG, config.to_yaml())
     write_json(folder / ENVIRONMENT, environment(config))
-    installed = {f"{package.name}=={package.version}" for package in distributions()}
+    known = [package.metadata for package in distributions()]  # each time it is asked for it is parsed
+    installed = {f"{metadata['Name']}=={metadata['Version']}" for metadata in known}
     write_text(folder / REQUIREMENTS, "".join(f"{line}\n" for line in sorted(installed, key=str.lower)))
     added = (git("ls-files", "--others", "--exclude-standard", *_CODE) or "").splitlines()
     texts = [((PROJECT_ROOT / name).read_text(errors="replace").splitlines(True), f"b/{name}") for name in added]
