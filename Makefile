@@ -1,16 +1,17 @@
-# make demo: the main job on the miniature.  make test: the whole test suite.  make soak: the tests that have a long form,
+# make demo: the main job on the miniature, with a third of its training (all of it: PROFILE=miniature).  make test: the whole test suite.  make soak: the tests that have a long form,
 # in it; hours.  All set up .venv first.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(CURDIR)/$(VENV)/bin
 SCENARIO ?= syn2city
+PROFILE ?= demo
 # MLflow and its entry points say `python`: the one of the environment.
 export PATH := $(BIN):$(PATH)
 
 .PHONY: demo test soak lint bench clean
 
 demo: $(VENV)/installed
-	$(BIN)/mlflow run . -e self_train -P scenario=$(SCENARIO) $(if $(METHOD),-P method=$(METHOD)) --env-manager local
+	$(BIN)/mlflow run . -e self_train -P scenario=$(SCENARIO) -P profile=$(PROFILE) $(if $(METHOD),-P method=$(METHOD)) --env-manager local
 
 test: $(VENV)/installed-test
 	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -q
