@@ -1,5 +1,5 @@
-# make demo: the main job on the miniature, with a third of its training (all of it: PROFILE=miniature).  make test: the whole test suite.  make soak: the tests that have a long form,
-# in it; hours.  All set up .venv first.
+# make demo: the main job with a third of the miniature's training (make demo PROFILE=miniature: all of it).
+# make test: the whole test suite.  make soak: the tests that have a long form, in it; hours.  All set up .venv first.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(CURDIR)/$(VENV)/bin
