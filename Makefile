@@ -1,17 +1,18 @@
-# make demo: the main job with a third of the miniature's training (make demo PROFILE=miniature: all of it).
+# make demo: the main job with a quarter of the miniature's training (make demo PROFILE=miniature ROUNDS=: all of it).
 # make test: the whole test suite.  make soak: the tests that have a long form, in it; hours.  All set up .venv first.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(CURDIR)/$(VENV)/bin
 SCENARIO ?= syn2city
 PROFILE ?= demo
+ROUNDS ?= 2
 # MLflow and its entry points say `python`: the one of the environment.
 export PATH := $(BIN):$(PATH)
 
 .PHONY: demo test soak lint bench clean
 
 demo: $(VENV)/installed
-	$(BIN)/mlflow run . -e self_train -P scenario=$(SCENARIO) -P profile=$(PROFILE) $(if $(METHOD),-P method=$(METHOD)) --env-manager local
+	$(BIN)/mlflow run . -e self_train -P scenario=$(SCENARIO) -P profile=$(PROFILE) -P rounds=$(ROUNDS) $(if $(METHOD),-P method=$(METHOD)) --env-manager local
 
 test: $(VENV)/installed-test
 	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -q
