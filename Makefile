@@ -1,4 +1,4 @@
-# make demo: the main job with a quarter of the miniature's training (make demo PROFILE=miniature ROUNDS=: all of it).
+# make demo: the main job with a third of the miniature's training (make demo PROFILE=miniature ROUNDS=: all of it).
 # make test: the whole test suite.  make soak: the tests that have a long form, in it; hours.  All set up .venv first.
 PYTHON ?= python3
 VENV := .venv
