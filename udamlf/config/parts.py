@@ -52,20 +52,21 @@ class Parts:
         """Names accepted by ``find``."""
         return list(self._files)
 
-    def module(self, name: str) -> str:
-        """Dotted name of a part's module. UserError for an unknown one, with the nearest."""
-        if name not in self._files:
-            raise UserError(f"unknown {self.kind} {name!r}", " | ".join(self._files), nearest(name, self.names()))
-        return f"{self.package}.{self._files[name]}"
+    def modules(self, name: str) -> list[str]:
+        """Dotted name of a part's module; those of HOST+NAME. UserError for an unknown part, with the nearest."""
+        names = name.split("+")
+        for part in names:
+            if part not in self._files:
+                raise UserError(f"unknown {self.kind} {part!r}", " | ".join(self._files), nearest(part, self.names()))
+        return [f"{self.package}.{self._files[part]}" for part in names]
 
     def find(self, name: str) -> Any:
         """The part's class (or object); of HOST+NAME what NAME's function ``on`` makes of HOST's. UserError for an
         unknown one, with the nearest, or a broken file."""
-        *host, last = name.rsplit("+", 1)
-        module = self.module(last)
+        host, module = name.rpartition("+")[0], self.modules(name)[-1]
         try:
             imported = importlib.import_module(module)
-            return imported.on(self.find(host[0])) if host else getattr(imported, self.word)
+            return imported.on(self.find(host)) if host else getattr(imported, self.word)
         except UserError:
             raise
         except Exception as error:  # whatever a half-written file does

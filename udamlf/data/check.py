@@ -96,7 +96,8 @@ def check_apart(data: ScenarioData, learnt: Iterable[str], scored: str) -> None:
         paths = (frame.image for frame in data.samples(split))
         return {path.resolve() if path.is_symlink() else folder(path.parent) / path.name for path in paths}
 
+    reported = images(scored)
     for split in learnt:
-        if both := sorted(images(scored) & images(split)):
+        if both := sorted(reported & images(split)):
             problem = f"{len(both)} images of {scored}, e.g. {both[0]}, are in {split} too, whose labels are learnt"
             raise UserError(problem, "splits without a common image", "other globs or lists in the scenario's file")

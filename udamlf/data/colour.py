@@ -48,10 +48,8 @@ def jitter(image: np.ndarray, rng: np.random.Generator, strength: float) -> np.n
 def colours_of(image: np.ndarray, other: np.ndarray) -> np.ndarray:
     """``image`` with the mean and the spread that ``other``, of any size, has in each channel of CIELAB (Reinhard et
     al., 2001; of the target's images by He et al., CVPR 2021); the spreads' ratio is kept within 1/4..4."""
-    lab = cv2.cvtColor(image, cv2.COLOR_RGB2LAB)
-    (mean, spread), (to_mean, to_spread) = (
-        cv2.meanStdDev(each) for each in (lab, cv2.cvtColor(other, cv2.COLOR_RGB2LAB))
-    )
+    lab, like = (cv2.cvtColor(each, cv2.COLOR_RGB2LAB) for each in (image, other))
+    (mean, spread), (to_mean, to_spread) = cv2.meanStdDev(lab), cv2.meanStdDev(like)
     ratio = np.clip(to_spread / np.maximum(spread, 1e-3), 0.25, 4)
     table = np.clip(np.rint((_LEVELS - mean) * ratio + to_mean), 0, 255).astype(np.uint8)  # [3, 256]
     return cv2.cvtColor(cv2.LUT(lab, np.ascontiguousarray(table.T[None])), cv2.COLOR_LAB2RGB)

@@ -19,7 +19,7 @@ from udamlf.data.batches import Draw
 from udamlf.data.colour import colours_of, jitter
 from udamlf.data.mixing import OnlineLabels, RareClassSampler, largest_share, mix, mix_mask, online_labels
 from udamlf.data.sample import Domain, Sample
-from udamlf.losses import cross_entropy, masked_mean
+from udamlf.losses import masked_mean
 from udamlf.methods.device_colour import coloured
 from udamlf.models.base import Output, SegmentationModel
 from udamlf.models.ema import ema_update, make_teacher, ramped_decay
@@ -160,18 +160,17 @@ class Objective(TargetObjective):
         labels = mix(masks, source.labels, online.labels)
         weights = mix(masks, torch.ones_like(online.weights), online.weights)
 
-        def on_source(output: Output) -> dict[str, Tensor]:
+        def of_source(output: Output) -> dict[str, Tensor]:
             if p.all_pixels or output.box is not None:
                 named = {"source_ce": self.weighted_loss(output, source.labels, torch.ones_like(online.weights))}
             else:
-                pair = self.at_loss_resolution(output.logits, source.labels)
-                named = {"source_ce": cross_entropy(*pair, self.context.class_weights)}
+                named = self.on_source(source, output)
             if self.reference is not None:
                 named["source_feature_distance"] = self._feature_distance(output, source)
             return named
 
         mixed = images, lambda output: {"mixed_ce": self.weighted_loss(output, labels, weights)}
-        return [(source.images, on_source), mixed, *self.further_terms(batch, online.labels, online.weights)]
+        return [(source.images, of_source), mixed, *self.further_terms(batch, online.labels, online.weights)]
 
     def target_view(self, target: Domain, batch: Batch) -> Tensor:
         if not self.params.colour_of_mixed:

@@ -6,6 +6,7 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from pydantic import Field, create_model
 from torch import Tensor
 
@@ -75,14 +76,17 @@ class Mic(TargetObjective):
         return crop
 
     def further_terms(self, batch: Batch, labels: Tensor, weights: Tensor | None = None) -> list[Term]:
+        assert batch.target is not None
         source, target, masked, views = batch.source, batch.target, self.params.masked, []
+        if labels.shape != target.labels.shape:  # ProDA's are on a coarse grid
+            labels = F.interpolate(labels.unsqueeze(1).float(), target.images.shape[-2:]).squeeze(1).long()
         if weights is None:  # which make it the mean over the labelled pixels
             share = (self.maps_at_loss_resolution(labels) != IGNORE).float().mean()
             weights = (1 / share.clamp(min=1e-6)).expand(labels.shape)
         if source is not None and masked != "target":
             ones = torch.ones_like(source.labels, dtype=weights.dtype)
             views.append(View(source.images, source.labels, ones, source.maps["visible"]))
-        if target is not None and masked != "source":
+        if masked != "source":
             views.append(View(self.target_view(target, batch), labels, weights, target.maps["visible"]))
         view = masked_view(*views)
         return [(view.masked, lambda output: {"masked_ce": self.weighted_loss(output, view.labels, view.weights)})]

@@ -190,11 +190,11 @@ class Objective(StrongViewObjective):
 
     def losses(self, batch: Batch) -> Iterator[Losses]:
         assert batch.target is not None
-        p, target, targets = self.params, batch.target, self.teach(batch.target)
+        target, targets = batch.target, self.teach(batch.target)
         weak = (target.images, lambda output: self._denoised(output, targets))
         strong = (target.views["strong"], lambda output: self._structure(output, targets, target))
-        labels = F.interpolate(targets.labels.unsqueeze(1).float(), target.images.shape[-2:]).squeeze(1).long()
-        yield from self.with_source(batch.source, p.joint_batch, weak, strong, *self.further_terms(batch, labels))
+        terms = weak, strong, *self.further_terms(batch, targets.labels)
+        yield from self.with_source(batch.source, self.params.joint_batch, *terms)
 
     @torch.no_grad()
     def teach(self, target: Domain) -> TeacherTargets:

@@ -52,12 +52,9 @@ class Objective(TargetObjective):
 
     def losses(self, batch: Batch) -> Iterator[Losses]:
         domains = {n: d for n, d in (("source", batch.source), ("target", batch.target)) if d is not None}
-        images = [self.target_view(d, batch) if name == "target" else d.images for name, d in domains.items()]
-        outputs = self.forward_together(*images)
-        pairs = {
-            name: self.at_loss_resolution(output.logits, domain.labels)
-            for (name, domain), output in zip(domains.items(), outputs, strict=True)
-        }
+        images = [self.target_view(d, batch) if n == "target" else d.images for n, d in domains.items()]
+        outputs = zip(domains.items(), self.forward_together(*images), strict=True)
+        pairs = {n: self.at_loss_resolution(output.logits, d.labels) for (n, d), output in outputs}
         regularisers = self.regularisers(*pairs["target"]) if "target" in pairs else {}
         yield {"model": self.supervised(pairs, batch.target) | regularisers}
         if batch.target is not None:

@@ -1,6 +1,5 @@
 """Cross-entropy on labelled images: the source-only warm-up, the `control` baseline and the `oracle`."""
 
-from udamlf.losses import cross_entropy
 from udamlf.training.objective import BaseObjective, Batch, Losses
 
 
@@ -9,5 +8,4 @@ class Objective(BaseObjective):
 
     def losses(self, batch: Batch) -> Losses:
         assert batch.source is not None
-        logits, labels = self.at_loss_resolution(self.model(batch.source.images).logits, batch.source.labels)
-        return {"model": {"source_ce": cross_entropy(logits, labels, self.context.class_weights)}}
+        return {"model": self.on_source(batch.source, self.model(batch.source.images))}

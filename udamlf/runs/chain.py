@@ -87,7 +87,7 @@ class Chain:
             comparison.REFERENCE: _digest(self.request.reference(comparison.SOURCE_ONLY).configuration()),
             "network": network(config),
             comparison.PROTOCOL: digest_json(config.protocol(config.report_split).model_dump(mode="json"))[:16],
-            comparison.CODE: digest_json(module_digests([STAGES.module("evaluate")]))[:16],
+            comparison.CODE: digest_json(module_digests(STAGES.modules("evaluate")))[:16],
             comparison.DATA: digest_json({name: self.digest(name, True) for name in splits}),
         }
 

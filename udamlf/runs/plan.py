@@ -214,9 +214,8 @@ def key_parts(config: Config, name: str, round: int, inputs: Mapping[str, str], 
 
 def modules(config: Config, name: str, round: int) -> list[str]:
     """Dotted names of the modules that a stage starts from: its own and its building blocks'."""
-    declared = stage(name).declare(config, round)
-    parts = [kind.module(name) for kind, part in declared.parts for name in part.name.split("+")]
-    return sorted({STAGES.module(name), *parts})
+    blocks = [(kind, part.name) for kind, part in stage(name).declare(config, round).parts]
+    return sorted({module for kind, each in [(STAGES, name), *blocks] for module in kind.modules(each)})
 
 
 def module_digests(names: Iterable[str], root: Path = ROOT) -> dict[str, str]:

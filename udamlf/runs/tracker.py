@@ -316,9 +316,8 @@ def _check_manifest(path: Path, digest: str, run_id: str) -> None:
         files = json.loads(manifest.read_text(encoding="utf-8"))["files"]
         expected = {path / name: str(each) for name, each in files.items()}
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise UserError(
-            f"{manifest} of run {run_id} is no manifest: {error!r}", "the digest of every file", hint
-        ) from error
+        message = f"{manifest} of run {run_id} is no manifest: {error!r}"
+        raise UserError(message, "the digest of every file", hint) from error
     there = [file for file in expected if file.is_file()]
     whole = {file for file, each in zip(there, content_digests(there), strict=True) if each == expected[file]}
     if damaged := [str(file) for file in expected if file not in whole]:

@@ -11,7 +11,7 @@ import torch
 
 from udamlf.common.seeding import rng
 from udamlf.config.schema import TARGET, Config
-from udamlf.data.batches import Frames, Stream
+from udamlf.data.batches import Frames, streams
 from udamlf.data.sample import Sample
 from udamlf.models.base import SegmentationModel, device, freeze_batchnorm
 from udamlf.models.base import build as build_network
@@ -88,9 +88,8 @@ def trainer_on_noise(
     context.source_class_pixels = lambda: np.bincount(source.label.ravel(), minlength=classes)[None]
     context.teacher, context.initial = lambda: network(round - 1).eval(), lambda: network(round).eval()
     objective = build((entry.pretrain if pretraining else entry).objective, context)
-    frames = {"source": source, "target": Sample(frame.image, frame.label, arrays=dict(arrays))}
-    every: dict[str, Frames] = {domain: ([sample].__getitem__, 1) for domain, sample in frames.items()}
-    common = training.augmentation, seed, objective.prepare, every
-    streams = {domain: Stream(domain, read, count, *common) for domain, (read, count) in every.items()}
+    target = Sample(frame.image, frame.label, arrays=dict(arrays))
+    frames: dict[str, Frames] = {"source": ([source].__getitem__, 1), "target": ([target].__getitem__, 1)}
+    drawn = streams(frames, training.augmentation, seed, objective.prepare)
     budget = config.profile.precision, config.profile.micro_batch
-    return Trainer(objective, streams, seed, "noise", None, *budget, workers=0)
+    return Trainer(objective, drawn, seed, "noise", None, *budget, workers=0)

@@ -3,6 +3,7 @@ it reads, how a sample is prepared, which losses it minimises. It knows nothing 
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, ClassVar
 
 import numpy as np
@@ -90,6 +91,11 @@ class BaseObjective:
         same = logits.shape[-2:] == labels.shape[-2:]
         return (logits if same else self.model.upsample(logits, labels.shape[-2:])), labels
 
+    def on_source(self, source: Domain, output: Output) -> dict[str, Tensor]:
+        """The cross-entropy of the source's labels, with the context's class weights."""
+        pair = self.at_loss_resolution(output.logits, source.labels)
+        return {"source_ce": cross_entropy(*pair, self.context.class_weights)}
+
     def tempered_class_weights(self, power: float) -> Tensor | None:
         """The context's class weights to a power in 0..1, float32 [C]; None at 0."""
         weights = self.context.class_weights
@@ -126,8 +132,8 @@ class TargetObjective(BaseObjective):
     domains: ClassVar[tuple[str, ...]] = ("target",)
 
     def further_terms(self, batch: Batch, labels: Tensor, weights: Tensor | None = None) -> list[Term]:
-        """Terms of a method on top (``mic``), which ``losses`` adds, from the labels int64 [N, H, W] of target crops
-        and the weights of their pixels in a mean over all; None: the mean is over those with a label."""
+        """Terms of a method on top (``mic``), which ``losses`` adds, from the labels of target crops, int64 [N, H, W]
+        or of a coarse grid, and their pixels' weights in a mean over all; None: the mean of those with a label."""
         return []
 
     def target_view(self, target: Domain, batch: Batch) -> Tensor:
@@ -136,13 +142,7 @@ class TargetObjective(BaseObjective):
 
     def with_source(self, source: Domain | None, joint: bool, *terms: Term) -> Iterator[Losses]:
         """``in_parts`` of the terms, after the source's cross-entropy where there is one."""
-
-        def on_source(output: Output) -> dict[str, Tensor]:
-            assert source is not None
-            pair = self.at_loss_resolution(output.logits, source.labels)
-            return {"source_ce": cross_entropy(*pair, self.context.class_weights)}
-
-        return self.in_parts(joint, *([] if source is None else [(source.images, on_source)]), *terms)
+        return self.in_parts(joint, *([(source.images, partial(self.on_source, source))] if source else []), *terms)
 
     def weighted_loss(self, output: Output, labels: Tensor, weights: Tensor) -> Tensor:
         """``mixed_cross_entropy`` of labels and weights [N, H, W]; a tenth is the detail crop's (mic-hrda.md 3)."""
