@@ -109,8 +109,8 @@ def test_a_stopped_stage_does_not_hold_up_the_end(place: Place) -> None:
 
 
 def test_a_chain_killed_after_each_kind_of_stage_repeats_none(place: Place) -> None:
-    """Two rounds of ProDA. Its launcher is killed as soon as the first labelling, training and pre-training is
-    finished; the same command then goes on with the next stage. At the end every stage was finished once."""
+    """Two rounds of ProDA. Its launcher is killed as soon as the first stage of every kind is finished; the same
+    command then goes on with the next stage. At the end every stage was finished once."""
     small = [f"profile.round.batch.{domain}=2" for domain in ("source", "target")]
     small += ["method.rounds=2", *(f"method.round.{number}.training={{steps: 2}}" for number in (1, 2))]
     small += ["method.round.2.pretrain.training={steps: 2, batch.target: 2}"]
@@ -123,8 +123,9 @@ def test_a_chain_killed_after_each_kind_of_stage_repeats_none(place: Place) -> N
         runs = place.runs(stage=step.stage, round=str(step.round), seed="4")
         return [run for run in runs if run.info.status == "FINISHED"]
 
-    for stage in ("pseudo_label", "self_train", "pretrain"):
-        step = next(step for step in steps if step.stage == stage)
+    first = {step.stage: step for step in reversed(steps)}
+    assert first.keys() == {"warmup", "evaluate", "pseudo_label", "self_train", "pretrain"}
+    for step in sorted(first.values(), key=steps.index):
         process = place.start(*command)
         wait_for(partial(finished, step), 300)
         os.kill(process.pid, signal.SIGKILL)
@@ -213,10 +214,10 @@ def test_killed_at_random_moments_a_chain_ends_as_if_undisturbed(
     while kills < KILLS:
         with new_place(empty_store, tiny_world) as place:
             while True:
-                before, process = len(place.runs()), place.start(*command)
-                while process.poll() is None and len(place.runs()) == before:
-                    time.sleep(0.1)  # until it has imported what it needs and begun
                 how, moment = draw.choice(["told", "outright", "stage"]), draw.uniform(0, seconds)
+                early, before, process = draw.random() < 0.1, len(place.runs()), place.start(*command)
+                while not early and process.poll() is None and len(place.runs()) == before:
+                    time.sleep(0.1)  # until it has imported what it needs, which takes as long as a chain, and begun
                 try:
                     output, _ = process.communicate(timeout=moment if kills < KILLS else 600)
                 except subprocess.TimeoutExpired:
