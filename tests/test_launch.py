@@ -28,10 +28,9 @@ except KeyboardInterrupt:
 """
 # A shell between launcher and stage, as with conda: it neither passes signals on nor ends with its parent.
 LAUNCHER = """
-import fcntl, subprocess, sys, tempfile
-from udamlf.runs.launch import LIFELINE, environment
-with tempfile.NamedTemporaryFile() as held, environment({LIFELINE: held.name}):
-    fcntl.flock(held, fcntl.LOCK_EX)
+import subprocess, sys
+from udamlf.runs.launch import LIFELINE, environment, lifeline
+with lifeline() as held, environment({LIFELINE: held}):
     shell = subprocess.Popen(["bash", "-c", f"true && {sys.executable} {sys.argv[1]} {sys.argv[2]}; true"])
     if sys.argv[3] == "let go":
         import os, time
@@ -64,7 +63,12 @@ def exists(pid: int) -> bool:
 
 
 @pytest.mark.parametrize("how", ["let go", "killed"])
-def test_a_stage_ends_in_order_when_its_launcher_lets_go_or_is_killed(tmp_path: Path, how: str) -> None:
+def test_a_stage_ends_in_order_when_its_launcher_lets_go_or_is_killed(
+    tmp_path: Path, how: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And the folder that they shared is removed."""
+    (tmp_path / "shared").mkdir()
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "shared"))
     process, mark = start_launcher(tmp_path, how)
     if how == "killed":
         process.kill()
@@ -72,6 +76,7 @@ def test_a_stage_ends_in_order_when_its_launcher_lets_go_or_is_killed(tmp_path: 
     pid = int(mark.read_text())
     wait_for(lambda: not exists(pid))
     assert Path(f"{mark}.end").read_text() == "interrupted"
+    assert not list((tmp_path / "shared").iterdir())
 
 
 def test_a_stage_whose_launcher_is_gone_before_it_looks_ends_at_once(tmp_path: Path) -> None:

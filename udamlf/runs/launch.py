@@ -113,15 +113,16 @@ class StopFlag:
 
 def follow_launcher() -> None:
     """In a started process: end when the one that started it is gone. Call this first."""
-    path = os.environ.get(LIFELINE)
-    if path is None:  # started by `mlflow run`: the kernel tells us when that process dies
+    folder = os.environ.get(LIFELINE)
+    if folder is None:  # started by `mlflow run`: the kernel tells us when that process dies
         return end_with_parent()
     os.setpgid(0, 0)
 
     def watch() -> None:
         # Without the file the launcher has tidied up, so it is no longer waiting for this stage.
-        with suppress(FileNotFoundError), open(path) as handle:
-            fcntl.flock(handle, fcntl.LOCK_SH)
+        with suppress(FileNotFoundError), open(Path(folder) / "lifeline") as held:
+            fcntl.flock(held, fcntl.LOCK_SH)
+            shutil.rmtree(folder, ignore_errors=True)  # a launcher that was killed cannot
         os.kill(os.getpid(), signal.SIGTERM)
         time.sleep(GRACE_S)
         os.kill(os.getpid(), signal.SIGKILL)
@@ -131,10 +132,13 @@ def follow_launcher() -> None:
 
 @contextmanager
 def lifeline() -> Iterator[str]:
-    """A lock that this process holds, for the variable ``LIFELINE`` of those that it starts."""
-    with tempfile.NamedTemporaryFile(prefix="udamlf-lifeline-") as held:
+    """A folder with a lock that this process holds, for the variable ``LIFELINE`` of those that it starts."""
+    with (
+        tempfile.TemporaryDirectory(prefix="udamlf-", ignore_cleanup_errors=True) as folder,
+        open(Path(folder) / "lifeline", "w") as held,
+    ):
         fcntl.flock(held, fcntl.LOCK_EX)
-        yield held.name
+        yield folder
 
 
 @contextmanager
@@ -207,17 +211,19 @@ def launch_stage(
     from udamlf.stages.stage import stage as declared
 
     check_manager(env_manager)
-    with gpu_slot(declared(stage).every_gpu) as gpu, lifeline() as held:
-        changes = {"CUDA_VISIBLE_DEVICES": gpu, LIFELINE: held}
-        # MLflow makes a folder for parameters of type path, and leaves it.
-        with environment(changes), tempfile.TemporaryDirectory(prefix="udamlf-parameters-") as storage:
-            if env_manager == LOCAL:
-                return _fork(stage, parameters, run_id, experiment_id, storage)
-            run = {"run_id": run_id, "experiment_id": experiment_id, "parameters": dict(parameters)}
-            with suppress(ExecutionException):
-                mlflow.projects.run(str(PROJECT_ROOT), stage, env_manager=env_manager, storage_dir=storage, **run)
-                return 0
-            return 1
+    # MLflow makes a folder for parameters of type path, and leaves it: inside ours.
+    with (
+        gpu_slot(declared(stage).every_gpu) as gpu,
+        lifeline() as folder,
+        environment({"CUDA_VISIBLE_DEVICES": gpu, LIFELINE: folder}),
+    ):
+        if env_manager == LOCAL:
+            return _fork(stage, parameters, run_id, experiment_id, folder)
+        run = {"run_id": run_id, "experiment_id": experiment_id, "parameters": dict(parameters)}
+        with suppress(ExecutionException):
+            mlflow.projects.run(str(PROJECT_ROOT), stage, env_manager=env_manager, storage_dir=folder, **run)
+            return 0
+        return 1
 
 
 def warm_up() -> None:
@@ -296,9 +302,9 @@ def run_command(
 ) -> tuple[int, str]:
     """Run a command of ``udamlf`` as a process of its own, which ends with this one: its exit code and its output.
     ``watch`` sees the output twice a second; when it returns True, or at an interruption, the process is stopped."""
-    with lifeline() as held, tempfile.TemporaryFile("w+") as output:
+    with lifeline() as folder, tempfile.TemporaryFile("w+") as output:
         command = [sys.executable, "-c", "from udamlf.cli import main; main()", *arguments]
-        variables = {**os.environ, **changes, LIFELINE: held}
+        variables = {**os.environ, **changes, LIFELINE: folder}
         process = subprocess.Popen(command, env=variables, stdout=output, stderr=output, process_group=0)
 
         def text() -> str:
