@@ -19,11 +19,11 @@ from udamlf.common.files import write_json
 from udamlf.runs import plan as keys
 from udamlf.runs import reuse
 from udamlf.runs.chain import Chain
-from udamlf.runs.launch import StopFlag
 from udamlf.runs.log import RunLog, ending
 from udamlf.runs.plan import Request, key_parts, plan, until
 from udamlf.runs.reuse import claim, differences, finished_chain
 from udamlf.runs.runner import read_config
+from udamlf.runs.signals import StopFlag
 from udamlf.runs.tags import DIGEST, ERROR, HEARTBEAT, KEY, PROCESS
 from udamlf.runs.tracker import Tracker
 from udamlf.stages.stage import Input

@@ -265,9 +265,9 @@ def test_a_stopped_process_and_its_children_are_ended(monkeypatch: pytest.Monkey
 
 
 STUCK = """
-from udamlf.runs import launch
-launch.LAST_S = 1
-launch.StopFlag().install()
+from udamlf.runs import signals
+signals.LAST_S = 1
+signals.StopFlag().install()
 while True:
     try:
         print(flush=True)

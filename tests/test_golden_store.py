@@ -21,9 +21,10 @@ import pytest
 
 import udamlf
 from udamlf.runs.checkpoints import recorded_config
-from udamlf.runs.launch import PROJECT_ROOT, StopFlag
+from udamlf.runs.launch import PROJECT_ROOT
 from udamlf.runs.results import finished_rows
 from udamlf.runs.runner import run_stage
+from udamlf.runs.signals import StopFlag
 from udamlf.runs.store import relocate
 from udamlf.runs.tracker import Tracker
 

@@ -14,10 +14,12 @@ import pytest
 
 from udamlf.common.errors import UserError
 from udamlf.runs import launch
+from udamlf.runs.signals import StopFlag
 
 CHILD = """
 import os, sys, time
-from udamlf.runs.launch import StopFlag, follow_launcher
+from udamlf.runs.launch import follow_launcher
+from udamlf.runs.signals import StopFlag
 stop = StopFlag().install()
 follow_launcher()
 open(sys.argv[1], "w").write(str(os.getpid()))
@@ -102,21 +104,48 @@ def test_an_identity_tells_a_living_process_from_a_dead_one_and_from_another_wit
 
 
 @pytest.fixture
-def stop() -> Iterator[launch.StopFlag]:
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    yield launch.StopFlag().install()
+def stop() -> Iterator[StopFlag]:
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    hook = sys.unraisablehook
+    yield StopFlag().install()
     signal.alarm(0)  # a third signal lets the kernel end the process
     for number, handler in before.items():
         signal.signal(number, handler)
+    sys.unraisablehook = hook
 
 
-def test_a_signal_interrupts_what_does_not_ask(stop: launch.StopFlag) -> None:
+def test_a_signal_interrupts_what_does_not_ask(stop: StopFlag) -> None:
     with pytest.raises(KeyboardInterrupt):
         os.kill(os.getpid(), signal.SIGTERM)
         time.sleep(5)
 
 
-def test_a_loop_that_asks_is_told_and_a_second_signal_does_not_disturb_it(stop: launch.StopFlag) -> None:
+class Finalised:
+    def __del__(self) -> None:
+        os.kill(os.getpid(), signal.SIGTERM)
+
+
+def test_a_signal_while_an_object_is_finalised_interrupts_too(
+    stop: StopFlag, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What is raised there, Python reports and forgets."""
+    with pytest.raises(KeyboardInterrupt):
+        Finalised()
+        time.sleep(5)
+    assert stop.signals == 1 and "ignored" not in capsys.readouterr().err
+
+
+def test_a_closed_terminal_interrupts_but_under_nohup(stop: StopFlag) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        os.kill(os.getpid(), signal.SIGHUP)
+        time.sleep(5)
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    StopFlag().install()
+    os.kill(os.getpid(), signal.SIGHUP)
+    time.sleep(0.1)
+
+
+def test_a_loop_that_asks_is_told_and_a_second_signal_does_not_disturb_it(stop: StopFlag) -> None:
     assert not stop.asked()
     os.kill(os.getpid(), signal.SIGTERM)
     os.kill(os.getpid(), signal.SIGINT)

@@ -9,7 +9,8 @@ import click
 
 from udamlf.cli.options import DATA_ROOT, budget_options, manager, request_options, system_metrics
 from udamlf.common.errors import UserError
-from udamlf.runs.launch import LIFELINE, LOCAL, StopFlag, follow_launcher, machine_slots, warm_up
+from udamlf.runs.launch import LIFELINE, LOCAL, follow_launcher, machine_slots, warm_up
+from udamlf.runs.signals import StopFlag
 
 plan_only = click.option("--plan", "only_plan", is_flag=True,
                          help="Print the steps, what is reused and the time; no more.")  # fmt: skip

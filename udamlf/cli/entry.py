@@ -12,7 +12,8 @@ import click
 from udamlf.cli import guarded
 from udamlf.cli.options import request_options
 from udamlf.common.errors import UserError
-from udamlf.runs.launch import LOCAL, MANAGERS, StopFlag, follow_launcher
+from udamlf.runs.launch import LOCAL, MANAGERS, follow_launcher
+from udamlf.runs.signals import StopFlag
 
 
 @click.command()

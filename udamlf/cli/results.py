@@ -10,7 +10,7 @@ import click
 
 from udamlf.cli.options import EXIT_USER_ERROR, complete, manager, only_scenario, override, recipe, training_run
 from udamlf.common.errors import UserError
-from udamlf.runs.launch import StopFlag
+from udamlf.runs.signals import StopFlag
 
 
 @click.command()

@@ -21,13 +21,14 @@ from udamlf.data.check import check_apart, check_headers
 from udamlf.data.splits import ScenarioData, check_subset
 from udamlf.report import comparison, tables
 from udamlf.runs.environment import CONFIG
-from udamlf.runs.launch import LOCAL, StopFlag, check_manager, environment, identity, launch_stage
+from udamlf.runs.launch import LOCAL, check_manager, environment, identity, launch_stage
 from udamlf.runs.log import RunLog, ending
 from udamlf.runs.maintenance import reap
 from udamlf.runs.pages import address, report
 from udamlf.runs.plan import CONTROL, Request, Step, data_root, key_of, key_parts, module_digests, opened, plan, until
 from udamlf.runs.reuse import changes, claim, finished_chain
 from udamlf.runs.runner import stage_tags
+from udamlf.runs.signals import StopFlag
 from udamlf.runs.store import at_once
 from udamlf.runs.tags import CHAIN, COMMAND, DEVICE, DIGEST, ERROR, HOURS, INTERRUPTED, KEY, KEY_FILE, PROCESS, step_tag
 from udamlf.runs.tracker import UNAVAILABLE, Tracker

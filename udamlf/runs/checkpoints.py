@@ -20,11 +20,11 @@ from udamlf.data.dataset import split_of
 from udamlf.data.raster import write_pixels
 from udamlf.data.splits import ScenarioData
 from udamlf.runs.environment import CONFIG
-from udamlf.runs.launch import StopFlag
 from udamlf.runs.log import ending
 from udamlf.runs.plan import Request, data_root, key_of, key_parts
 from udamlf.runs.runner import execute, run_stage
 from udamlf.runs.serving import Image, Prediction, Segmenter, load_model, read_image, use
+from udamlf.runs.signals import StopFlag
 from udamlf.runs.tags import CHAIN, MODEL, step_runs
 from udamlf.runs.tracker import Tracker
 from udamlf.stages.stage import TRAININGS, Input

@@ -26,15 +26,15 @@ from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
-from types import FrameType, ModuleType
+from types import ModuleType
 from typing import Any, TypeVar
 
 from udamlf.common.errors import UserError
+from udamlf.runs.signals import GRACE_S
 
 PROJECT_ROOT = Path(__file__).resolve().parents[2]
 LIFELINE = "UDAMLF_LIFELINE"
 LOCAL, MANAGERS = "local", ("local", "uv", "virtualenv", "conda")
-GRACE_S, LAST_S = 30.0, 30  # to end in order; after a third signal
 _PR_SET_PDEATHSIG = 1
 # What every stage imports. It starts no thread and opens no store, and but for its last module it is not this
 # project's: an edit while a chain runs must not mix old and new modules. The first optimiser imports torch._dynamo.
@@ -75,40 +75,6 @@ def is_alive(who: str) -> bool | None:
     place, _, process = who.partition(":")
     pid, _, start = process.partition(":")
     return _start_ticks(pid) == start if place == _place() else None
-
-
-class StopFlag:
-    """SIGINT and SIGTERM as a flag for a loop that has ``asked()`` within the last half minute, else as
-    ``KeyboardInterrupt``. The second signal is ignored (a terminal and a launcher often send one each, and the state is
-    being saved). The third interrupts whatever happens; seconds later the kernel ends what is left."""
-
-    def __init__(self) -> None:
-        self.signals, self._last_asked = 0, float("-inf")
-
-    def install(self) -> StopFlag:
-        """Take over the two signals of this process."""
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, self._receive)
-        return self
-
-    def _receive(self, number: int, frame: FrameType | None) -> None:
-        self.signals += 1
-        polled = time.monotonic() - self._last_asked < GRACE_S
-        if self.signals == 3:
-            signal.alarm(LAST_S)
-        if (self.signals == 1 and not polled) or self.signals == 3:
-            raise KeyboardInterrupt
-
-    def asked(self) -> bool:
-        """Whether to stop: a loop that asks is trusted to ask again soon, to save its state and to leave."""
-        self._last_asked = time.monotonic()
-        return self.signals > 0
-
-    def check(self) -> None:
-        """Raise ``KeyboardInterrupt`` when a signal has come that no loop acted on; from now on one interrupts."""
-        self._last_asked = float("-inf")
-        if self.signals:
-            raise KeyboardInterrupt
 
 
 def follow_launcher() -> None:

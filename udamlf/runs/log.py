@@ -20,7 +20,7 @@ from pydantic import BaseModel, ValidationError
 
 from udamlf.common.errors import UserError, masked
 from udamlf.common.files import explained, write_text
-from udamlf.runs.launch import StopFlag
+from udamlf.runs.signals import StopFlag
 from udamlf.runs.store import at_once
 from udamlf.runs.tags import HEARTBEAT, INTERRUPTED, TRACKING
 from udamlf.runs.tracker import UNAVAILABLE, Entry, Tracker

@@ -9,8 +9,8 @@ from udamlf.config.parts import flatten
 from udamlf.runs.chain import run_chain
 from udamlf.runs.checkpoints import recorded_config
 from udamlf.runs.environment import ENVIRONMENT, REQUIREMENTS
-from udamlf.runs.launch import StopFlag
 from udamlf.runs.plan import Request
+from udamlf.runs.signals import StopFlag
 from udamlf.runs.tags import CHAIN, COMMIT, KEY_FILE, step_runs
 from udamlf.runs.tracker import Tracker
 

@@ -12,8 +12,8 @@ from udamlf.common.files import write_text
 from udamlf.config.compose import available
 from udamlf.report import comparison
 from udamlf.report.comparison import Row
-from udamlf.runs.launch import StopFlag
 from udamlf.runs.log import ending
+from udamlf.runs.signals import StopFlag
 from udamlf.runs.tags import step_runs
 from udamlf.runs.tracker import Tracker
 

@@ -17,10 +17,11 @@ from udamlf.config.schema import OF_SOURCE, Config
 from udamlf.data.splits import ScenarioData
 from udamlf.models.numerics import numerics
 from udamlf.runs.environment import CONFIG, device_name, kept_log, write_record
-from udamlf.runs.launch import StopFlag, identity
+from udamlf.runs.launch import identity
 from udamlf.runs.log import RunLog, ending
 from udamlf.runs.plan import data_root, key_of, key_parts, module_digests, modules, plan, until
 from udamlf.runs.serving import log_model
+from udamlf.runs.signals import StopFlag
 from udamlf.runs.tags import DEVICE, DIGEST, HOURS, KEY, KEY_FILE, MODEL, PROCESS
 from udamlf.runs.tracker import WEIGHTS, Tracker, local_folder
 from udamlf.stages.stage import TRAININGS, Input, Job, stage
