@@ -12,7 +12,7 @@ from tests.training.test_loop import assert_same, run_until
 from udamlf.common.errors import UserError
 from udamlf.config.compose import resolve
 from udamlf.methods import supervised
-from udamlf.models.numerics import described, numerics
+from udamlf.models.numerics import numerics, settings
 from udamlf.training.loop import Trainer, autocast_dtype
 from udamlf.training.objective import Batch, Losses
 
@@ -104,13 +104,13 @@ def test_published_budgets_have_the_precision_of_their_release() -> None:
 
 def test_numerics_are_set_said_and_put_back() -> None:
     """float32 without TF32, tf32 with it; a deterministic run chooses no kernel by trial and says what it promises."""
-    before = described()
+    before = settings()
     with numerics("tf32", deterministic=False):
-        inside = described()
+        inside = settings()
         assert inside["tf32"] and inside["cudnn_benchmark"] and not inside["deterministic_algorithms"]
         assert torch.backends.cuda.matmul.allow_tf32
     with numerics("float32", deterministic=True):
-        inside = described()
+        inside = settings()
         assert not inside["tf32"] and not inside["cudnn_benchmark"] and inside["deterministic_algorithms"]
         assert inside["cublas_workspace"] and str(inside["resumed_training"]).startswith("bit-identical")
-    assert {**described(), "cublas_workspace": ""} == {**before, "cublas_workspace": ""}
+    assert {**settings(), "cublas_workspace": ""} == {**before, "cublas_workspace": ""}

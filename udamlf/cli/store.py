@@ -149,12 +149,12 @@ def prune(keep: str, cache_gib: float, yes: bool) -> None:
     kept = set(filter(None, keep.split(",")))
     if not kept or not kept <= {*KEEP}:
         raise UserError(f"--keep {keep}", "best, last, or best,last")
-    found = list(waste(Tracker.existing(), kept, cache_gib * 2**30))
-    for each in found:
+    items = list(waste(Tracker.existing(), kept, cache_gib * 2**30))
+    for each in items:
         click.echo(f"{each.size / 2**20:10.1f} MiB  {each.what}")
-    click.echo(f"{sum(each.size for each in found) / 2**30:.2f} GiB in {len(found)} places")
-    if found and (yes or click.confirm("Delete them?")):
-        for each in found:
+    click.echo(f"{sum(each.size for each in items) / 2**30:.2f} GiB in {len(items)} places")
+    if items and (yes or click.confirm("Delete them?")):
+        for each in items:
             each.delete()
 
 

@@ -12,7 +12,7 @@ CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 def masked(text: str) -> str:
     """``text`` as it may be shown: addresses without user and password, no control character for a terminal to obey."""
-    return CONTROL.sub(lambda found: repr(found[0])[1:-1], _SECRETS.sub("", text))
+    return CONTROL.sub(lambda match: repr(match[0])[1:-1], _SECRETS.sub("", text))
 
 
 class UserError(Exception):

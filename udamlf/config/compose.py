@@ -158,20 +158,20 @@ def resolve(
     ``rounds`` replaces the method's number of rounds, ``overrides`` (``profile.round.steps=60``) any value."""
     if seed < 0:
         raise UserError(f"--seed {seed}", "a seed of 0 or more")
-    own = _merged(_lineage("scenarios", scenario), Scenario)
+    pair = _merged(_lineage("scenarios", scenario), Scenario)
     methods = _lineage("methods", method)
-    profiles = _lineage("profiles", profile or own.get("profile", Scenario.model_fields["profile"].default))
-    tree: dict[str, Any] = {"scenario": own, "method": _merged(methods, Method), "profile": _merged(profiles, Profile)}
+    profiles = _lineage("profiles", profile or pair.get("profile", Scenario.model_fields["profile"].default))
+    tree: dict[str, Any] = {"scenario": pair, "method": _merged(methods, Method), "profile": _merged(profiles, Profile)}
     tree |= {"seed": seed, "data_root": data_root or None}
     tree |= {"overrides": [*overrides, *([f"rounds={rounds}"] if rounds is not None else [])]}
-    places = [name for _, each in profiles for name in (each["name"], f"{each['name']}/{own['name']}")]
+    places = [name for _, each in profiles for name in (each["name"], f"{each['name']}/{pair['name']}")]
 
     def values(files: Sequence[_File]) -> list[Layer]:
         adapted = _block_values(files, "adapted", places) if recipe == "adapted" else []
-        budget = [*_block_values(files, "scenarios", [own["name"]]), *_block_values(files, "profiles", places)]
+        budget = [*_block_values(files, "scenarios", [pair["name"]]), *_block_values(files, "profiles", places)]
         return [*budget, *adapted]
 
-    layers = [*_block_values(profiles, "scenarios", [own["name"]], "profile."), *values(methods)]
+    layers = [*_block_values(profiles, "scenarios", [pair["name"]], "profile."), *values(methods)]
     if tree["method"].get("publication") and tree["method"].get("role", "method") == "method":
         is_adapted = recipe == "adapted" and bool(_block_values(methods, "adapted", places))
         tree["recipe"] = "adapted" if is_adapted else "published"
@@ -233,8 +233,8 @@ def _outvoted(layers: Sequence[Layer], config: Config) -> Iterator[str]:
     """A line for every value of the profile that a user sets in vain, as a shipped method's round has its own."""
     every = [(n, *item) for n in range(1, config.method.rounds + 1) for item in _OF_ROUND.items()]
     for number, block, target in every:
-        own = getattr(config.method.round_at(number), block)
-        for key, value in flatten(own) if own else ():
+        settings = getattr(config.method.round_at(number), block)
+        for key, value in flatten(settings) if settings else ():
             asked, wins = _last(layers, f"{target}.{key}"), f"method.round.{number}.{block}.{key}"
             winner = _last(layers, wins)
             if asked and not asked.is_shipped and (winner is None or winner.is_shipped):

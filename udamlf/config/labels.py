@@ -83,26 +83,26 @@ class CustomSpace(Strict):
 
 SpaceRef = Annotated[
     Annotated[str, Tag("Name")] | Annotated[CustomSpace, Tag("CustomSpace")],
-    Discriminator(lambda described: "Name" if isinstance(described, str) else "CustomSpace"),
+    Discriminator(lambda space: "Name" if isinstance(space, str) else "CustomSpace"),
 ]
 """A label space's name, or its description."""
 
 
-def find_space(described: str | CustomSpace) -> LabelSpace:
+def find_space(space: str | CustomSpace) -> LabelSpace:
     """The label space of a scenario (its name, or its description), or of a run's tag. UserError: unknown name."""
-    if isinstance(described, CustomSpace):
-        return described.space()
-    if described in LABEL_SPACES:
-        return LABEL_SPACES[described]
+    if isinstance(space, CustomSpace):
+        return space.space()
+    if space in LABEL_SPACES:
+        return LABEL_SPACES[space]
     try:
-        return CustomSpace(**json.loads(described)).space()
+        return CustomSpace(**json.loads(space)).space()
     except (ValueError, TypeError, ValidationError) as error:
-        raise UserError(f"unknown label space {described!r}", "", nearest(described, list(LABEL_SPACES))) from error
+        raise UserError(f"unknown label space {space!r}", "", nearest(space, list(LABEL_SPACES))) from error
 
 
-def space_tag(described: str | CustomSpace) -> str:
+def space_tag(space: str | CustomSpace) -> str:
     """A scenario's label space as the text of a tag, from which ``find_space`` finds it."""
-    return described if isinstance(described, str) else described.model_dump_json()
+    return space if isinstance(space, str) else space.model_dump_json()
 
 
 def distinct_colours(count: int) -> tuple[Colour, ...]:
@@ -121,8 +121,8 @@ def lookup_table(raw_classes: Mapping[int, str], space: LabelSpace) -> np.ndarra
     return table
 
 
-_DESCRIBED = yaml.safe_load((CONFIGS / "label_spaces.yaml").read_text(encoding="utf-8"))
-LABEL_SPACES = {name: CustomSpace(**described).space(name) for name, described in _DESCRIBED.items()}
+_ENTRIES = yaml.safe_load((CONFIGS / "label_spaces.yaml").read_text(encoding="utf-8"))
+LABEL_SPACES = {name: CustomSpace(**fields).space(name) for name, fields in _ENTRIES.items()}
 # Those that code names; the file may hold more.
 CITYSCAPES_19, CITYSCAPES_16, CITYSCAPES_13 = (LABEL_SPACES[f"cityscapes{number}"] for number in (19, 16, 13))
 SYNTHIA_19, ROBOTCAR_9, CAMVID_11 = (LABEL_SPACES[name] for name in ("synthia19", "robotcar9", "camvid11"))

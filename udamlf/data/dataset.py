@@ -233,20 +233,20 @@ def _say_once(message: str) -> None:
     logger.warning(message)
 
 
-def folder_data_set(name: str, described: FolderData) -> DataSet:
-    colours = list(described.colours.values())
-    raw_classes = described.raw_classes
+def folder_data_set(name: str, folder: FolderData) -> DataSet:
+    colours = list(folder.colours.values())
+    raw_classes = folder.raw_classes
     return DataSet(
         name=name,
-        home=described.home,
+        home=folder.home,
         raw_classes=raw_classes,
-        known_ids={*raw_classes, *(() if colours else described.void)},
-        image=template(described.images),
-        label=template(described.labels or ""),
+        known_ids={*raw_classes, *(() if colours else folder.void)},
+        image=template(folder.images),
+        label=template(folder.labels or ""),
         labels=colour_format(colours) if colours else FORMATS["own"],
-        void_id=described.void[0] if described.void else IGNORE,
+        void_id=folder.void[0] if folder.void else IGNORE,
         prediction="{name}.png",
-        names=described.names,
+        names=folder.names,
     )
 
 
@@ -254,8 +254,8 @@ def _shipped(name: str, labels: str, known_ids: int, splits: Sequence[str] = (),
     return DataSet(name, labels=FORMATS[labels], known_ids=range(known_ids), splits=tuple(splits), **fields)
 
 
-_DESCRIBED = yaml.safe_load((CONFIGS / "datasets.yaml").read_text(encoding="utf-8"))
-SHIPPED = {name: _shipped(name, **fields) for name, fields in _DESCRIBED.items()}
+_ENTRIES = yaml.safe_load((CONFIGS / "datasets.yaml").read_text(encoding="utf-8"))
+SHIPPED = {name: _shipped(name, **fields) for name, fields in _ENTRIES.items()}
 
 
 def split_of(scenario: Scenario, split: str) -> tuple[DataSet, SplitRef]:
@@ -263,8 +263,8 @@ def split_of(scenario: Scenario, split: str) -> tuple[DataSet, SplitRef]:
     if split not in scenario.splits:
         raise UserError(f"scenario {scenario.name} has no split {split!r}", f"one of: {', '.join(scenario.splits)}")
     ref = scenario.splits[split]
-    if described := scenario.datasets.get(ref.dataset):
-        return folder_data_set(ref.dataset, described), ref
+    if folder := scenario.datasets.get(ref.dataset):
+        return folder_data_set(ref.dataset, folder), ref
     if ref.dataset not in SHIPPED:
         raise UserError(f"unknown data set {ref.dataset!r}", "", nearest(ref.dataset, list(SHIPPED)))
     return SHIPPED[ref.dataset], ref

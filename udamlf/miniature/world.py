@@ -108,23 +108,23 @@ def _single_threaded() -> None:
 def write_frames(root: Path, data_set: str, split: str, start: int, stop: int, seed: int) -> None:
     """Draw and write frames ``start`` to ``stop`` of a split under the data root ``root``."""
     recipe, reader = _RECIPES[data_set], SHIPPED[data_set]
-    described = recipe.splits[split]
+    entry = recipe.splits[split]
     table = lookup_table(dict(enumerate(CITYSCAPES_CLASSES)), recipe.space)
     for index in range(start, stop):
         image, label = draw_frame(recipe.style, seed, data_set, split, index)
-        ids = table[label] if described.labelled else None
-        reader.write(root, split, described.name.format(index), image, ids, recipe.space)
+        ids = table[label] if entry.labelled else None
+        reader.write(root, split, entry.name.format(index), image, ids, recipe.space)
 
 
 def _render(root: Path, data_sets: Sequence[str], seed: int, frames: Frames, workers: int | None) -> None:
     """Write whole data sets under ``root`` with ``workers`` processes (None: one per core)."""
     tasks = []
     for name in data_sets:
-        for split, described in _RECIPES[name].splits.items():
-            count = getattr(frames, described.frames)
+        for split, entry in _RECIPES[name].splits.items():
+            count = getattr(frames, entry.frames)
             tasks += [(root, name, split, a, min(a + _CHUNK, count), seed) for a in range(0, count, _CHUNK)]
             if _RECIPES[name].lists:
-                SHIPPED[name].write_list(root, split, [described.name.format(i) for i in range(count)])
+                SHIPPED[name].write_list(root, split, [entry.name.format(i) for i in range(count)])
     workers = workers if workers is not None else len(os.sched_getaffinity(0))
     workers = min(workers, len(tasks))
     if workers <= 1:

@@ -40,8 +40,8 @@ class Frozen(nn.Module):
     def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *rest: Any) -> None:
         stored = state_dict.get(f"{prefix}digest")
         if stored is not None and not torch.equal(stored.cpu(), self.digest.cpu()):
-            found, expected = (bytes(value.tolist()).hex()[:12] for value in (self.digest, stored))
-            message = f"frozen weights {found}, but those were trained on {expected}"
+            actual, expected = (bytes(value.tolist()).hex()[:12] for value in (self.digest, stored))
+            message = f"frozen weights {actual}, but those were trained on {expected}"
             raise UserError(message, "the file of the training: --set profile.model.weights=FILE")
         super()._load_from_state_dict(state_dict, prefix, *rest)
 

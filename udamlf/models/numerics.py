@@ -30,7 +30,7 @@ def numerics(precision: Precision, deterministic: bool) -> Iterator[None]:
         cv2.setNumThreads(threads)
 
 
-def described() -> dict[str, bool | str]:
+def settings() -> dict[str, bool | str]:
     """The numerics at hand, as plain values, and what a training that is resumed owes to them."""
     deterministic = torch.are_deterministic_algorithms_enabled()
     resumed = {

@@ -101,9 +101,9 @@ def _is_plain(value: Any) -> bool:
 
 def rename(state: State, where: str | Path = "state") -> Released:
     """A state dict as the project that knows most of its tensors names them. UserError: see ``read``."""
-    given, state = state, {_WRAPPER.sub("", name): value for name, value in state.items()}
-    if len(state) < len(given):
-        raise UserError(f"{where}: {len(given) - len(state)} tensors have the name of another", "each name once")
+    tensors, state = state, {_WRAPPER.sub("", name): value for name, value in state.items()}
+    if len(state) < len(tensors):
+        raise UserError(f"{where}: {len(tensors) - len(state)} tensors have the name of another", "each name once")
     strange = {p: [n for n in state if not n.startswith(tuple(form.names))] for p, form in FORMATS.items()}
     project = min(strange, key=lambda name: len(strange[name]))
     form = FORMATS[project]

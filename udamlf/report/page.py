@@ -49,16 +49,16 @@ def page(title: str, rows: Sequence[Row], rounds: pd.DataFrame, origins: Mapping
 def _pictures(group: Sequence[Row], origins: Mapping[str, Origin]) -> dict[str, dict[str, dict[str, str]]]:
     """Title -> frame -> layer, image and truth first -> picture, of each row's first run."""
     scored, labelled = f"Predictions on {group[0].split}, last round", f"Pseudo-labels of {TARGET} over the rounds"
-    found: dict[str, dict[str, dict[str, str]]] = {scored: {}, labelled: {}}
+    frames: dict[str, dict[str, dict[str, str]]] = {scored: {}, labelled: {}}
     for row in group:
         for number, folder in (evaluations := origins[row.run_ids[0]].evaluations).items():
             layers = [(labelled, TARGET, "labels", f"{row.label(group)}, round {number}")]
             layers += [(scored, row.split, "prediction", row.label(group))] if number == max(evaluations) else []
             for title, split, name, label in layers:
                 for frame, pictures in read_examples(folder / "examples" / split).items():
-                    own = pictures.pop(name)
-                    found[title].setdefault(frame, {"image": "", "truth": ""}).update({**pictures, label: own})
-    return found
+                    picture = pictures.pop(name)
+                    frames[title].setdefault(frame, {"image": "", "truth": ""}).update({**pictures, label: picture})
+    return frames
 
 
 def _charts(heading: str, group: Sequence[Row], rounds: pd.DataFrame) -> list[str]:

@@ -74,12 +74,12 @@ def summary_cells(group: Sequence[Row], baseline: str = "", by_seed: bool = Fals
         miou, home = (row.estimates()[kind][headline] for kind in ("miou", "source"))
         others, source_only = baselines(row, group, baseline), baselines(row, group, SOURCE_ONLY)[SOURCE_ONLY]
         gains = [each if isinstance(each, str) else gained(row, each, "miou") for each in others.values()]
-        own = [" / ".join(f"{score:.1f}" for score in row.headline().values()), _cell(miou, "", row.space, "± ")]
-        own = own if by_seed else [str(len(row.seeds)), _interval(miou, ".1f") if miou else ABSENT]
+        values = [" / ".join(f"{score:.1f}" for score in row.headline().values()), _cell(miou, "", row.space, "± ")]
+        values = values if by_seed else [str(len(row.seeds)), _interval(miou, ".1f") if miou else ABSENT]
         at_home = _cell(home, "", row.space, "± ")
         if row.headline("source") and isinstance(source_only, Row):
             at_home += f", {gained(row, source_only, 'source')}"
-        cells.append([row.label(group), *own, *gains, at_home])
+        cells.append([row.label(group), *values, *gains, at_home])
     return f": mIoU-{headline}" + ("" if by_seed else " with 95 % interval, p of paired t-tests"), cells
 
 

@@ -21,7 +21,7 @@ import torch
 from udamlf.common.files import write_json, write_text
 from udamlf.config.schema import Config
 from udamlf.models.base import device
-from udamlf.models.numerics import described
+from udamlf.models.numerics import settings
 from udamlf.runs.launch import PROJECT_ROOT, git
 
 CONFIG, ENVIRONMENT, REQUIREMENTS = "config.yaml", "environment.json", "requirements.txt"
@@ -46,7 +46,7 @@ def environment(config: Config) -> dict[str, Any]:
         "driver": _DRIVER.read_text().splitlines()[0] if gpu and _DRIVER.is_file() else None,
         "cores": len(os.sched_getaffinity(0)),
         "threads": {"torch": torch.get_num_threads(), "opencv": cv2.getNumThreads(), "batches": config.profile.workers},
-        "precision": config.profile.precision, "deterministic": config.profile.deterministic, "numerics": described(),
+        "precision": config.profile.precision, "deterministic": config.profile.deterministic, "numerics": settings(),
     }  # fmt: skip
 
 

@@ -78,7 +78,7 @@ def report(parent: RunLog, data: ScenarioData, results: Mapping[Step, Input]) ->
     tracker, run = parent.tracker, parent.tracker.get(parent.run_id)
     runs = [r for r in tracker.search(_alike(run.data.tags), None) if r.info.status in ("RUNNING", "FINISHED")]
     runs = [r for r in runs if r.info.experiment_id == run.info.experiment_id]
-    others = {shown.info.run_id: found for shown, found in _shown(tracker, runs)}
+    others = {shown.info.run_id: gain for shown, gain in _shown(tracker, runs)}
     for each in runs:
         if each.info.run_id not in others:  # it has been run again, or the configuration files have changed
             tracker.client.set_tag(each.info.run_id, COMPLETE, "superseded")
@@ -98,8 +98,8 @@ def _shown(tracker: Tracker, runs: Sequence[Any]) -> Iterator[tuple[Any, Others]
                 ids = {} if isinstance(other, str) else dict(zip(other.seeds, other.run_ids, strict=True))
                 others[name] = by_id.get(ids.get(seed), other if isinstance(other, str) else "no run of this seed")
             headline = f"miou/{row.space.headline}"
-            found = {f"gain/{name}": _gain(headline, run, other) for name, other in others.items()}
-            gains = {name: gain for name, gain in found.items() if gain not in (None, run.data.metrics.get(name))}
+            gains = {f"gain/{name}": _gain(headline, run, other) for name, other in others.items()}
+            gains = {name: gain for name, gain in gains.items() if gain not in (None, run.data.metrics.get(name))}
             tags, page = run.data.tags, {DESCRIPTION: _page(run, row.space, others)}
             if gains or not page.items() <= tags.items():
                 stamp = {"step": int(tags[SCORED]), "time_ms": int(1000 * time.time())}

@@ -94,11 +94,11 @@ def _check_inputs(config: Config, name: str, round: int | None, ids: Mapping[str
 
 def _input(tracker: Tracker, name: str, run_id: str, expected: str) -> Input:
     """A finished run as an input. UserError: unknown run id, run of the wrong stage, damaged artifacts."""
-    given, allowed = tracker.fetch(run_id), TRAININGS if expected in TRAININGS else (expected,)
-    if given.tags.get("stage") not in allowed:
-        message = f"{name}: run {run_id} is of stage {given.tags.get('stage')}"
+    value, allowed = tracker.fetch(run_id), TRAININGS if expected in TRAININGS else (expected,)
+    if value.tags.get("stage") not in allowed:
+        message = f"{name}: run {run_id} is of stage {value.tags.get('stage')}"
         raise UserError(message, f"a run of stage {' or '.join(allowed)}")
-    return given
+    return value
 
 
 def execute(

@@ -82,15 +82,15 @@ class Segmenter:
         """MLflow's call: a data frame with an ``image`` (content of a file), a ``path`` or ``pixels`` in each row. Of
         each row the maps of ``Prediction``, or with the parameter ``png`` text: PNG files in base64, the confidence in
         percent. MlflowException: a row has no usable image."""
-        found = []
+        predictions = []
         try:
             for row in table.to_dict("records"):
                 (image,) = (value for value in row.values() if value is not None and not isinstance(value, float))
-                found.append(self(np.array(image, np.uint8) if isinstance(image, list) else image)._asdict())
+                predictions.append(self(np.array(image, np.uint8) if isinstance(image, list) else image)._asdict())
         except (UserError, ValueError, OverflowError) as error:
             raise MlflowException.invalid_parameter_value(f"a row without one image: {error}") from error
         as_text = (params or {}).get("png")
-        return [{name: _png(row[name]) if as_text else row[name] for name in _MAPS} for row in found]
+        return [{name: _png(row[name]) if as_text else row[name] for name in _MAPS} for row in predictions]
 
     def get_raw_model(self) -> Segmenter:
         """For ``PyFuncModel.get_raw_model``."""
