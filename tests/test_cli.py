@@ -214,6 +214,12 @@ def test_the_shell_completes_names(tmp_path: Path) -> None:
     assert done.stdout.split() == ["plain,iast"]
 
 
+def test_output_that_cannot_be_written_is_told() -> None:
+    with open("/dev/full", "w") as full:
+        done = subprocess.run([UDAMLF, "methods"], stdout=full, stderr=subprocess.PIPE, text=True)
+    assert done.returncode == 2 and "No space left" in done.stderr and "Traceback" not in done.stderr
+
+
 @pytest.mark.parametrize("kind", ["scenario", "method", "profile"])
 def test_the_schema_of_a_kind_accepts_its_files_and_names_a_wrong_key(
     kind: str, capsys: pytest.CaptureFixture[str]

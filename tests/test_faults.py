@@ -133,6 +133,17 @@ def test_an_unknown_experiment_is_told(store: Path, monkeypatch: pytest.MonkeyPa
         Tracker.connect()
 
 
+def test_a_stage_waits_for_a_server_that_is_away_when_it_starts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And a command of the user's tells at once."""
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    monkeypatch.setenv("UDAMLF_PATIENCE_S", "1")
+    with pytest.raises(UserError, match="cannot open the tracking store"):
+        Tracker.connect()
+    with pytest.raises(UserError, match="did not answer for 1 s"):
+        Tracker.connect(patient=True)
+
+
 # --- a store that is away --------------------------------------------------------------------------------------------
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
+import pwd
 import signal
 import subprocess
 import sys
@@ -11,6 +13,7 @@ import threading
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from udamlf.common.errors import UserError
@@ -26,11 +29,33 @@ from udamlf.common.files import (
     write_json,
     write_text,
 )
+from udamlf.data.raster import write_pixels
 
 
 def names(folder: Path) -> list[str]:
     """Everything in a folder, hidden files too."""
     return sorted(path.name for path in folder.iterdir())
+
+
+def test_a_user_without_a_home_is_told_how_to_name_a_cache(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("HOME", "UDAMLF_CACHE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(pwd, "getpwuid", {}.__getitem__)
+    with pytest.raises(UserError, match="UDAMLF_CACHE"):
+        cache_folder()
+
+
+def test_a_picture_that_does_not_fit_on_the_disk_is_told_and_absent(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def write(path: Path, content: bytes) -> None:
+        path.touch()
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", write)
+    with pytest.raises(UserError, match="No space left"):
+        write_pixels(tmp_path / "a" / "b.png", np.zeros((2, 2, 3), np.uint8))
+    assert names(tmp_path / "a") == []
 
 
 # --- one file --------------------------------------------------------------------------------------------------------

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import pwd
 import re
 import shutil
 from collections.abc import Callable
@@ -18,6 +19,7 @@ from mlflow.exceptions import MlflowException
 from udamlf.common.errors import UserError
 from udamlf.common.files import digest_file
 from udamlf.config.compose import resolve
+from udamlf.runs import maintenance
 from udamlf.runs.launch import identity
 from udamlf.runs.log import RunLog, ending
 from udamlf.runs.maintenance import reap, sync
@@ -225,6 +227,23 @@ def test_reap_marks_only_runs_whose_process_is_gone(tracker: Tracker, status: St
     assert reap(tracker) == [dead]
     assert [status(run_id) for run_id in (alive, dead, remote)] == ["RUNNING", "KILLED", "RUNNING"]
     assert reap(tracker, older_than_min=-1) == [remote]
+
+
+def test_reap_leaves_a_run_that_ended_in_order_while_it_looked(
+    tracker: Tracker, status: Status, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    host, pid, start = identity().rsplit(":", 2)
+    run_id = tracker.create_run("r", {PROCESS: f"{host}:{pid}:{int(start) + 1}"})
+    monkeypatch.setattr(maintenance, "is_gone", lambda *_: tracker.end(run_id, "FINISHED") or True)
+    assert reap(tracker) == [] and status(run_id) == "FINISHED"
+
+
+def test_a_user_that_the_machine_does_not_know_is_a_number(tracker: Tracker, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in a container that runs as some number."""
+    for name in ("LOGNAME", "USER", "LNAME", "USERNAME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(pwd, "getpwuid", {}.__getitem__)
+    assert tracker.get(tracker.create_run("r", {})).data.tags["mlflow.user"] == str(os.getuid())
 
 
 def test_a_new_experiment_keeps_its_artifacts_beside_the_store(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -33,6 +33,9 @@ def guarded(command: click.Command, arguments: list[str] | None) -> None:
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)
+    except OSError as error:  # of a place that is full, gone or forbidden and that nothing else explained
+        click.echo(f"Error: {UserError(str(error), 'a place that is there, and can be written')}", err=True)
+        sys.exit(EXIT_USER_ERROR)
     except (KeyboardInterrupt, click.Abort):
         click.echo("Interrupted; run the same command to resume.", err=True)
         sys.exit(EXIT_SIGNAL + 2)

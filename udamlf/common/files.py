@@ -105,7 +105,12 @@ def digest_file(path: Path) -> str:
 
 def cache_folder() -> Path:
     """Where things that can be made again are kept: ``UDAMLF_CACHE``, else ``~/.cache/udamlf``."""
-    return Path(os.environ.get("UDAMLF_CACHE") or Path.home() / ".cache" / "udamlf").expanduser()
+    try:
+        return Path(os.environ.get("UDAMLF_CACHE") or "~/.cache/udamlf").expanduser()
+    except RuntimeError as error:
+        raise UserError(
+            "this user has no home folder", "a folder for what can be kept", "UDAMLF_CACHE=FOLDER"
+        ) from error
 
 
 def environment_number(name: str, default: float) -> float:

@@ -34,11 +34,13 @@ def reap(tracker: Tracker, older_than_min: float | None = None) -> list[str]:
     never)."""
     dead = []
     for run in tracker.search({}, status="RUNNING"):
-        if PROCESS in run.data.tags and is_gone(run, older_than_min):  # other programs' runs have none
-            run_id = run.info.run_id
-            tracker.client.set_tag(run_id, ERROR, f"process {run.data.tags.get(PROCESS, 'unknown')} is gone")
-            tracker.client.set_terminated(run_id, "KILLED")
-            dead.append(run_id)
+        run_id, who = run.info.run_id, run.data.tags.get(PROCESS)  # other programs' runs have none
+        if who and is_gone(run, older_than_min):
+            now = tracker.get(run_id)  # it may have ended in order since the search
+            if now.info.status == "RUNNING" and now.data.tags.get(PROCESS) == who:
+                tracker.client.set_tag(run_id, ERROR, f"process {who} is gone")
+                tracker.client.set_terminated(run_id, "KILLED")
+                dead.append(run_id)
     # `mlflow run` overwrites the status of a run that ended itself as KILLED (it compares a name with numbers).
     for run in tracker.search({ERROR: INTERRUPTED}, status="FAILED"):
         tracker.client.set_terminated(run.info.run_id, "KILLED", run.info.end_time)

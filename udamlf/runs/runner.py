@@ -36,8 +36,8 @@ def run_stage(
 ) -> str:
     """Do a stage with inputs ``ids`` (name -> run id) in the run that was created for this process, or in a new one of
     ``chain``; no round = the stage's first one. A mistake that ``configure`` meets closes the run as FAILED."""
-    tracker = Tracker.connect()
     adopted = os.environ.get("MLFLOW_RUN_ID")
+    tracker = Tracker.connect(patient=bool(adopted))
     if not adopted:
         _check_inputs(configure(), name, round, ids)  # bad input starts no run
     run_id = adopted or tracker.create_run(f"{chain} {name}", {})

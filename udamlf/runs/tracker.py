@@ -31,7 +31,7 @@ from udamlf.common.files import atomic_folder, cache_folder, digest_file, file_l
 from udamlf.config.compose import mapping
 from udamlf.data.contents import content_digests
 from udamlf.runs.launch import git, identity
-from udamlf.runs.store import Patient, is_there, moved, sqlite_file, store_uri, work_root
+from udamlf.runs.store import Patient, at_once, is_there, moved, sqlite_file, store_uri, work_root
 from udamlf.runs.tags import COMMIT, DIGEST, ERROR, KEY, MODEL, NETWORKS, PARENT, PROCESS, PRUNED, damage, readable
 from udamlf.stages.stage import Input
 
@@ -60,8 +60,9 @@ class Tracker:
         return cls.connect()
 
     @classmethod
-    def connect(cls) -> Tracker:
-        """Open the store, creating it under a lock: two at once would break it. UserError: with MLflow's reason."""
+    def connect(cls, patient: bool = False) -> Tracker:
+        """Open the store, creating it under a lock: two at once would break it. UserError: with MLflow's reason, at
+        once, or, with ``patient``, after some minutes in which a server did not answer."""
         uri = store_uri()
         logging.getLogger("alembic").setLevel(logging.WARNING)
         # MLflow's own patience (7 tries of 120 s) would stop a training for many minutes.
@@ -80,8 +81,9 @@ class Tracker:
             ):
                 if not remote:  # MLflow itself tries a refused password, a folder or another file for two minutes
                     inspect(create_engine(uri)).get_table_names()
-                client = MlflowClient(uri)  # creates the store
-                return cls(uri, Patient(client, uri), _experiment(client, database))
+                client = Patient(MlflowClient(uri), uri)  # creates the store
+                with contextlib.nullcontext() if patient else at_once():
+                    return cls(uri, client, _experiment(client, database))
         except (MlflowException, SQLAlchemyError, ImportError) as error:  # the last: a database's driver
             hint = "start the server, or unset MLFLOW_TRACKING_URI" if remote else "udamlf doctor"
             raise UserError(f"cannot open the tracking store {uri}: {error}", "a store of this mlflow", hint) from error
@@ -94,7 +96,7 @@ class Tracker:
         """Create a run (RUNNING) and return its id; until a process adopts it, it is this process's."""
         commit = git("rev-parse", "HEAD")  # none outside of a repository
         code = {COMMIT: commit, "git_dirty": str(bool(git("status", "--porcelain"))).lower()} if commit else {}
-        every = {PROCESS: identity(), "mlflow.user": getpass.getuser(), **code, **tags}
+        every = {PROCESS: identity(), "mlflow.user": _user(), **code, **tags}
         every |= {PARENT: parent} if parent else {}
         return str(self.client.create_run(self.experiment_id, tags=every, run_name=name).info.run_id)
 
@@ -280,7 +282,15 @@ class Tracker:
             self.client.log_inputs(run_id, inputs)
 
 
-def _experiment(client: MlflowClient, database: Path | None) -> str:
+def _user() -> str:
+    """The user's name; their number where the machine, often a container, knows none."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return str(os.getuid())
+
+
+def _experiment(client: Patient, database: Path | None) -> str:
     """The experiment that the environment names, else MLflow's default one: where `mlflow run` creates its runs."""
     name, number = os.environ.get("MLFLOW_EXPERIMENT_NAME", "Default"), os.environ.get("MLFLOW_EXPERIMENT_ID")
     try:
