@@ -16,7 +16,7 @@ from udamlf.report import comparison
 from udamlf.runs.maintenance import is_gone
 from udamlf.runs.plan import Digest, Request, Step, data_root, key_of, key_parts, plan
 from udamlf.runs.recipes import differing
-from udamlf.runs.tags import CHAIN, DIGEST, KEY, KEY_FILE, step_tag
+from udamlf.runs.tags import CHAIN, DIGEST, KEY, KEY_FILE, PROCESS, step_tag
 from udamlf.runs.tracker import Tracker
 from udamlf.stages.stage import Input
 
@@ -36,21 +36,23 @@ def claim(tracker: Tracker, key: str, create: Callable[[], str]) -> Input | str:
         others = _at_work(tracker, key)
         if others:
             if not told:
-                logger.warning("waiting for another machine, which is at the same work: run %s", ", ".join(others))
+                who = ", ".join(f"process {process} (run {run_id})" for run_id, process in others.items())
+                logger.warning("waiting for what is at the same work: %s", who)
             told = True
             time.sleep(POLL_S)
         elif not tracker.finished(key):  # none that has ended between the two looks
             mine = create()
-            if _at_work(tracker, key) == {mine}:
+            if _at_work(tracker, key).keys() == {mine}:
                 return mine
             tracker.client.delete_run(mine)
             time.sleep(int(mine[:2], 16) / 64)  # not at the same moment again
     return finished
 
 
-def _at_work(tracker: Tracker, key: str) -> set[str]:
+def _at_work(tracker: Tracker, key: str) -> dict[str, str]:
+    """Run id -> process of those that are at work on a key."""
     running = tracker.search({KEY: key}, status="RUNNING")
-    return {run.info.run_id for run in running if not is_gone(run, SILENT_MIN)}
+    return {run.info.run_id: run.data.tags.get(PROCESS, "") for run in running if not is_gone(run, SILENT_MIN)}
 
 
 def changes(tracker: Tracker, config: Config, step: Step, parts: dict[str, Any]) -> str:

@@ -320,7 +320,7 @@ def _check_manifest(path: Path, digest: str, run_id: str) -> None:
     when it has changed on the disk."""
     manifest = path / MANIFEST
     hint = "udamlf runs relocate, if the store was moved; else run the chain again: it repeats what is missing"
-    if not manifest.is_file() or content_digests([manifest]) != [digest]:
+    if not manifest.is_file() or digest_file(manifest) != digest:
         raise UserError(f"the artifacts of run {run_id} in {path} are missing or damaged", MANIFEST, hint)
     try:
         files = json.loads(manifest.read_text(encoding="utf-8"))["files"]
