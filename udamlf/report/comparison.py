@@ -273,11 +273,11 @@ def frame(rows: Sequence[Row], baseline: str = "") -> pd.DataFrame:
     """A line per row, metric and subset or class: what identifies the row; mean, std, low, high (the 95 % interval) and
     n; and the same of the difference from each baseline B as over_B_mean ..., with over_B_p of the paired t-test."""
     lines = []
-    for row, numbers in zip(rows, plain(rows, baseline), strict=True):
+    for row, line in zip(rows, plain(rows, baseline), strict=True):
         identity = {**row.identity, "seeds": " ".join(map(str, row.seeds))}
-        for kind, name, value in ((k, *item) for k in METRICS for item in numbers[k].items()):
+        for kind, name, value in ((k, *item) for k in METRICS for item in line[k].items()):
             known = {"metric": METRICS[kind], "name": name, "in_source": name not in row.space.not_in_source}
-            gains = {f"over_{b}": _NOTHING | (d.get(kind, {}).get(name) or {}) for b, d in numbers["delta"].items()}
+            gains = {f"over_{b}": _NOTHING | (d.get(kind, {}).get(name) or {}) for b, d in line["delta"].items()}
             lines.append({**identity, **known, **(value or {}), **gains})
     table = pd.json_normalize(lines, sep="_")
     numbers = {column: kind for column in table if (kind := column.rpartition("_")[2]) in _NOTHING}
