@@ -21,6 +21,8 @@ os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 from udamlf.miniature import Frames, generate
 
 if TYPE_CHECKING:
+    from tests.fake_stages import FakeStages
+    from udamlf.runs.plan import Request
     from udamlf.runs.tracker import Tracker
 
 sys.dont_write_bytecode = False
@@ -85,3 +87,33 @@ def tracker(store: Path) -> Tracker:
 def status(tracker: Tracker) -> Callable[[str], str]:
     """Status of a run."""
     return lambda run_id: str(tracker.get(run_id).info.status)
+
+
+@pytest.fixture
+def request_(tiny_world: Path) -> Request:
+    """A chain of two rounds."""
+    from udamlf.runs.plan import Request
+
+    return Request("syn2city", "st", rounds=2, data_root=str(tiny_world))
+
+
+@pytest.fixture
+def go(tracker: Tracker, store: Path) -> Callable[..., tuple[str, FakeStages]]:
+    """What runs a chain whose stages are no processes: its parent run, and what was started."""
+    from tests.fake_stages import FakeStages
+    from udamlf.runs.chain import Chain
+    from udamlf.runs.log import RunLog, ending
+    from udamlf.runs.signals import StopFlag
+
+    def run(request: Request, act: Callable[[str], None] = lambda stage: None) -> tuple[str, FakeStages]:
+        stages = FakeStages(tracker, store / "stages", act)
+        chain = Chain(request, launch=stages)
+        parent = tracker.create_run(chain.name, {})
+        run.parent = parent  # type: ignore[attr-defined]
+        with ending(tracker, parent):
+            recorder = RunLog(tracker, parent, store / "parents" / parent, StopFlag())
+            chain.run(recorder)
+            recorder.complete()
+        return parent, stages
+
+    return run

@@ -2,86 +2,26 @@
 
 from __future__ import annotations
 
-import logging
 import math
 import signal
 import threading
 import time
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.fake_stages import FakeStages
 from udamlf.common.errors import UserError
-from udamlf.common.files import write_json
 from udamlf.runs import plan as keys
-from udamlf.runs import reuse
 from udamlf.runs.chain import Chain
-from udamlf.runs.log import RunLog, ending
+from udamlf.runs.log import RunLog
 from udamlf.runs.plan import Request, key_parts, plan, until
-from udamlf.runs.reuse import claim, differences, finished_chain
 from udamlf.runs.runner import read_config
 from udamlf.runs.signals import StopFlag
-from udamlf.runs.tags import DIGEST, ERROR, HEARTBEAT, KEY, PROCESS
+from udamlf.runs.tags import DIGEST, ERROR, PROCESS
 from udamlf.runs.tracker import Tracker
-from udamlf.stages.stage import Input
-
-
-@pytest.fixture
-def request_(tiny_world: Path) -> Request:
-    return Request("syn2city", "st", rounds=2, data_root=str(tiny_world))
-
-
-class FakeStages:
-    """Stands for the processes: publishes a small file per stage, and counts."""
-
-    def __init__(self, tracker: Tracker, folder: Path, act: Callable[[str], None] = lambda stage: None) -> None:
-        self.tracker, self.folder, self.act = tracker, folder, act
-        self.started: list[tuple[str, dict[str, str], str]] = []
-
-    def __call__(self, stage: str, parameters: dict[str, str], run_id: str, experiment: str, manager: str) -> int:
-        self.started.append((stage, parameters, run_id))
-        with ending(self.tracker, run_id):
-            self.act(stage)
-            out = self.folder / run_id / "out"
-            out.mkdir(parents=True)
-            if stage == "evaluate":
-                score = 50.0 + int(parameters["round"])
-                per_class = {"road": score, "bus": None if score > 50 else 0.0}  # predicted in round 0 alone
-                scores = {"miou/16": score, **{f"iou/{k}": v for k, v in per_class.items() if v is not None}}
-                for name, value in scores.items():
-                    self.tracker.client.log_metric(run_id, name, value)
-                write_json(out / "evaluation" / "evaluation.json", scores)
-            else:
-                # What a real stage computes is a function of its inputs; so is this.
-                write_json(out / "result.json", {k: v for k, v in parameters.items() if k != "inputs"})
-            if stage == "pseudo_label":
-                self.tracker.client.log_metric(run_id, "pl/coverage", 40.0 + int(parameters["round"]))
-            self.tracker.publish(run_id, out)
-        return 0
-
-    @property
-    def stages(self) -> list[str]:
-        return [stage for stage, _, _ in self.started]
-
-
-@pytest.fixture
-def go(tracker: Tracker, store: Path) -> Callable[..., tuple[str, FakeStages]]:
-    def run(request: Request, act: Callable[[str], None] = lambda stage: None) -> tuple[str, FakeStages]:
-        stages = FakeStages(tracker, store / "stages", act)
-        chain = Chain(request, launch=stages)
-        parent = tracker.create_run(chain.name, {})
-        run.parent = parent  # type: ignore[attr-defined]
-        with ending(tracker, parent):
-            recorder = RunLog(tracker, parent, store / "parents" / parent, StopFlag())
-            chain.run(recorder)
-            recorder.complete()
-        return parent, stages
-
-    return run
-
 
 # --- plan ------------------------------------------------------------------------------------------------------------
 
@@ -279,97 +219,6 @@ def test_two_chains_at_once_do_shared_work_once(tracker: Tracker, store: Path, r
 def test_a_run_belongs_to_the_process_that_will_close_it(tracker: Tracker) -> None:
     run = tracker.get(tracker.create_run("r", {}))
     assert run.data.tags[PROCESS] and run.info.status == "RUNNING"
-
-
-# --- reuse ------------------------------------------------------------------------------------------------------------
-
-
-def reasons(caplog: pytest.LogCaptureFixture) -> dict[str, str]:
-    """Step -> why it was not reused."""
-    lines = [record.getMessage() for record in caplog.records if " is not reused" in record.getMessage()]
-    named = [line.split(": ", 1)[1].split(" is not reused, ") for line in lines]
-    return {step: why.split(": ", 1)[1] for step, why in named}
-
-
-def test_a_step_says_what_has_changed_since_the_last_chain(
-    go: Any, request_: Request, caplog: Any, monkeypatch: Any
-) -> None:
-    caplog.set_level(logging.INFO, "udamlf")
-    go(request_)
-    assert reasons(caplog) == {}, "the first time there is nothing to compare with"
-    go(replace(request_, overrides=("profile.labelling.scales=[0.5]",)))
-    why = reasons(caplog)
-    assert why["pseudo_label 1"] == "configuration labelling.scales [1.0] -> [0.5]"
-    assert "input" in why["self_train 1"] and "warmup" not in why
-    caplog.clear()
-    before = keys.module_digests
-    monkeypatch.setattr(keys, "module_digests", lambda names: before(names) | {"udamlf.losses": "edited"})
-    go(request_)
-    assert reasons(caplog)["warmup"] == "code udamlf.losses"
-
-
-def test_a_difference_is_named_by_its_kind() -> None:
-    old = {"config": {"a": {"b": 1}}, "data": {"target_train": ["x", None]}, "versions": {"torch": "1"}, "files": ["f"]}
-    new = {"config": {"a": {"b": 2}}, "data": {"target_train": ["y", None]}, "versions": {"torch": "2"}, "files": ["g"]}
-    assert differences(old, new) == "configuration a.b 1 -> 2; data target_train; version torch 1 -> 2; file of weights"
-    many = {"code": {f"udamlf.m{number}": "x" for number in range(6)}}
-    assert differences({"code": {}}, many) == "code udamlf.m0, udamlf.m1, udamlf.m2, udamlf.m3, 2 more"
-
-
-# --- several machines ------------------------------------------------------------------------------------------------
-
-
-def test_machines_that_share_only_the_store_do_shared_work_once(
-    tracker: Tracker, store: Path, request_: Request, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Two chains without a common work folder, so without a common lock."""
-    monkeypatch.setattr(reuse, "POLL_S", 0.1)
-    stages = FakeStages(tracker, store / "stages", lambda stage: time.sleep(0.3))
-    errors: list[BaseException] = []
-
-    def work(name: str) -> None:
-        try:
-            machine = Tracker(tracker.uri, tracker.client, tracker.experiment_id)
-            machine.work = store / name
-            log = RunLog(machine, machine.create_run(name, {}), store / "parents" / name)
-            Chain(request_, launch=stages).run(log)
-        except BaseException as error:
-            errors.append(error)
-
-    threads = [threading.Thread(target=work, args=(name,)) for name in ("a", "b")]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert not errors
-    assert len(stages.started) == len(keys.plan(request_.resolve())), "each step once"
-
-
-@pytest.mark.parametrize("silent_s, waits", [(0, True), (3600, False)])
-def test_a_machine_is_waited_for_while_it_gives_signs_of_life(
-    tracker: Tracker, monkeypatch: pytest.MonkeyPatch, silent_s: float, waits: bool
-) -> None:
-    monkeypatch.setattr(reuse, "POLL_S", 0.05)
-    tags = {KEY: "k", PROCESS: "elsewhere:1:1", HEARTBEAT: str(int(time.time() - silent_s))}
-    other = tracker.create_run("other", tags)
-    found: list[Input | str] = []
-    thread = threading.Thread(
-        target=lambda: found.append(claim(tracker, "k", lambda: tracker.create_run("m", {KEY: "k"})))
-    )
-    thread.start()
-    thread.join(2)
-    assert thread.is_alive() == waits
-    tracker.end(other, "FAILED")
-    thread.join()
-    assert isinstance(found[0], str) and found[0] != other
-
-
-def test_a_finished_chain_is_found_by_its_steps(go: Any, tracker: Tracker, request_: Request) -> None:
-    config = request_.resolve()
-    assert finished_chain(config, tracker) is None
-    parent, _ = go(request_)
-    found = finished_chain(config, tracker)
-    assert found is not None and found.info.run_id == parent
 
 
 # --- request ---------------------------------------------------------------------------------------------------------

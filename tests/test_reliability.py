@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from tests.models.test_mxnet_params import HOSTILE as PARAMS
 from tests.test_cli import BAD_INPUT, BAD_PARAMETERS
 from tests.test_faults import BAD_STORES, BAD_TAGS
-from tests.test_faults import HOSTILE as CONFIGURATIONS
 from tests.test_fuzz import READERS
+from tests.test_work_files import HOSTILE as CONFIGURATIONS
 from udamlf.runs.launch import PROJECT_ROOT
 
 HEAD = ["| input | told |", "|---|---|"]

@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from udamlf.config.labels import LabelSpace
+
 
 class Golden:
     """Reads the vectors of one method folder, e.g. ``golden.arrays("cbst", "selection")``."""
@@ -32,3 +34,9 @@ class Golden:
 def golden() -> Golden:
     default = Path(__file__).parents[1] / "golden"
     return Golden(Path(os.environ.get("UDAMLF_GOLDEN", default)))
+
+
+def space(classes: int) -> LabelSpace:
+    """A label space of that many classes."""
+    names = tuple(f"class{c}" for c in range(classes))
+    return LabelSpace("golden", names, ((0, 0, 0),) * classes, {"all": names})

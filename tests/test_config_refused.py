@@ -1,0 +1,135 @@
+"""Wrong names and values of configurations: refused, by name, with the nearest one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from udamlf.common.errors import UserError
+from udamlf.config.compose import CONFIGS, resolve
+from udamlf.runs.plan import Request
+
+
+def refused(*, overrides: tuple[str, ...] = (), method: str = "st", **changes: Any) -> str:
+    """The message of a refused configuration."""
+    with pytest.raises(UserError) as caught:
+        Request(**{"scenario": "gta2city", "method": method, "overrides": overrides, **changes}).resolve()
+    return str(caught.value)
+
+
+def test_balanced_statistics_that_nothing_re_estimates_are_refused() -> None:
+    """They would be silently idle; a re-estimation before the labelling alone does not take them."""
+    for value in ("[]", "[labelling]"):
+        text = refused(method="ema_mix_balanced", overrides=(f"method.round.reestimate_bn={value}",))
+        assert "balanced_bn without a re-estimation" in text and "balanced_bn=false" in text
+
+
+@pytest.mark.parametrize(
+    ("override", "key", "nearest"),
+    [
+        ("profile.round.stepz=1", "profile.round.stepz", "steps"),
+        ("profile.rond.steps=1", "profile.rond", "round"),
+        ("profile.round.augmentation.flipp=1", "profile.round.augmentation.flipp", "flip"),
+        ("method.round.objectiv.name=x", "method.round.objectiv", "objective"),
+        ("method.round.objective.entrop=1", "entrop", "entropy"),
+        ("method.round.selector.portoin=0.2", "portoin", "portion"),
+        ("method.round.selector.name=globl", "globl", "global"),
+        ("method.round.objective.name=self_trainin", "self_trainin", "self_training"),
+        ("method.round.training.stepz=4", "stepz", "steps"),
+        ("method.round.training.batch.sourc=4", "batch.sourc", "source"),
+        ("method.round.labelling.flpi=true", "flpi", "flip"),
+        ("profile.model.auxx=true", "auxx", "aux"),
+        ("profile.model.name=compct", "compct", "compact"),
+        ("method.round.model.auxx=true", "auxx", "aux"),
+        ("profile.evaluation.scale=[1]", "profile.evaluation.scale", "scales"),
+        ("scenario.splits.source_train.datset=x", "scenario.splits.source_train.datset", "dataset"),
+        ("scenario.label_space=cityscapes91", "cityscapes91", "cityscapes19"),
+        ("scenario.report=target_tst", "target_tst", "target_test"),
+        ("sed=1", "sed", "seed"),
+    ],
+)
+def test_an_unknown_name_is_refused_with_the_nearest_one(override: str, key: str, nearest: str) -> None:
+    message = refused(overrides=(override,))
+    found, hint = message.split("\n")[0], message.split("\n")[-1]
+    assert key in found
+    assert nearest in hint
+
+
+@pytest.mark.parametrize(
+    ("override", "said"),
+    [
+        ("profile.round.steps=-3", "greater than or equal to 0"),
+        ("profile.round.steps=[]", "profile.round.steps"),
+        ("profile.round.steps=many", "profile.round.steps"),
+        ("profile.round.steps.x=3", "a value, not a block"),
+        ("profile.round.optimiser.lr=-1", "profile.round.optimiser.lr"),
+        ("profile.round.optimiser.name=sgdd", "'sgd', 'adam' or 'adamw'"),
+        ("profile.round.batch.source=-1", "profile.round.batch.source"),
+        ("profile.warmup.batch.source=0", "at least one source image"),
+        ("profile.round.batch.target=0", "at least one target image"),
+        ("profile.frames_hw=[0,5]", "profile.frames_hw"),
+        ("profile.warmup=null", "profile.warmup"),
+        ("profile.micro_batch=0", "profile.micro_batch"),
+        ("profile.evaluation.output_hw=[4,4]", "profile.labelling.output_hw"),
+        ("method.round.reestimate_bn=[beforee]", "reestimate_bn"),
+        ("method.round.source_portion=1.5", "source_portion"),
+        ("method.warmup.source=target", "'source_train' or 'target_train'"),
+        ("method.round=null", "has no `round`"),
+        ("seed=-4", "seed"),
+        ("steps", "key=value"),
+        ("=3", "key=value"),
+        ("profile.round.steps=[1,", "not YAML"),
+    ],
+)
+def test_a_bad_value_is_refused(override: str, said: str) -> None:
+    assert said in refused(overrides=(override,))
+
+
+def test_unknown_names_of_files_are_refused_with_the_nearest_one() -> None:
+    assert "gta2city" in refused(scenario="gta2cit")
+    assert "'cbst'" in refused(method="cbts")
+    assert "miniature" in refused(profile="minature")
+
+
+def test_bad_arguments_are_refused() -> None:
+    assert "0 or more" in refused(seed=-1)
+    assert "at least 1 round" in refused(rounds=0)
+    assert "source_only has none" in refused(method="source_only", rounds=2)
+
+
+@pytest.mark.parametrize(
+    ("change", "key", "nearest"),
+    [
+        (lambda tree: tree.update(tittle="x"), "tittle", "title"),
+        (lambda tree: tree["round"].update(selektor={"name": "global"}), "round.selektor", "selector"),
+        (lambda tree: tree["warmup"].update(objectif=tree["warmup"].pop("objective")), "warmup.objectif", "objective"),
+    ],
+)
+def test_a_file_with_an_unknown_key_is_named(
+    change: Callable[[dict[str, Any]], None], key: str, nearest: str, tmp_path: Path
+) -> None:
+    """The path of the file, the key and the nearest valid key; also where the typo hides a required key."""
+    tree = yaml.safe_load((CONFIGS / "methods" / "st.yaml").read_text(encoding="utf-8"))
+    change(tree)
+    path = tmp_path / "mine.yaml"
+    path.write_text(yaml.safe_dump(tree), encoding="utf-8")
+    message = refused(method=str(path))
+    assert str(path) in message and f"{key!r}" in message and nearest in message.split("\n")[-1]
+
+
+@pytest.mark.parametrize(("text", "said"), [("a: [1,", "not YAML"), ("- 1", "holds list"), ("\x00", "not YAML")])
+def test_a_file_that_is_no_mapping_is_named(text: str, said: str, tmp_path: Path) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text(text)
+    message = refused(method=str(path))
+    assert str(path) in message and said in message
+
+
+def test_a_method_of_one_s_own_may_lie_anywhere(tmp_path: Path) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text((CONFIGS / "methods" / "cbst.yaml").read_text().replace("name: cbst\n", "name: mine\n"))
+    assert resolve("gta2city", str(path)).method.name == "mine"
