@@ -10,16 +10,19 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 import yaml
 from mlflow import MlflowClient
+from mlflow.exceptions import RestException
 from rich.console import Console
 
-from udamlf.cli import cli, guarded
+from udamlf.cli import cli, guarded, main
 from udamlf.cli import entry as entry_points
 from udamlf.common import progress
 from udamlf.common.errors import UserError
@@ -218,6 +221,34 @@ def test_output_that_cannot_be_written_is_told() -> None:
     with open("/dev/full", "w") as full:
         done = subprocess.run([UDAMLF, "methods"], stdout=full, stderr=subprocess.PIPE, text=True)
     assert done.returncode == 2 and "No space left" in done.stderr and "Traceback" not in done.stderr
+
+
+def test_what_a_store_refuses_that_was_emptied_meanwhile_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    @click.command()
+    def command() -> None:
+        raise RestException({"error_code": "RESOURCE_DOES_NOT_EXIST", "message": "no such run"})
+
+    with pytest.raises(SystemExit) as ended:
+        guarded(command, [])
+    assert ended.value.code == 2 and "no such run" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("told", [False, True])
+def test_an_import_that_is_interrupted_may_raise_anything(told: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    def imports(*_: Any) -> None:
+        with suppress(KeyboardInterrupt):
+            if told:
+                signal.raise_signal(signal.SIGINT)
+        raise ImportError
+
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    monkeypatch.setattr("udamlf.cli.guarded", imports)
+    try:
+        with pytest.raises(SystemExit if told else ImportError):
+            main()
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 @pytest.mark.parametrize("kind", ["scenario", "method", "profile"])

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import mlflow
 import pytest
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
@@ -200,6 +201,23 @@ def test_a_flipped_bit_is_seen_whatever_size_and_time_say(tracker: Tracker, publ
     os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns))
     with pytest.raises(UserError, match="missing or damaged"):
         tracker.fetch(published)
+
+
+def test_a_download_that_fails_is_tried_again(
+    tracker: Tracker, published: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As from a server that is started anew."""
+    download, failures = mlflow.artifacts.download_artifacts, [OSError("gone"), None]
+
+    def flaky(**arguments: Any) -> str:
+        if error := failures.pop(0):
+            raise error
+        return str(download(**arguments))
+
+    monkeypatch.setattr(mlflow.artifacts, "download_artifacts", flaky)
+    monkeypatch.setenv("UDAMLF_CACHE", str(Path.cwd() / "cache"))
+    digest = tracker.get(published).data.tags[DIGEST]
+    assert (tracker._downloaded(digest, published, "") / "checkpoint" / "model.safetensors").read_bytes() == b"weights"
 
 
 def test_a_run_that_published_nothing_is_no_input(tracker: Tracker) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import shutil
 from contextlib import suppress
 from pathlib import Path
 
@@ -12,11 +13,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from udamlf.common.errors import UserError
+from udamlf.common.files import file_lock
 from udamlf.config.compose import mapping
 from udamlf.runs.checkpoints import recorded_config
 from udamlf.runs.log import Journal, RunLog
 from udamlf.runs.maintenance import reap, sync
-from udamlf.runs.runner import DONE
+from udamlf.runs.runner import DONE, remove_work
 from udamlf.runs.tags import PROCESS
 from udamlf.runs.tracker import Tracker
 
@@ -113,6 +115,22 @@ def test_a_damaged_result_is_refused_by_name(tracker: Tracker, text: str) -> Non
     (folder / DONE).write_text(text)
     with pytest.raises(UserError, match=r"steps/abc/done.json is damaged[\s\S]*rm -r "):
         sync(tracker)
+
+
+def test_of_a_work_folder_goes_first_what_would_be_believed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A kill in the middle leaves nothing that would be published again; and who is at work there is left alone."""
+    (work := tmp_path / "work").mkdir()
+    for name in (DONE, "journal.jsonl"):
+        (work / name).write_text("{}")
+    with file_lock(work.with_suffix(".lock")):
+        remove_work(work)
+    assert (work / DONE).is_file()
+    with monkeypatch.context() as killed:
+        killed.setattr(shutil, "rmtree", lambda *_, **__: None)
+        remove_work(work)
+    assert [path.name for path in work.iterdir()] == ["journal.jsonl"]
+    remove_work(work)
+    assert not work.exists()
 
 
 def test_a_work_folder_that_cannot_be_made_is_told(tracker: Tracker, store: Path) -> None:

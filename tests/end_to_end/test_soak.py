@@ -13,6 +13,7 @@ import pytest
 from tests.end_to_end.conftest import Place
 from tests.in_process import BUDGET
 from tests.soak import CHAINS
+from udamlf.runs.tags import PRUNED
 
 RUN = """
 import json, os, sys
@@ -66,3 +67,9 @@ def test_pruned_a_chain_keeps_one_checkpoint(usage: list[dict[str, int]], place:
     assert f"in {CHAINS} places" in place.udamlf("prune", "--keep", "last", "--yes")
     assert checkpoints() == len(usage)
     assert "in 0 places" in place.udamlf("prune", "--keep", "last", "--yes")
+    pruned = next(run for run in place.runs() if PRUNED in run.data.tags)  # as if it had been killed at that
+    left = Path(urlsplit(pruned.info.artifact_uri).path) / "checkpoint" / "model.safetensors"
+    left.parent.mkdir(exist_ok=True)
+    left.write_bytes(b"weights")
+    assert "in 1 places" in place.udamlf("prune", "--keep", "last", "--yes")
+    assert not left.exists()

@@ -3,12 +3,14 @@ that ``udamlf --help`` answers at once."""
 
 import logging
 import sys
+from typing import NoReturn
 
 import click
 
 from udamlf.cli import chains, results, store
 from udamlf.cli.options import EXIT_SIGNAL, EXIT_USER_ERROR
 from udamlf.common.errors import UserError
+from udamlf.runs.signals import StopFlag
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
@@ -28,19 +30,33 @@ def guarded(command: click.Command, arguments: list[str] | None) -> None:
     try:
         command.main(args=arguments, prog_name="udamlf", standalone_mode=False)
     except UserError as error:
-        click.echo(f"Error: {error}", err=True)
-        sys.exit(EXIT_USER_ERROR)
+        _fail(error)
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)
-    except OSError as error:  # of a place that is full, gone or forbidden and that nothing else explained
-        click.echo(f"Error: {UserError(str(error), 'a place that is there, and can be written')}", err=True)
-        sys.exit(EXIT_USER_ERROR)
     except (KeyboardInterrupt, click.Abort):
         click.echo("Interrupted; run the same command to resume.", err=True)
         sys.exit(EXIT_SIGNAL + 2)
+    except OSError as error:  # of a place that is full, gone or forbidden, and that nothing else explained
+        _fail(UserError(str(error), "a place that is there and can be written"))
+    except Exception as error:
+        if type(error).__module__ != "mlflow.exceptions":
+            raise
+        # A store says what ours never does where it was emptied or exchanged while the command worked.
+        _fail(UserError(f"the tracking store: {error}", "the store that was there when the command began"))
+
+
+def _fail(error: UserError) -> NoReturn:
+    click.echo(f"Error: {error}", err=True)
+    sys.exit(EXIT_USER_ERROR)
 
 
 def main() -> None:
     """The console script."""
-    guarded(cli, None)
+    stop = StopFlag().install()
+    try:
+        guarded(cli, None)
+    except Exception:  # an import that is interrupted may raise anything
+        if not stop.signals:
+            raise
+        sys.exit(EXIT_SIGNAL + 2)

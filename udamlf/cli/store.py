@@ -149,13 +149,16 @@ def prune(keep: str, cache_gib: float, yes: bool) -> None:
     kept = set(filter(None, keep.split(",")))
     if not kept or not kept <= {*KEEP}:
         raise UserError(f"--keep {keep}", "best, last, or best,last")
-    items = list(waste(Tracker.existing(), kept, cache_gib * 2**30))
+    tracker = Tracker.existing()
+    items = list(waste(tracker, kept, cache_gib * 2**30))
     for each in items:
         click.echo(f"{each.size / 2**20:10.1f} MiB  {each.what}")
     click.echo(f"{sum(each.size for each in items) / 2**30:.2f} GiB in {len(items)} places")
     if items and (yes or click.confirm("Delete them?")):
+        still = {each.what for each in waste(tracker, kept, cache_gib * 2**30)}  # something may have come into use
         for each in items:
-            each.delete()
+            if each.what in still:
+                each.delete()
 
 
 COMMANDS = (ui, doctor, data, runs, sync, prune)

@@ -22,7 +22,7 @@ from udamlf.data.splits import ScenarioData
 from udamlf.runs.environment import CONFIG
 from udamlf.runs.log import ending
 from udamlf.runs.plan import Request, data_root, key_of, key_parts
-from udamlf.runs.runner import execute, run_stage
+from udamlf.runs.runner import execute, remove_work, run_stage
 from udamlf.runs.serving import Image, Prediction, Segmenter, load_model, read_image, use
 from udamlf.runs.signals import StopFlag
 from udamlf.runs.tags import CHAIN, MODEL, step_runs
@@ -100,6 +100,7 @@ def evaluate_run(
     with ending(tracker, child):
         key, number = f"evaluate-{child}", int(training.tags["round"])
         result = execute("evaluate", config, number, inputs, tracker, child, key, {}, stop, predictions)
+    remove_work(tracker.work / "steps" / key)
     space = config.space
     score = {"run_id": training.run_id, **{name: result[name] for name in ("split", "images", "protocol")}}
     score["miou"] = {name: result["miou"][name] for name in space.subsets}

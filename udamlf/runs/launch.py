@@ -226,6 +226,7 @@ def _script(command: list[str], variables: Mapping[str, str]) -> None:
     os.setpgid(0, 0)
     for number in (signal.SIGINT, signal.SIGTERM):  # until the stage takes over, a signal ends it and nothing is said
         signal.signal(number, signal.SIG_DFL)
+    signal.signal(signal.SIGTTOU, signal.SIG_IGN)  # `stty tostop` stops who writes from a group in the background
     os.environ.clear()
     os.environ.update(variables)
     os.chdir(PROJECT_ROOT)

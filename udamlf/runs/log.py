@@ -157,7 +157,7 @@ class RunLog:
 
     def __exit__(self, kind: object, error: object, trace: object) -> None:
         self._over.set()
-        if error is not None:
+        if error is not None and not self._degraded:
             self.flush()  # what was measured up to here
 
     def _keep_sending(self) -> None:

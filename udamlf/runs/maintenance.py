@@ -76,6 +76,7 @@ def sync(tracker: Tracker) -> list[str]:
                 if (folder / DONE).is_file():
                     run_id = publish(tracker, folder)
                     tracker.client.set_terminated(run_id, "FINISHED")
+                    (folder / DONE).unlink()
                     shutil.rmtree(folder)
                 sent += [run_id] if run_id else []
             except Unavailable:
@@ -101,9 +102,10 @@ def waste(tracker: Tracker, keep: Set[str], cache_bytes: float) -> Iterator[Wast
     in the registry, has; the least recently used caches beyond so many bytes; the work of stages that were interrupted
     more than a day ago."""
     for run in map(tracker.get, sorted(_superfluous(tracker, keep))):
-        if PRUNED not in run.data.tags:
-            what = " ".join(run.data.tags.get(name, "") for name in ("scenario", "method", "stage", "round"))
-            yield Waste(f"checkpoint of {what}, run {run.info.run_id}", *checkpoint_waste(tracker, run))
+        what = " ".join(run.data.tags.get(name, "") for name in ("scenario", "method", "stage", "round"))
+        size, delete = checkpoint_waste(tracker, run)
+        if size or PRUNED not in run.data.tags:  # both, where deleting it was cut off
+            yield Waste(f"checkpoint of {what}, run {run.info.run_id}", size, delete)
     caches = [path for pattern in ("frames/*.npy", "artifacts/*/") for path in cache_folder().glob(pattern)]
     left = cache_bytes
     for path in sorted(caches, key=lambda path: max(path.stat().st_atime, path.stat().st_mtime), reverse=True):

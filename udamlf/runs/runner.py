@@ -56,6 +56,7 @@ def run_stage(
         if "training" in inputs and MODEL in inputs["training"].tags:
             tags[MODEL] = inputs["training"].tags[MODEL]
         execute(name, config, number, inputs, tracker, run_id, key, tags | {KEY: key}, stop)
+    remove_work(tracker.work / "steps" / key)
     return run_id
 
 
@@ -105,7 +106,8 @@ def execute(
     name: str, config: Config, round: int, inputs: Mapping[str, Input], tracker: Tracker, run_id: str, key: str,
     tags: Mapping[str, str], stop: StopFlag, predictions: Path | None = None,
 ) -> dict[str, Any]:  # fmt: skip
-    """Run a stage in this process under an existing run; publish its output, or nothing. Its ``evaluation.json``."""
+    """Run a stage in this process under an existing run; publish its output, or nothing. Its ``evaluation.json``. The
+    work folder stays until the run is marked as finished (``remove_work``)."""
     work, splits = tracker.work / "steps" / key, stage(name).declare(config, round).splits
     with (
         file_lock(work.with_suffix(".lock"), name),
@@ -127,8 +129,16 @@ def execute(
         except BaseException:
             log.log_file(work / RECORD)
             raise
-        shutil.rmtree(work, ignore_errors=True)
     return result
+
+
+def remove_work(work: Path) -> None:
+    """Delete the work folder of a run that has ended, what a later process would believe first. A kill in the middle
+    costs nothing: the run is finished."""
+    with file_lock(work.with_suffix(".lock"), wait=False) as idle:
+        if idle:  # else another process was asked for the same
+            (work / DONE).unlink(missing_ok=True)
+            shutil.rmtree(work, ignore_errors=True)
 
 
 def _do(name: str, job: Job, log: RunLog) -> dict[str, Any]:

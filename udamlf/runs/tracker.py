@@ -65,8 +65,9 @@ class Tracker:
         once, or, with ``patient``, after some minutes in which a server did not answer."""
         uri = store_uri()
         logging.getLogger("alembic").setLevel(logging.WARNING)
+        logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)  # a traceback for each error that we tell
         # MLflow's own patience (7 tries of 120 s) would stop a training for many minutes.
-        os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
+        os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")  # the client is patient itself
         os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "30")
         os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")  # a bar a file
         logging.getLogger("mlflow.system_metrics").setLevel(logging.WARNING)
@@ -172,14 +173,20 @@ class Tracker:
                 except UserError:
                     shutil.rmtree(path)
             with atomic_folder(path) as folder:
-                # By run id: named by its address, MLflow would put the files into a folder "artifacts" of their own.
-                download = mlflow.artifacts.download_artifacts
+
+                def download(place: Path, **source: str) -> None:
+                    try:
+                        mlflow.artifacts.download_artifacts(dst_path=str(place), **source)
+                    except UNAVAILABLE:
+                        self.get(run_id)  # once more, as soon as a server that was away answers
+                        mlflow.artifacts.download_artifacts(dst_path=str(place), **source)
+
                 try:
-                    download(run_id=run_id, dst_path=str(folder))
+                    # By run id: named by its address, MLflow would put the files into a folder "artifacts".
+                    download(folder, run_id=run_id)
                     if (folder / WEIGHTS).parent.is_dir() and not (folder / WEIGHTS).exists():
                         model = self.client.get_logged_model(model_id).artifact_location
-                        uri = f"{model}/{NETWORKS}/0/{Path(WEIGHTS).name}"
-                        download(artifact_uri=uri, dst_path=str((folder / WEIGHTS).parent))
+                        download((folder / WEIGHTS).parent, artifact_uri=f"{model}/{NETWORKS}/0/{Path(WEIGHTS).name}")
                 except UNAVAILABLE as error:
                     raise UserError(f"cannot download the artifacts of run {run_id}: {error}") from error
                 _check_manifest(folder, digest, run_id)
