@@ -28,7 +28,9 @@ from udamlf.common import progress
 from udamlf.common.errors import UserError
 from udamlf.config.compose import resolve
 from udamlf.config.parts import CONFIGS
+from udamlf.runs import maintenance
 from udamlf.runs.checkpoints import recorded_config
+from udamlf.runs.maintenance import Waste
 from udamlf.runs.tracker import Tracker
 
 UDAMLF = str(Path(sys.executable).parent / "udamlf")
@@ -231,6 +233,16 @@ def test_what_a_store_refuses_that_was_emptied_meanwhile_is_told(capsys: pytest.
     with pytest.raises(SystemExit) as ended:
         guarded(command, [])
     assert ended.value.code == 2 and "no such run" in capsys.readouterr().err
+
+
+def test_prune_leaves_what_has_come_into_use_while_it_asked(tracker: Tracker, monkeypatch: pytest.MonkeyPatch) -> None:
+    deleted: list[str] = []
+    looks = [["a", "b"], ["a"]]
+    monkeypatch.setattr(
+        maintenance, "waste", lambda *_: [Waste(name, 1, partial(deleted.append, name)) for name in looks.pop(0)]
+    )
+    guarded(cli, ["prune", "--yes"])
+    assert deleted == ["a"]
 
 
 @pytest.mark.parametrize("told", [False, True])
