@@ -8,6 +8,7 @@ import os
 import pwd
 import re
 import shutil
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -254,6 +255,24 @@ def test_reap_leaves_a_run_that_ended_in_order_while_it_looked(
     run_id = tracker.create_run("r", {PROCESS: f"{host}:{pid}:{int(start) + 1}"})
     monkeypatch.setattr(maintenance, "is_gone", lambda *_: tracker.end(run_id, "FINISHED") or True)
     assert reap(tracker) == [] and status(run_id) == "FINISHED"
+
+
+def test_a_run_that_was_created_although_the_answer_was_lost_is_not_there_twice(
+    tracker: Tracker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its chain would wait for it for ever: it has the tags of the one that is at work."""
+    create, answers = tracker.client.client.create_run, ["lost", "arrives"]
+
+    def lossy(*arguments: Any, **options: Any) -> Any:
+        run = create(*arguments, **options)
+        if answers.pop(0) == "lost":
+            raise ConnectionError
+        return run
+
+    monkeypatch.setattr(tracker.client.client, "create_run", lossy)
+    monkeypatch.setattr(time, "sleep", lambda seconds: None)
+    run_id = tracker.create_run("r", {KEY: "k"})
+    assert [run.info.run_id for run in tracker.search({KEY: "k"}, status=None)] == [run_id] and not answers
 
 
 def test_a_user_that_the_machine_does_not_know_is_a_number(tracker: Tracker, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -102,22 +102,25 @@ def write_pixels(path: Path, pixels: np.ndarray) -> None:
     """Write BGR[A], 8 or 16 bits, by the suffix: JPEG of quality 95, PNG of zlib level 1 (3x faster, 10 % larger).
     UserError: the disk is full, or cannot be written; nothing is left then."""
     options = [cv2.IMWRITE_JPEG_QUALITY, 95] if path.suffix == ".jpg" else [cv2.IMWRITE_PNG_COMPRESSION, 1]
-    encoded = cv2.imencode(path.suffix, pixels, options)[1].tobytes()
-    with explained(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            path.write_bytes(encoded)
-        except OSError:
-            path.unlink(missing_ok=True)
-            raise
+    _write(path, cv2.imencode(path.suffix, pixels, options)[1].tobytes())
 
 
 def _write_palette(path: Path, ids: np.ndarray) -> None:
     """An 8-bit palette PNG of indices uint8 [H, W], in any colours."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    image = Image.fromarray(ids)
+    image, encoded = Image.fromarray(ids), BytesIO()
     image.putpalette(bytes(range(256)) * 3)
-    image.save(path, compress_level=1)
+    image.save(encoded, "png", compress_level=1)
+    _write(path, encoded.getvalue())
+
+
+def _write(path: Path, content: bytes) -> None:
+    with explained(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            path.write_bytes(content)
+        except OSError:
+            path.unlink(missing_ok=True)
+            raise
 
 
 class LabelFormat(NamedTuple):

@@ -23,7 +23,7 @@ from udamlf.runs.environment import CONFIG
 from udamlf.runs.log import ending
 from udamlf.runs.plan import Request, data_root, key_of, key_parts
 from udamlf.runs.runner import execute, remove_work, run_stage
-from udamlf.runs.serving import Image, Prediction, Segmenter, load_model, read_image, use
+from udamlf.runs.serving import Image, Prediction, Segmenter, load_model, read_image, register_version, use
 from udamlf.runs.signals import StopFlag
 from udamlf.runs.tags import CHAIN, MODEL, step_runs
 from udamlf.runs.tracker import Tracker
@@ -154,7 +154,7 @@ def register(run_id: str, name: str = "", alias: str = "") -> str:
     if (model_id := inputs["training"].tags.get(MODEL)) is None:
         raise UserError(f"run {run_id} has no model", "a training of a later version of udamlf")
     tags = {"scenario": config.scenario.name, "method": config.method.name, "seed": str(config.seed)}
-    return tracker.register(model_id, name or f"{config.scenario.name}-{config.method.name}", alias, tags)
+    return register_version(tracker, model_id, name or f"{config.scenario.name}-{config.method.name}", alias, tags)
 
 
 def predict_files(network: Segmenter, inputs: Sequence[str], out: Path) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import base64
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
@@ -156,6 +157,23 @@ def log_model(tracker: Tracker, run_id: str, networks: Sequence[Path], config: C
     client.log_outputs(run_id, [LoggedModelOutput(logged.model_id, round)])
     client.set_tag(run_id, MODEL, logged.model_id)
     return str(logged.model_id)
+
+
+def register_version(tracker: Tracker, model_id: str, name: str, alias: str, tags: Mapping[str, str]) -> str:
+    """The version of a registered model that is a LoggedModel, made if there is none yet, under an alias (empty:
+    none); its address. UserError: a name or an alias that MLflow refuses."""
+    if alias and (not re.fullmatch(r"[\w-]{1,255}", alias) or re.fullmatch(r"latest|v\d+", alias, re.I)):
+        # MLflow would refuse it once there is a version.
+        raise UserError(f"the alias {alias!r}", "letters, digits, - and _, neither latest nor a version's v1")
+    try:
+        versions, source = tracker.client.search_model_versions(f"name={name!r}"), f"models:/{model_id}"
+        known = [version for version in versions if version.source == source]
+        number = (known or [mlflow.register_model(source, name, tags=dict(tags))])[0].version
+        if alias:
+            tracker.client.set_registered_model_alias(name, alias, number)
+    except MlflowException as error:
+        raise UserError(f"cannot register {name!r} {alias}: {error.message}", "words with - and _") from error
+    return f"models:/{name}@{alias}" if alias else f"models:/{name}/{number}"
 
 
 def checkpoint_waste(tracker: Tracker, run: Any) -> tuple[int, Callable[[], None]]:

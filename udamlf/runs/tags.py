@@ -12,7 +12,7 @@ from udamlf.common.errors import CONTROL, UserError
 from udamlf.config.labels import find_space
 
 KEY, DIGEST, PROCESS, HEARTBEAT = "udamlf.key", "udamlf.artifacts_digest", "udamlf.process", "udamlf.heartbeat"
-TRACKING, ERROR = "udamlf.tracking", "udamlf.error"
+TRACKING, ERROR, REQUEST = "udamlf.tracking", "udamlf.error", "udamlf.request"
 PARENT, DESCRIPTION, COMMIT = "mlflow.parentRunId", "mlflow.note.content", "mlflow.source.git.commit"
 CHAIN = "chain"  # tag ``stage`` of a chain's parent run
 COMMAND, _STEP = (

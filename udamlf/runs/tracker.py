@@ -7,9 +7,9 @@ import getpass
 import json
 import logging
 import os
-import re
 import shutil
 import tempfile
+import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -32,7 +32,20 @@ from udamlf.config.compose import mapping
 from udamlf.data.contents import content_digests
 from udamlf.runs.launch import git, identity
 from udamlf.runs.store import Patient, at_once, is_there, moved, sqlite_file, store_uri, work_root
-from udamlf.runs.tags import COMMIT, DIGEST, ERROR, KEY, MODEL, NETWORKS, PARENT, PROCESS, PRUNED, damage, readable
+from udamlf.runs.tags import (
+    COMMIT,
+    DIGEST,
+    ERROR,
+    KEY,
+    MODEL,
+    NETWORKS,
+    PARENT,
+    PROCESS,
+    PRUNED,
+    REQUEST,
+    damage,
+    readable,
+)
 from udamlf.stages.stage import Input
 
 MANIFEST, WEIGHTS = "manifest.json", "checkpoint/model.safetensors"
@@ -97,9 +110,14 @@ class Tracker:
         """Create a run (RUNNING) and return its id; until a process adopts it, it is this process's."""
         commit = git("rev-parse", "HEAD")  # none outside of a repository
         code = {COMMIT: commit, "git_dirty": str(bool(git("status", "--porcelain"))).lower()} if commit else {}
-        every = {PROCESS: identity(), "mlflow.user": _user(), **code, **tags}
+        request = {REQUEST: uuid.uuid4().hex}
+        every = {PROCESS: identity(), "mlflow.user": _user(), **code, **tags, **request}
         every |= {PARENT: parent} if parent else {}
-        return str(self.client.create_run(self.experiment_id, tags=every, run_name=name).info.run_id)
+        run_id = str(self.client.create_run(self.experiment_id, tags=every, run_name=name).info.run_id)
+        for run in self.search(request, status=None):  # a server may have done what it answered with an error
+            if run.info.run_id != run_id:
+                self.client.delete_run(run.info.run_id)
+        return run_id
 
     def get(self, run_id: str) -> MlflowRun:
         """UserError: there is no such run, or a tag of it cannot be read."""
@@ -230,22 +248,6 @@ class Tracker:
                 self.client.log_artifact(run_id, str(file), name.rpartition("/")[0] or None)
         self.client.log_artifact(run_id, str(manifest))
         self.client.set_tag(run_id, DIGEST, digest_file(manifest))
-
-    def register(self, model_id: str, name: str, alias: str, tags: Mapping[str, str]) -> str:
-        """The version of a registered model that is a LoggedModel, made if there is none yet, under an alias (empty:
-        none); its address. UserError: a name or an alias that MLflow refuses."""
-        if alias and (not re.fullmatch(r"[\w-]{1,255}", alias) or re.fullmatch(r"latest|v\d+", alias, re.I)):
-            # MLflow would refuse it once there is a version.
-            raise UserError(f"the alias {alias!r}", "letters, digits, - and _, neither latest nor a version's v1")
-        try:
-            versions, source = self.client.search_model_versions(f"name={name!r}"), f"models:/{model_id}"
-            known = [version for version in versions if version.source == source]
-            number = (known or [mlflow.register_model(source, name, tags=dict(tags))])[0].version
-            if alias:
-                self.client.set_registered_model_alias(name, alias, number)
-        except MlflowException as error:
-            raise UserError(f"cannot register {name!r} {alias}: {error.message}", "words with - and _") from error
-        return f"models:/{name}@{alias}" if alias else f"models:/{name}/{number}"
 
     @contextlib.contextmanager
     def system_metrics(self, run_id: str) -> Iterator[None]:
