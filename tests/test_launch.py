@@ -216,6 +216,23 @@ def test_a_log_holds_all_that_is_printed_and_takes_nothing_away(tmp_path: Path) 
     assert "bar" not in log and "bar" in done.stdout and done.returncode == 1
 
 
+LATE = """
+import subprocess, sys
+from pathlib import Path
+from udamlf.runs.environment import kept_log
+with kept_log(Path(sys.argv[1]), "a stage"):
+    child = subprocess.Popen("sleep 5; echo late", shell=True)
+child.wait()
+__import__("time").sleep(0.5)
+"""
+
+
+def test_what_is_printed_after_the_log_is_closed_still_passes(tmp_path: Path) -> None:
+    """By a process that was started meanwhile; so does a thread that a busy machine lets read late."""
+    done = subprocess.run([sys.executable, "-c", LATE, str(tmp_path)], capture_output=True, text=True)
+    assert done.stdout == "late\n" and not done.stderr and done.returncode == 0
+
+
 FILLS = """
 import resource, signal, sys
 from pathlib import Path

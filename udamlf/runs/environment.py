@@ -71,7 +71,7 @@ def kept_log(folder: Path, title: str) -> Iterator[None]:
 
         def note(text: str) -> None:
             lines = "".join(f"{time.strftime('%F %T')} {line}\n" for line in text.splitlines())
-            with suppress(OSError):  # a disk that is full for a while: what reads on must not stop
+            with suppress(OSError, ValueError):  # a disk that is full for a while, a log that is closed: read on
                 log.write(lines.encode(errors="replace"))
 
         note(title)
@@ -118,4 +118,4 @@ def _copied(stream: TextIO, descriptor: int, note: Callable[[str], None]) -> Ite
     finally:
         stream.flush()
         os.dup2(original, descriptor)
-        thread.join(1)  # it ends later where a process that was started meanwhile still has the descriptor
+        thread.join(3)  # it ends later where a process that was started meanwhile still has the descriptor
