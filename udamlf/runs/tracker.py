@@ -78,7 +78,8 @@ class Tracker:
         once, or, with ``patient``, after some minutes in which a server did not answer."""
         uri = store_uri()
         logging.getLogger("alembic").setLevel(logging.WARNING)
-        logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)  # a traceback for each error that we tell
+        for name in ("mlflow.store.db.utils", "sqlalchemy.pool"):  # a traceback for every error, and interruption
+            logging.getLogger(name).setLevel(logging.CRITICAL)
         # MLflow's own patience (7 tries of 120 s) would stop a training for many minutes.
         os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")  # the client is patient itself
         os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "30")
