@@ -1,7 +1,7 @@
 """Frames in the real formats at their real sizes through cache, labelling and evaluation by DeepLabV2-ResNet-101 on the
 CPU: what a stage takes in memory and seconds, with few frames and with many, each stage in a process of its own.
 
-    python benchmarks/real_sizes.py [--frames 5 20] [--method st]     20 minutes of one core
+    python benchmarks/real_sizes.py [--frames 5 20] [--method st]     two hours of one core
 
 The network is random and the frames are smooth noise (a PNG of 0.4 bytes a pixel, of labels 0.02); neither time nor
 memory depends on what they show. The network sees half of a frame's height and width, once.
