@@ -37,9 +37,9 @@ def _move(temporary: Path, path: Path) -> None:
 
 
 @contextmanager
-def atomic_file(path: Path) -> Iterator[Path]:
-    """Yield a temporary path beside ``path``; on success it is synced and renamed to ``path``, else removed. UserError:
-    the folder cannot be written or the disk is full; nothing is left behind."""
+def atomic_file(path: Path, durable: bool = True) -> Iterator[Path]:
+    """Yield a temporary path beside ``path``; on success it is synced (but for thousands of pictures: ``durable``) and
+    renamed to ``path``, else removed. UserError: the folder cannot be written or the disk is full; nothing is left."""
     path = Path(path)
     with explained(path):
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -48,10 +48,13 @@ def atomic_file(path: Path) -> Iterator[Path]:
         temporary = Path(name)
         try:
             yield temporary
-            with open(temporary, "rb+") as handle:
-                os.fsync(handle.fileno())
             os.chmod(temporary, 0o644)
-            _move(temporary, path)
+            if durable:
+                with open(temporary, "rb+") as handle:
+                    os.fsync(handle.fileno())
+                _move(temporary, path)
+            else:
+                os.replace(temporary, path)
         finally:
             temporary.unlink(missing_ok=True)
 
@@ -108,9 +111,7 @@ def cache_folder() -> Path:
     try:
         return Path(os.environ.get("UDAMLF_CACHE") or "~/.cache/udamlf").expanduser()
     except RuntimeError as error:
-        raise UserError(
-            "this user has no home folder", "a folder for what can be kept", "UDAMLF_CACHE=FOLDER"
-        ) from error
+        raise UserError("this user has no home folder", "a place for caches", "UDAMLF_CACHE=FOLDER") from error
 
 
 def environment_number(name: str, default: float) -> float:

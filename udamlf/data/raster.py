@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image, ImageFile
 
 from udamlf.common.errors import UserError
-from udamlf.common.files import explained
+from udamlf.common.files import atomic_file
 
 IMAGE_MODES, AN_IMAGE = ("RGB", "RGBA", "L", "P"), "an 8-bit RGB image"
 DEEP_MODES = ("RGB", "RGBA")  # Pillow's names of 16-bit colours
@@ -114,13 +114,8 @@ def _write_palette(path: Path, ids: np.ndarray) -> None:
 
 
 def _write(path: Path, content: bytes) -> None:
-    with explained(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            path.write_bytes(content)
-        except OSError:
-            path.unlink(missing_ok=True)
-            raise
+    with atomic_file(path, durable=False) as temporary:
+        temporary.write_bytes(content)
 
 
 class LabelFormat(NamedTuple):
