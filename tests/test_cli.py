@@ -241,7 +241,8 @@ def test_prune_leaves_what_has_come_into_use_while_it_asked(tracker: Tracker, mo
     monkeypatch.setattr(
         maintenance, "waste", lambda *_: [Waste(name, 1, partial(deleted.append, name)) for name in looks.pop(0)]
     )
-    guarded(cli, ["prune", "--yes"])
+    monkeypatch.setattr("click.confirm", lambda text: True)
+    guarded(cli, ["prune"])
     assert deleted == ["a"]
 
 

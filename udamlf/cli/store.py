@@ -154,11 +154,13 @@ def prune(keep: str, cache_gib: float, yes: bool) -> None:
     for each in items:
         click.echo(f"{each.size / 2**20:10.1f} MiB  {each.what}")
     click.echo(f"{sum(each.size for each in items) / 2**30:.2f} GiB in {len(items)} places")
-    if items and (yes or click.confirm("Delete them?")):
+    if not yes and items:
+        if not click.confirm("Delete them?"):
+            return
         still = {each.what for each in waste(tracker, kept, cache_gib * 2**30)}  # something may have come into use
-        for each in items:
-            if each.what in still:
-                each.delete()
+        items = [each for each in items if each.what in still]
+    for each in items:
+        each.delete()
 
 
 COMMANDS = (ui, doctor, data, runs, sync, prune)
