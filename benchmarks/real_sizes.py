@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import resource
 import tempfile
 import time
 from collections.abc import Mapping
@@ -21,6 +20,7 @@ from typing import Any
 import cv2
 import numpy as np
 import yaml
+from scale import peak_mib
 
 from udamlf.common.seeding import rng
 from udamlf.config.labels import LABEL_SPACES
@@ -90,14 +90,9 @@ def run_stage(name: str, folder: Path, root: Path, data_set: str, method: str) -
     out.mkdir(parents=True)
     work.mkdir()
     before, begun = peak_mib(), time.perf_counter()
-    inputs = {name: made for name in declared.inputs if name != "subset"}  # all frames, not 505 of them
+    inputs = {key: made for key in declared.inputs if key != "subset"}  # all frames, not 505 of them
     stage(name).run(Job(config, round, inputs, declared.splits, root, out, work, Silent(), name))
     return {"mib": peak_mib() - before, "seconds": time.perf_counter() - begun}
-
-
-def peak_mib() -> float:
-    """Most memory that this process had."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10
 
 
 def main() -> None:

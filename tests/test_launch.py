@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import pty
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -214,6 +216,35 @@ def test_a_log_holds_all_that_is_printed_and_takes_nothing_away(tmp_path: Path) 
         assert text in log and text in done.stdout + done.stderr
     assert log.count("native") == 1 and log.count("ValueError: wrong") == 1 and "a stage" in log.splitlines()[0]
     assert "bar" not in log and "bar" in done.stdout and done.returncode == 1
+
+
+TOSTOP = """
+import os, sys, termios
+from udamlf.runs import launch
+state = termios.tcgetattr(0)
+state[3] |= termios.TOSTOP
+termios.tcsetattr(0, termios.TCSANOW, state)
+if (pid := os.fork()) == 0:
+    launch._script([sys.argv[1]], dict(os.environ))
+    os._exit(0)
+status = os.waitpid(pid, os.WUNTRACED)[1]
+print("stopped" if os.WIFSTOPPED(status) else "ended", flush=True)
+"""
+
+
+def test_a_terminal_that_stops_background_output_does_not_stop_a_stage(tmp_path: Path) -> None:
+    """``stty tostop``: a stage has a process group of its own and writes to its launcher's terminal."""
+    (script := tmp_path / "stage.py").write_text("print('said', flush=True)")
+    pid, terminal = pty.fork()
+    if pid == 0:
+        os.execv(sys.executable, [sys.executable, "-c", TOSTOP, str(script)])
+    output = b""
+    with suppress(OSError):  # how the end of a terminal is told
+        while chunk := os.read(terminal, 1 << 16):
+            output += chunk
+    os.close(terminal)
+    os.waitpid(pid, 0)
+    assert b"said" in output and b"ended" in output, output
 
 
 LATE = """
