@@ -7,7 +7,6 @@ import json
 import os
 import pwd
 import re
-import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -15,7 +14,6 @@ from typing import Any
 
 import mlflow
 import pytest
-from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 
 from udamlf.common.errors import UserError
@@ -26,7 +24,7 @@ from udamlf.runs.launch import identity
 from udamlf.runs.log import RunLog, ending
 from udamlf.runs.maintenance import reap, sync
 from udamlf.runs.serving import log_model
-from udamlf.runs.store import relocate, store_uri, work_root
+from udamlf.runs.store import store_uri, work_root
 from udamlf.runs.tags import DIGEST, KEY, PROCESS, TRACKING
 from udamlf.runs.tracker import MANIFEST, Tracker
 
@@ -288,37 +286,3 @@ def test_a_new_experiment_keeps_its_artifacts_beside_the_store(store: Path, monk
     tracker = Tracker.connect()
     run = tracker.get(tracker.create_run("r", {}))
     assert run.info.artifact_uri.startswith((store / "mlruns" / "mine").as_uri())
-
-
-def test_a_store_that_was_moved_with_its_artifacts_goes_on(
-    store: Path, tracker: Tracker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Paths and addresses, with spaces: a stage is found by its key again, and one whose files stayed as before."""
-    (store / "out" / "out").mkdir(parents=True)
-    (store / "out" / "out" / "a.txt").write_text("a")
-    places = {"plain": str(store / "mlruns" / "plain"), "an address": (store / "mlruns" / "an address").as_uri()}
-    experiments = [tracker.client.create_experiment(name, place) for name, place in places.items()]
-    for number in (*experiments, tracker.experiment_id):
-        each = Tracker(tracker.uri, tracker.client, number)
-        run_id = each.create_run("a run", {KEY: f"key-{number}"})
-        each.publish(run_id, store / "out" / "out")
-        each.end(run_id, "FINISHED")
-    new = tmp_path / "another place"
-    new.mkdir()
-    shutil.move(store / "mlflow.db", new)
-    shutil.move(store / "mlruns", new)
-    uri = f"sqlite:///{new}/mlflow.db"
-    moved = Tracker(uri, MlflowClient(uri), tracker.experiment_id)
-    assert moved.finished(f"key-{experiments[0]}") is None
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
-    monkeypatch.setenv("MLFLOW_EXPERIMENT_NAME", "plain")
-    with pytest.raises(UserError, match=r"was moved or copied[\s\S]*udamlf runs relocate"):
-        Tracker.connect()
-    assert len(relocate(uri)) == 2 and relocate(uri) == []
-    assert Tracker.connect().experiment_id == experiments[0]
-    for number in experiments:
-        found = moved.finished(f"key-{number}")
-        assert found is not None and (found.path / "a.txt").read_text() == "a" and found.path.is_relative_to(new)
-    assert moved.finished(f"key-{tracker.experiment_id}") is not None
-    with pytest.raises(UserError, match="mlruns"):
-        relocate(f"sqlite:///{tmp_path}/mlflow.db")

@@ -14,7 +14,7 @@ from udamlf.common.files import cache_folder, file_lock
 from udamlf.report.comparison import COMPLETE
 from udamlf.runs.launch import is_alive
 from udamlf.runs.log import Journal
-from udamlf.runs.runner import DONE, publish
+from udamlf.runs.runner import DONE, discard, publish
 from udamlf.runs.serving import checkpoint_waste
 from udamlf.runs.store import Unavailable
 from udamlf.runs.tags import CHAIN, ERROR, HEARTBEAT, INTERRUPTED, PROCESS, PRUNED, step_runs
@@ -76,8 +76,7 @@ def sync(tracker: Tracker) -> list[str]:
                 if (folder / DONE).is_file():
                     run_id = publish(tracker, folder)
                     tracker.client.set_terminated(run_id, "FINISHED")
-                    (folder / DONE).unlink()
-                    shutil.rmtree(folder)
+                    discard(folder)
                 sent += [run_id] if run_id else []
             except Unavailable:
                 raise

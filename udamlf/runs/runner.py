@@ -137,8 +137,13 @@ def remove_work(work: Path) -> None:
     costs nothing: the run is finished."""
     with file_lock(work.with_suffix(".lock"), wait=False) as idle:
         if idle:  # else another process was asked for the same
-            (work / DONE).unlink(missing_ok=True)
-            shutil.rmtree(work, ignore_errors=True)
+            discard(work)
+
+
+def discard(work: Path) -> None:
+    """What ``remove_work`` does, for who has the lock."""
+    (work / DONE).unlink(missing_ok=True)
+    shutil.rmtree(work, ignore_errors=True)
 
 
 def _do(name: str, job: Job, log: RunLog) -> dict[str, Any]:

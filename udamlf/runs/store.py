@@ -21,12 +21,8 @@ _PASSING = ("INTERNAL_ERROR", "TEMPORARILY_UNAVAILABLE", "REQUEST_LIMIT_EXCEEDED
 # What SQLite and the operating system say of a disk; waiting does not help then.
 _FULL_OR_FORBIDDEN = ("[Errno 28]", "[Errno 13]", "[Errno 30]", "disk is full", "readonly database")
 # Where a database of MLflow's holds absolute addresses of artifacts.
-_ADDRESSES = {
-    "experiments": ["artifact_location"],
-    "runs": ["artifact_uri"],
-    "logged_models": ["artifact_location"],
-    "model_versions": ["source", "storage_location"],
-}
+_ADDRESSES = (("experiments", "artifact_location"), ("runs", "artifact_uri"), ("logged_models", "artifact_location"),
+              ("model_versions", "source"), ("model_versions", "storage_location"))  # fmt: skip
 
 
 def store_uri() -> str:
@@ -60,26 +56,30 @@ def moved(database: Path, location: str) -> str | None:
     moved or copied together with its ``mlruns``."""
     root, _, name = location.rpartition("/mlruns/")
     beside = database.parent.resolve() / "mlruns" / unquote(name)
-    if not root or not beside.is_dir() or Path(unquote(location.removeprefix("file://"))).resolve() == beside:
-        return None
+    if not root or not beside.is_dir() or Path(unquote(location.removeprefix("file://"))).resolve() == beside.resolve():
+        return None  # mlruns may be a link to another disk
     return beside.as_uri() if location.startswith("file:") else str(beside)
 
 
 def relocate(uri: str) -> list[str]:
     """After an SQLite file was moved or copied together with its ``mlruns``: have it name its artifacts there. A line
-    for every folder of an experiment that it named instead. UserError: not both are there."""
+    for every folder of an experiment that it named instead. UserError: not both are there, or it cannot be changed."""
     path = sqlite_file(uri)
     if path is None or not path.is_file() or not (path.parent / "mlruns").is_dir():
         raise UserError(f"no moved store {uri}", "mlflow.db with its mlruns", "cd to the folder that has both")
     changes = []
-    with closing(sqlite3.connect(path)) as connection, connection:
-        for (old,) in connection.execute("SELECT artifact_location FROM experiments").fetchall():
-            if new := moved(path, old):
-                for table, column in ((table, column) for table, columns in _ADDRESSES.items() for column in columns):
-                    there = f"instr({column} || '/', ?) = 1"
-                    change = f"UPDATE {table} SET {column} = ? || substr({column}, ?) WHERE {there}"
-                    connection.execute(change, (new, len(old) + 1, f"{old}/"))
-                changes.append(f"{old} -> {new}")
+    try:
+        with closing(sqlite3.connect(path)) as connection, connection:
+            for (old,) in connection.execute("SELECT artifact_location FROM experiments").fetchall():
+                if new := moved(path, old):
+                    for table, column in _ADDRESSES:
+                        there = f"instr({column} || '/', ?) = 1"
+                        change = f"UPDATE {table} SET {column} = ? || substr({column}, ?) WHERE {there}"
+                        connection.execute(change, (new, len(old) + 1, f"{old}/"))
+                    changes.append(f"{old} -> {new}")
+    except sqlite3.Error as error:
+        hint = f"mlflow db upgrade {uri}, if an earlier mlflow wrote it"
+        raise UserError(f"cannot change {uri}: {error}", "a database of this mlflow, not in use", hint) from error
     return changes
 
 
