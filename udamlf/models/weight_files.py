@@ -40,7 +40,7 @@ def read_weights(source: str | Path) -> Mapping[str, Any]:
             else:
                 content = torch.load(source, map_location="cpu", weights_only=True)
     except Exception as error:  # 6 % of damaged files end in an IndexError, a KeyError or the like inside torch
-        reason = f"{type(error).__name__}: {error}".splitlines()[0]
+        reason = f"{type(error).__name__}: {error}".splitlines()[0].partition(" In PyTorch 2.6")[0]  # no unsafe advice
         expected = "a whole file of tensors (other objects are refused: loading them can run code)"
         raise UserError(f"cannot read weights from {source}: {reason}", expected, hint) from error
     if not isinstance(content, Mapping) or not all(isinstance(name, str) for name in content):

@@ -28,7 +28,7 @@ def differences(first: str, second: str) -> str:
             delta = f" ({values[1] - values[0]:+.3g})" if all(isinstance(v, float) for v in values) else ""
             changed += [f"  {name}: {old} -> {new}{delta}"] if old != new else []
         lines += changed if len(changed) > 1 else []
-    return "\n".join(lines) or "nothing"
+    return "\n".join(lines) or "nothing differs"
 
 
 def _facts(tracker: Tracker, run_id: str) -> dict[str, dict[str, Any]]:
