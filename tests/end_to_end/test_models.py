@@ -210,7 +210,7 @@ def test_a_stage_records_where_it_ran_and_what_it_said(place: Place, chain: str)
 
 def test_a_chain_is_repeated_and_told_apart(place: Place, chain: str, used: dict[str, str]) -> None:
     """Only what the changed value concerns is done again."""
-    assert used[f"diff {chain}"] == "nothing\n"
+    assert used[f"diff {chain}"] == "nothing differs\n"
     shown = used[f"rerun {chain}"].partition(f"unlike run {chain}:\n")[2]
     assert "  profile.evaluation.flip: False (profile miniature) -> True (--set)" in shown
     assert re.search(r"^results\n(  iou.*\n)*  miou: [\d.]+ -> [\d.]+ \([+-]", shown, re.M)
