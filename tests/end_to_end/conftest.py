@@ -134,7 +134,9 @@ class Place:
     def runs(self, **tags: str) -> list[Any]:
         """Runs of the store with these tags, newest first."""
         condition = " and ".join(f"tags.`{name}` = '{value}'" for name, value in tags.items())
-        return list(MlflowClient(self.uri).search_runs(["0"], condition, order_by=["start_time DESC"]))
+        return list(
+            MlflowClient(self.uri).search_runs(["0"], condition, max_results=50_000, order_by=["start_time DESC"])
+        )
 
 
 def wait_for(
