@@ -9,6 +9,7 @@ from tests.models.test_mxnet_params import HOSTILE as PARAMS
 from tests.test_cli import BAD_INPUT, BAD_PARAMETERS
 from tests.test_faults import BAD_STORES, BAD_TAGS
 from tests.test_fuzz import READERS
+from tests.test_relocate import BAD_FILES
 from tests.test_work_files import HOSTILE as CONFIGURATIONS
 from udamlf.runs.launch import PROJECT_ROOT
 
@@ -23,6 +24,8 @@ def rows() -> Iterator[tuple[str, str]]:
         yield f"entry point `{' '.join(map(quoted, words))}`", message
     for kind, uri in BAD_STORES.items():
         yield f"store that is {kind}, `{uri}`", "cannot open the tracking store"
+    for kind in BAD_FILES:
+        yield f"`udamlf runs relocate` with an `mlflow.db` that is {kind}", "cannot change sqlite:///..."
     for name, value in BAD_TAGS.items():
         yield f"tag `{name}={quoted(value)}` in a store", "run ... is left out: the tag"
     for what in CONFIGURATIONS:

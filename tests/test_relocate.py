@@ -15,6 +15,8 @@ from udamlf.runs.store import relocate
 from udamlf.runs.tags import KEY
 from udamlf.runs.tracker import Tracker
 
+BAD_FILES = {"no database": b"longer than the header of one " * 9, "empty": b"", "written to by another process": None}
+
 
 def test_a_store_that_was_moved_with_its_artifacts_goes_on(
     store: Path, tracker: Tracker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -61,10 +63,9 @@ def test_artifacts_on_another_disk_are_no_moved_store(
     assert Tracker.connect().experiment_id == experiment
 
 
-@pytest.mark.parametrize("content", [b"no database, and longer than a header" * 9, b"", None])
-def test_a_file_that_cannot_be_relocated_is_told_and_left_alone(content: bytes | None, tmp_path: Path) -> None:
-    """No database, an empty one, one that something else writes to."""
-    file = tmp_path / "mlflow.db"
+@pytest.mark.parametrize("kind", BAD_FILES)
+def test_a_file_that_cannot_be_relocated_is_told_and_left_alone(kind: str, tmp_path: Path) -> None:
+    file, content = tmp_path / "mlflow.db", BAD_FILES[kind]
     (tmp_path / "mlruns").mkdir()
     with contextlib.closing(sqlite3.connect(file, isolation_level=None)) as other:
         if content is None:
