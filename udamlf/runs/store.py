@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from contextvars import ContextVar
+from itertools import product
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
@@ -67,20 +68,18 @@ def relocate(uri: str) -> list[str]:
     path = sqlite_file(uri)
     if path is None or not path.is_file() or not (path.parent / "mlruns").is_dir():
         raise UserError(f"no moved store {uri}", "mlflow.db with its mlruns", "cd to the folder that has both")
-    changes = []
     try:
         with closing(sqlite3.connect(path)) as connection, connection:
-            for (old,) in connection.execute("SELECT artifact_location FROM experiments").fetchall():
-                if new := moved(path, old):
-                    for table, column in _ADDRESSES:
-                        there = f"instr({column} || '/', ?) = 1"
-                        change = f"UPDATE {table} SET {column} = ? || substr({column}, ?) WHERE {there}"
-                        connection.execute(change, (new, len(old) + 1, f"{old}/"))
-                    changes.append(f"{old} -> {new}")
+            places = [old for (old,) in connection.execute("SELECT artifact_location FROM experiments")]
+            changes = {old: new for old in places if (new := moved(path, old))}
+            for (old, new), (table, column) in product(changes.items(), _ADDRESSES):
+                there = f"instr({column} || '/', ?) = 1"
+                change = f"UPDATE {table} SET {column} = ? || substr({column}, ?) WHERE {there}"
+                connection.execute(change, (new, len(old) + 1, f"{old}/"))
     except sqlite3.Error as error:
         hint = f"mlflow db upgrade {uri}, if an earlier mlflow wrote it"
         raise UserError(f"cannot change {uri}: {error}", "a database of this mlflow, not in use", hint) from error
-    return changes
+    return [f"{old} -> {new}" for old, new in changes.items()]
 
 
 @contextmanager
