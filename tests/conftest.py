@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 sys.dont_write_bytecode = False
 _OURS = ("MLFLOW_TRACKING_URI", "MLFLOW_RUN_ID", "MLFLOW_EXPERIMENT_ID", "MLFLOW_EXPERIMENT_NAME", "UDAMLF_WORK",
-         "UDAMLF_LIFELINE")  # fmt: skip
+         "UDAMLF_LAUNCHER")  # fmt: skip
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

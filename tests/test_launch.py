@@ -30,18 +30,12 @@ try:
 except KeyboardInterrupt:
     open(sys.argv[1] + ".end", "w").write("interrupted")
 """
-# A shell between launcher and stage, as with conda: it neither passes signals on nor ends with its parent.
+# A shell between launcher and stage, as with conda: it neither passes signals on nor ends with its parent. What udamlf
+# starts is told who it is; what MLflow starts tells it itself, as MLproject does.
+TOLD = {"udamlf": f"export {launch.LAUNCHER}=$PPID", "mlflow run": "export UDAMLF_PARENT=$PPID"}
 LAUNCHER = """
 import subprocess, sys
-from udamlf.runs.launch import LIFELINE, environment, lifeline
-with lifeline() as held, environment({LIFELINE: held}):
-    shell = subprocess.Popen(["bash", "-c", f"true && {sys.executable} {sys.argv[1]} {sys.argv[2]}; true"])
-    if sys.argv[3] == "let go":
-        import os, time
-        while not os.path.exists(sys.argv[2]):
-            time.sleep(0.02)
-    else:
-        shell.wait()
+subprocess.call(["bash", "-c", f"{sys.argv[1]} && {sys.executable} {sys.argv[2]} {sys.argv[3]}; true"])
 """
 
 
@@ -52,41 +46,33 @@ def wait_for(condition: Callable[[], object], seconds: float = 20.0) -> None:
         time.sleep(0.02)
 
 
-def start_launcher(folder: Path, how: str) -> tuple[subprocess.Popen[bytes], Path]:
-    child, launcher, mark = folder / "child.py", folder / "launcher.py", folder / "pid"
-    child.write_text(CHILD)
-    launcher.write_text(LAUNCHER)
-    environment = {k: v for k, v in os.environ.items() if k != launch.LIFELINE}
-    process = subprocess.Popen([sys.executable, str(launcher), str(child), str(mark), how], env=environment)
-    wait_for(lambda: mark.is_file() and mark.read_text())
-    return process, mark
-
-
 def exists(pid: int) -> bool:
     return launch._start_ticks(pid) is not None
 
 
-@pytest.mark.parametrize("how", ["let go", "killed"])
-def test_a_stage_ends_in_order_when_its_launcher_lets_go_or_is_killed(
-    tmp_path: Path, how: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """And the folder that they shared is removed."""
-    (tmp_path / "shared").mkdir()
-    monkeypatch.setenv("TMPDIR", str(tmp_path / "shared"))
-    process, mark = start_launcher(tmp_path, how)
-    if how == "killed":
-        process.kill()
+@pytest.mark.parametrize("who", TOLD)
+def test_a_stage_ends_in_order_when_its_launcher_is_killed(tmp_path: Path, who: str) -> None:
+    child, launcher, mark = tmp_path / "child.py", tmp_path / "launcher.py", tmp_path / "pid"
+    child.write_text(CHILD)
+    launcher.write_text(LAUNCHER)
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("UDAMLF")}
+    command = [sys.executable, str(launcher), TOLD[who], str(child), str(mark)]
+    process = subprocess.Popen(command, env=environment)
+    wait_for(lambda: mark.is_file() and mark.read_text())
+    process.kill()
     process.wait()
     pid = int(mark.read_text())
     wait_for(lambda: not exists(pid))
     assert Path(f"{mark}.end").read_text() == "interrupted"
-    assert not list((tmp_path / "shared").iterdir())
 
 
-def test_a_stage_whose_launcher_is_gone_before_it_looks_ends_at_once(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", [launch.LAUNCHER, "UDAMLF_PARENT"])
+def test_a_stage_whose_launcher_is_gone_before_it_looks_ends_at_once(tmp_path: Path, name: str) -> None:
     child = tmp_path / "child.py"
     child.write_text(CHILD)
-    environment = {**os.environ, launch.LIFELINE: str(tmp_path / "absent")}
+    gone = subprocess.Popen(["true"])
+    gone.wait()
+    environment = {**os.environ, name: str(gone.pid)}
     done = subprocess.run([sys.executable, str(child), str(tmp_path / "pid")], env=environment, timeout=30)
     # Interrupted while it slept, or before it came to that.
     assert (tmp_path / "pid.end").is_file() or done.returncode != 0

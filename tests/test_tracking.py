@@ -20,7 +20,7 @@ from udamlf.common.errors import UserError
 from udamlf.common.files import digest_file
 from udamlf.config.compose import resolve
 from udamlf.runs import maintenance
-from udamlf.runs.launch import identity
+from udamlf.runs.launch import PROJECT_ROOT, identity
 from udamlf.runs.log import RunLog, ending
 from udamlf.runs.maintenance import reap, sync
 from udamlf.runs.serving import log_model
@@ -244,6 +244,20 @@ def test_reap_marks_only_runs_whose_process_is_gone(tracker: Tracker, status: St
     assert reap(tracker) == [dead]
     assert [status(run_id) for run_id in (alive, dead, remote)] == ["RUNNING", "KILLED", "RUNNING"]
     assert reap(tracker, older_than_min=-1) == [remote]
+
+
+def test_reap_marks_a_run_of_mlflow_run_that_nothing_took_over_in_a_day(
+    tracker: Tracker, status: Status, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of this project; an environment may take hours to make, and another project's run is its own affair."""
+    sources = (PROJECT_ROOT.as_uri(), "file:///elsewhere")
+    lost, foreign = (tracker.create_run("r", {"mlflow.source.name": source}) for source in sources)
+    now = time.time()
+    monkeypatch.setattr(time, "time", lambda: now + 23 * 3600)
+    assert reap(tracker) == []
+    monkeypatch.setattr(time, "time", lambda: now + 25 * 3600)
+    assert reap(tracker) == [lost]
+    assert [status(run_id) for run_id in (lost, foreign)] == ["KILLED", "RUNNING"]
 
 
 def test_reap_leaves_a_run_that_ended_in_order_while_it_looked(

@@ -140,13 +140,14 @@ class Place:
 
 
 def wait_for(
-    condition: Callable[[], Any], seconds: float = 60.0, instead: Callable[[], Any] = lambda: "waited in vain"
+    condition: Callable[[], Any], seconds: float = 60.0, instead: Callable[[], Any] = lambda: "waited in vain",
+    pause_s: float = 0.25,
 ) -> Any:
     """The condition's value as soon as it is true; ``instead`` says what there is when it never was."""
     deadline = time.monotonic() + seconds
     while not (value := condition()):
         assert time.monotonic() < deadline, instead()
-        time.sleep(0.25)
+        time.sleep(pause_s)
     return value
 
 

@@ -150,6 +150,23 @@ def test_ctrl_c_on_mlflow_run_ends_the_entry_point_as_killed(place: Place) -> No
     assert (work_folder(place, run) / "state.pt").is_file()
 
 
+def test_mlflow_run_killed_as_it_starts_an_entry_point_leaves_no_process(place: Place) -> None:
+    """In the moment in which its child is there, and has imported nothing; its run is closed by `reap`."""
+    process = place.start(*place.mlflow_run("warmup", scenario="syn2city", seed="6", set=" ".join((*STEPS, ENDLESS))))
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+
+    def entry_point() -> Path | None:
+        commands = {number: Path(f"/proc/{number}/cmdline") for number in children.read_text().split()}
+        return next((path for path in commands.values() if b"entrypoints/stage.py" in path.read_bytes()), None)
+
+    child = wait_for(entry_point, 120, pause_s=0.001)
+    process.kill()
+    process.communicate(timeout=60)
+    wait_for(lambda: not child.exists())
+    place.udamlf("runs", "reap")
+    assert "RUNNING" not in {run.info.status for run in place.runs()}
+
+
 # --- at any moment ---------------------------------------------------------------------------------------------------
 
 

@@ -9,7 +9,7 @@ import click
 
 from udamlf.cli.options import DATA_ROOT, budget_options, manager, request_options, system_metrics
 from udamlf.common.errors import UserError
-from udamlf.runs.launch import LIFELINE, LOCAL, follow_launcher, machine_slots, warm_up
+from udamlf.runs.launch import LAUNCHER, LOCAL, follow_launcher, machine_slots, warm_up
 from udamlf.runs.signals import StopFlag
 
 plan_only = click.option("--plan", "only_plan", is_flag=True,
@@ -26,7 +26,7 @@ plan_only = click.option("--plan", "only_plan", is_flag=True,
 def run(env_manager: str, references: bool, with_control: bool, only_plan: bool, **fields: Any) -> None:
     """Run a method on a scenario: every stage a process, finished stages reused."""
     stop = StopFlag().install()
-    if LIFELINE in os.environ:  # a chain of a sweep
+    if LAUNCHER in os.environ:  # a chain of a sweep
         follow_launcher()
     from udamlf.runs.plan import Request
 

@@ -28,26 +28,34 @@ def _entry(
     name: str, config: Path | None, round: int | None, inputs: str, env_manager: str, control: bool,
     overrides: tuple[str, ...], start: str, **fields: Any,
 ) -> None:  # fmt: skip
-    stop = StopFlag().install()
-    follow_launcher()
+    stop, adopted = StopFlag().install(), os.environ.get("MLFLOW_RUN_ID")
+    # A signal must find these whole, as closing the run takes them: a library cannot be imported twice.
+    from udamlf.runs.chain import run_chain
     from udamlf.runs.checkpoints import start_file
+    from udamlf.runs.log import ending
     from udamlf.runs.plan import Request
     from udamlf.runs.runner import read_config, run_stage
+    from udamlf.runs.tracker import Tracker
     from udamlf.stages.stage import stage
 
-    words = tuple(text for part in overrides for text in _words(part))
-    request = Request(**fields, overrides=words, start=start_file(start))
-    ids = _named_runs(inputs)
-    if name != "main" and (ids or config or not stage(name).needs_inputs):
-        configure = request.resolve if config is None else partial(read_config, config)
-        run_stage(name, configure, f"{request.method}-s{request.seed}", round, ids, stop)
-        return
-    from udamlf.runs.chain import run_chain
-
-    # Without inputs these run a method from its warm-up to its table, others their chain up to them.
-    whole = name in ("main", "self_train", "evaluate")
-    requests, last_step = (request.compared(control=control), None) if whole else ([request], (name, round))
-    click.echo(run_chain(requests, stop, env_manager, os.environ.get("MLFLOW_RUN_ID"), last_step)[1])
+    try:
+        follow_launcher()
+        words = tuple(text for part in overrides for text in _words(part))
+        request = Request(**fields, overrides=words, start=start_file(start))
+        ids = _named_runs(inputs)
+        if name != "main" and (ids or config or not stage(name).needs_inputs):
+            configure = request.resolve if config is None else partial(read_config, config)
+            run_stage(name, configure, f"{request.method}-s{request.seed}", round, ids, stop)
+            return
+        # Without inputs these run a method from its warm-up to its table, others their chain up to them.
+        whole = name in ("main", "self_train", "evaluate")
+        requests, last_step = (request.compared(control=control), None) if whole else ([request], (name, round))
+        click.echo(run_chain(requests, stop, env_manager, adopted, last_step)[1])
+    except KeyboardInterrupt:
+        if not adopted:
+            raise
+        with ending(Tracker.connect(), adopted):  # the `mlflow run` that would close it may be gone
+            raise
 
 
 def _named_runs(text: str) -> dict[str, str]:

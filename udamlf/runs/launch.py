@@ -1,8 +1,8 @@
 """Processes: how a stage is started, given a GPU, stopped, and how it notices that its launcher is gone.
 
 A stage is an entry point of the MLflow project, in a process group of its own: in this environment forked from a server
-that has imported what stages need, in another one started by MLflow. Its launcher holds a lock, the *lifeline*; when
-the stage gets it, the launcher has died, whatever shells stand between the two, and the stage ends."""
+that has imported what stages need, in another one started by MLflow. It is told who its launcher is, and ends when that
+process does, whatever shells stand between the two."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import multiprocessing
 import multiprocessing.forkserver
 import os
 import runpy
+import select
 import shlex
 import shutil
 import signal
@@ -33,7 +34,8 @@ from udamlf.common.errors import UserError
 from udamlf.runs.signals import GRACE_S
 
 PROJECT_ROOT = Path(__file__).resolve().parents[2]
-LIFELINE = "UDAMLF_LIFELINE"
+LAUNCHER = "UDAMLF_LAUNCHER"
+"""Id of the process of udamlf that waits for this one; ``UDAMLF_PARENT``: of `mlflow run`, as MLproject says it."""
 LOCAL, MANAGERS = "local", ("local", "uv", "virtualenv", "conda")
 _PR_SET_PDEATHSIG = 1
 # What every stage imports. It starts no thread and opens no store, and but for its last module it is not this
@@ -79,32 +81,22 @@ def is_alive(who: str) -> bool | None:
 
 def follow_launcher() -> None:
     """In a started process: end when the one that started it is gone. Call this first."""
-    folder = os.environ.get(LIFELINE)
-    if folder is None:  # started by `mlflow run`: the kernel tells us when that process dies
-        return end_with_parent()
-    os.setpgid(0, 0)
+    launcher = os.environ.get(LAUNCHER)
+    if launcher:
+        os.setpgid(0, 0)
+    pid = int(launcher or os.environ.get("UDAMLF_PARENT") or 0)  # 0: started by hand, or from outside a container
 
     def watch() -> None:
-        # Without the file the launcher has tidied up, so it is no longer waiting for this stage.
-        with suppress(FileNotFoundError), open(Path(folder) / "lifeline") as held:
-            fcntl.flock(held, fcntl.LOCK_SH)
-            shutil.rmtree(folder, ignore_errors=True)  # a launcher that was killed cannot
+        with suppress(ProcessLookupError):  # it is gone already
+            ended = select.poll()
+            ended.register(os.pidfd_open(pid), select.POLLIN)
+            ended.poll()
         os.kill(os.getpid(), signal.SIGTERM)
         time.sleep(GRACE_S)
         os.kill(os.getpid(), signal.SIGKILL)
 
-    threading.Thread(target=watch, daemon=True, name="lifeline").start()
-
-
-@contextmanager
-def lifeline() -> Iterator[str]:
-    """A folder with a lock that this process holds, for the variable ``LIFELINE`` of those that it starts."""
-    with (
-        tempfile.TemporaryDirectory(prefix="udamlf-", ignore_cleanup_errors=True) as folder,
-        open(Path(folder) / "lifeline", "w") as held,
-    ):
-        fcntl.flock(held, fcntl.LOCK_EX)
-        yield folder
+    if pid:
+        threading.Thread(target=watch, daemon=True, name="launcher").start()
 
 
 @contextmanager
@@ -177,19 +169,22 @@ def launch_stage(
     from udamlf.stages.stage import stage as declared
 
     check_manager(env_manager)
-    # MLflow makes a folder for parameters of type path, and leaves it: inside ours.
     with (
         gpu_slot(declared(stage).every_gpu) as gpu,
-        lifeline() as folder,
-        environment({"CUDA_VISIBLE_DEVICES": gpu, LIFELINE: folder}),
+        environment({"CUDA_VISIBLE_DEVICES": gpu, LAUNCHER: str(os.getpid())}),
     ):
         if env_manager == LOCAL:
-            return _fork(stage, parameters, run_id, experiment_id, folder)
+            return _fork(stage, parameters, run_id, experiment_id)
         run = {"run_id": run_id, "experiment_id": experiment_id, "parameters": dict(parameters)}
-        with suppress(ExecutionException):
+        with _storage() as folder, suppress(ExecutionException):
             mlflow.projects.run(str(PROJECT_ROOT), stage, env_manager=env_manager, storage_dir=folder, **run)
             return 0
         return 1
+
+
+def _storage() -> tempfile.TemporaryDirectory[str]:
+    """MLflow makes a folder for parameters of type path, and leaves it: inside this one."""
+    return tempfile.TemporaryDirectory(prefix="udamlf-", ignore_cleanup_errors=True)
 
 
 def warm_up() -> None:
@@ -198,16 +193,17 @@ def warm_up() -> None:
     multiprocessing.forkserver.ensure_running()
 
 
-def _fork(stage: str, parameters: Mapping[str, str], run_id: str, experiment_id: str, storage: str) -> int:
+def _fork(stage: str, parameters: Mapping[str, str], run_id: str, experiment_id: str) -> int:
     """Run an entry point's script in a fork of a warm server: 0.1 s where a new interpreter takes 5 s of CPU."""
     import mlflow
     from mlflow.projects.utils import get_entry_point_command, load_project
 
-    (command,) = get_entry_point_command(load_project(str(PROJECT_ROOT)), stage, dict(parameters), storage)
+    with _storage() as folder:
+        (command,) = get_entry_point_command(load_project(str(PROJECT_ROOT)), stage, dict(parameters), folder)
     run = {"MLFLOW_RUN_ID": run_id, "MLFLOW_EXPERIMENT_ID": experiment_id}
     variables = {**os.environ, **run, "MLFLOW_TRACKING_URI": mlflow.get_tracking_uri()}
     warm_up()
-    words = shlex.split(command)[1:]  # without `python`
+    words = shlex.split(command.partition(" python ")[2])
     process = multiprocessing.get_context("forkserver").Process(target=_script, args=(words, variables))
     # The caller's script is no part of a stage: a process would import it, and with it start the chain, again.
     main, sys.modules["__main__"] = sys.modules["__main__"], ModuleType("__main__")
@@ -269,9 +265,9 @@ def run_command(
 ) -> tuple[int, str]:
     """Run a command of ``udamlf`` as a process of its own, which ends with this one: its exit code and its output.
     ``watch`` sees the output twice a second; when it returns True, or at an interruption, the process is stopped."""
-    with lifeline() as folder, tempfile.TemporaryFile("w+") as output:
+    with tempfile.TemporaryFile("w+") as output:
         command = [sys.executable, "-c", "from udamlf.cli import main; main()", *arguments]
-        variables = {**os.environ, **changes, LIFELINE: folder}
+        variables = {**os.environ, **changes, LAUNCHER: str(os.getpid())}
         process = subprocess.Popen(command, env=variables, stdout=output, stderr=output, process_group=0)
 
         def text() -> str:

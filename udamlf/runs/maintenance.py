@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from udamlf.common.errors import UserError
 from udamlf.common.files import cache_folder, file_lock
 from udamlf.report.comparison import COMPLETE
-from udamlf.runs.launch import is_alive
+from udamlf.runs.launch import PROJECT_ROOT, is_alive
 from udamlf.runs.log import Journal
 from udamlf.runs.runner import DONE, discard, publish
 from udamlf.runs.serving import checkpoint_waste
@@ -23,7 +23,7 @@ from udamlf.stages.stage import TRAININGS, WITH_WEIGHTS
 
 SILENT_MIN = 30.0  # a living process gives a sign every minute, while the store does not answer every ten
 KEEP = ("best", "last")
-IDLE_S = 24 * 3600.0  # an interrupted stage is resumed within a day, or not at all
+IDLE_S = 24 * 3600.0  # an interrupted stage is resumed, an environment made, within a day, or not at all
 logger = logging.getLogger("udamlf")
 
 
@@ -31,14 +31,15 @@ def reap(tracker: Tracker, older_than_min: float | None = None) -> list[str]:
     """Mark runs of this package KILLED that are RUNNING although their process is gone, or FAILED although a signal
     ended them; their ids. Processes of this boot and PID namespace can be looked at; of another one of a machine of
     this name they are gone when silent for ``SILENT_MIN``, of other machines when silent for ``older_than_min`` (None:
-    never)."""
+    never). A run that `mlflow run` made of this project, and no process has taken over in a day, has lost both."""
     dead = []
     for run in tracker.search({}, status="RUNNING"):
         run_id, who = run.info.run_id, run.data.tags.get(PROCESS)  # other programs' runs have none
-        if who and is_gone(run, older_than_min):
+        ours = who or run.data.tags.get("mlflow.source.name") == PROJECT_ROOT.as_uri()
+        if ours and is_gone(run, older_than_min if who else IDLE_S / 60):
             now = tracker.get(run_id)  # it may have ended in order since the search
             if now.info.status == "RUNNING" and now.data.tags.get(PROCESS) == who:
-                tracker.client.set_tag(run_id, ERROR, f"process {who} is gone")
+                tracker.client.set_tag(run_id, ERROR, f"process {who or 'of mlflow run'} is gone")
                 tracker.client.set_terminated(run_id, "KILLED")
                 dead.append(run_id)
     # `mlflow run` overwrites the status of a run that ended itself as KILLED (it compares a name with numbers).
