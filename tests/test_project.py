@@ -35,7 +35,8 @@ def test_every_entry_point_runs_its_script_and_says_what_its_parameters_are(proj
     text = (PROJECT_ROOT / "MLproject").read_text().splitlines()
     for name, entry in project._entry_points.items():
         script = "entrypoints/main.py" if name == "main" else f"entrypoints/stage.py {name}"
-        assert entry.command.startswith(f"UDAMLF_PARENT=$PPID python {script} --") and (PROJECT_ROOT / script.split()[0]).is_file()
+        assert entry.command.startswith(f"UDAMLF_PARENT=$PPID python {script} --")
+        assert (PROJECT_ROOT / script.split()[0]).is_file()
         for parameter in entry.parameters.values():
             assert parameter.type == "string" and parameter.default is not None
             assert f"--{parameter.name.replace('_', '-')} {{{parameter.name}}}" in entry.command

@@ -251,8 +251,8 @@ def test_reap_marks_a_run_of_mlflow_run_that_nothing_took_over_in_a_day(
 ) -> None:
     """Of this project; an environment may take hours to make, and another project's run is its own affair."""
     sources = (PROJECT_ROOT.as_uri(), "file:///elsewhere")
-    lost, foreign = (tracker.create_run("r", {"mlflow.source.name": source}) for source in sources)
-    now = time.time()
+    made = [tracker.client.create_run("0", tags={"mlflow.source.name": source}) for source in sources]
+    (lost, foreign), now = (run.info.run_id for run in made), time.time()
     monkeypatch.setattr(time, "time", lambda: now + 23 * 3600)
     assert reap(tracker) == []
     monkeypatch.setattr(time, "time", lambda: now + 25 * 3600)

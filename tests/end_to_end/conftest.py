@@ -140,7 +140,9 @@ class Place:
 
 
 def wait_for(
-    condition: Callable[[], Any], seconds: float = 60.0, instead: Callable[[], Any] = lambda: "waited in vain",
+    condition: Callable[[], Any],
+    seconds: float = 60.0,
+    instead: Callable[[], Any] = lambda: "waited in vain",
     pause_s: float = 0.25,
 ) -> Any:
     """The condition's value as soon as it is true; ``instead`` says what there is when it never was."""

@@ -203,7 +203,8 @@ def _fork(stage: str, parameters: Mapping[str, str], run_id: str, experiment_id:
     run = {"MLFLOW_RUN_ID": run_id, "MLFLOW_EXPERIMENT_ID": experiment_id}
     variables = {**os.environ, **run, "MLFLOW_TRACKING_URI": mlflow.get_tracking_uri()}
     warm_up()
-    words = shlex.split(command.partition(" python ")[2])
+    words = shlex.split(command)
+    words = words[words.index("python") + 1 :]
     process = multiprocessing.get_context("forkserver").Process(target=_script, args=(words, variables))
     # The caller's script is no part of a stage: a process would import it, and with it start the chain, again.
     main, sys.modules["__main__"] = sys.modules["__main__"], ModuleType("__main__")
