@@ -27,6 +27,7 @@ SOAK := tests/end_to_end/test_kill.py tests/end_to_end/test_soak.py tests/test_f
 soak: $(VENV)/installed-test
 	SOAK_KILLS=$(KILLS) SOAK_METHODS=$(METHODS) SOAK_CHAINS=$(CHAINS) SOAK_FUZZ_S=$(FUZZ_S) \
 		$(BIN)/python -m pytest -q --durations=0 $(SOAK)
+	SOAK_STORE=server $(BIN)/python -m pytest -q tests/end_to_end
 
 lint: $(VENV)/installed-test
 	$(BIN)/ruff check .

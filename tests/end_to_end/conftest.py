@@ -6,11 +6,13 @@ import logging
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
+import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import chdir, redirect_stderr, redirect_stdout
+from contextlib import chdir, contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from functools import partial
 from io import StringIO
@@ -25,9 +27,11 @@ from mlflow import MlflowClient
 
 from tests.conftest import folder_in_memory
 from tests.in_process import BUDGET
+from tests.soak import STORE
 from udamlf.cli import cli, guarded
 from udamlf.cli import entry as entry_points
 from udamlf.runs.launch import PROJECT_ROOT
+from udamlf.runs.store import relocate, work_root
 
 BIN = Path(sys.executable).parent
 UDAMLF = str(BIN / "udamlf")
@@ -45,6 +49,17 @@ class Place:
     folder: Path
     world: Path
     uri: str
+
+    @property
+    def work(self) -> Path:
+        """Where its commands keep what is not finished."""
+        with patch.dict(os.environ, self.environment):
+            return work_root(self.uri)
+
+    @property
+    def stored(self) -> Path:
+        """Where its store keeps artifacts."""
+        return self.folder / "mlruns" if self.uri.startswith("sqlite") else self.folder.parent / "server"
 
     @property
     def environment(self) -> dict[str, str]:
@@ -131,6 +146,10 @@ class Place:
         manager = ["--env-manager", env_manager] if env_manager else []
         return [str(BIN / "mlflow"), "run", str(PROJECT_ROOT), "-e", entry_point, *pairs, *manager]
 
+    def artifacts(self, uri: str) -> Path:
+        """A folder of the store, where it lies or as a copy."""
+        return Path(mlflow.artifacts.download_artifacts(artifact_uri=uri, tracking_uri=self.uri))
+
     def runs(self, **tags: str) -> list[Any]:
         """Runs of the store with these tags, newest first."""
         condition = " and ".join(f"tags.`{name}` = '{value}'" for name, value in tags.items())
@@ -153,9 +172,56 @@ def wait_for(
     return value
 
 
+def free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
+
+
+def answers(address: str) -> bool:
+    try:
+        with urllib.request.urlopen(f"{address}/health", timeout=5) as reply:
+            return bool(reply.status == 200)
+    except OSError:
+        return False
+
+
+@contextmanager
+def default_server(folder: Path) -> Iterator[str]:
+    """Address of `mlflow server --backend-store-uri sqlite:///x.db --artifacts-destination DIR`, whose files are in
+    ``folder``, with one process instead of the 15 by default, which each import mlflow."""
+    port = free_port()
+    command = [str(BIN / "mlflow"), "server", "--backend-store-uri", f"sqlite:///{folder}/x.db",
+               "--artifacts-destination", f"{folder}/server", "--port", str(port), "--workers", "1"]  # fmt: skip
+    variables = {k: v for k, v in os.environ.items() if not k.startswith(("MLFLOW", "UDAMLF"))}
+    variables |= {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+    with open(folder / "server.log", "w") as log:
+        process = Popen(command, cwd=folder, env=variables, stdout=log, stderr=STDOUT, start_new_session=True)
+    try:
+        wait_for(lambda: answers(f"http://127.0.0.1:{port}"), 180)
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        os.killpg(process.pid, signal.SIGTERM)
+        process.wait(timeout=60)
+
+
+@contextmanager
+def new_place(empty_store: Path, world: Path) -> Iterator[Place]:
+    """A folder with a cache and a store of its own."""
+    with folder_in_memory() as folder:
+        if STORE == "server":
+            (folder / "host").mkdir()
+            with default_server(folder) as uri:
+                yield Place(folder / "host", world, uri)
+        else:
+            shutil.copy(empty_store, folder / "mlflow.db")
+            (folder / "mlruns" / "0").mkdir(parents=True)
+            relocate(uri := f"sqlite:///{folder}/mlflow.db")
+            yield Place(folder, world, uri)
+
+
 @pytest.fixture(scope="module")
 def place(empty_store: Path, tiny_world: Path) -> Iterator[Place]:
     """A folder with a store of its own, for the tests of one module."""
-    with folder_in_memory() as folder:
-        shutil.copy(empty_store, folder / "mlflow.db")
-        yield Place(folder, tiny_world, f"sqlite:///{folder}/mlflow.db")
+    with new_place(empty_store, tiny_world) as place:
+        yield place

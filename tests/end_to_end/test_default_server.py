@@ -3,45 +3,27 @@ folders. The store is the server's own; every client has only the address and it
 
 from __future__ import annotations
 
-import os
-import signal
-import subprocess
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.conftest import folder_in_memory
-from tests.end_to_end.conftest import BIN, UDAMLF, Place, wait_for
-from tests.end_to_end.test_server import answers, free_port
+from tests.end_to_end.conftest import UDAMLF, Place, default_server
 
 
 @pytest.fixture(scope="module")
 def host(tiny_world: Path) -> Iterator[Place]:
-    """A place whose store is `mlflow server --backend-store-uri sqlite:///x.db --artifacts-destination DIR`, with one
-    process instead of the 15 by default, which each import mlflow."""
-    port = free_port()
-    with folder_in_memory() as folder:
-        command = [str(BIN / "mlflow"), "server", "--backend-store-uri", f"sqlite:///{folder}/x.db",
-                   "--artifacts-destination", f"{folder}/server", "--port", str(port), "--workers", "1"]  # fmt: skip
-        environment = {k: v for k, v in os.environ.items() if not k.startswith(("MLFLOW", "UDAMLF"))}
-        environment |= {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
-        with open(folder / "server.log", "w") as log:
-            process = subprocess.Popen(
-                command, cwd=folder, env=environment, stdout=log, stderr=subprocess.STDOUT, start_new_session=True
-            )
-        try:
-            wait_for(lambda: answers(f"http://127.0.0.1:{port}"), 180)
-            yield Place(folder / "host", tiny_world, f"http://127.0.0.1:{port}")
-        finally:
-            os.killpg(process.pid, signal.SIGTERM)
-            process.wait(timeout=60)
+    """A place whose store is such a server."""
+    with folder_in_memory() as folder, default_server(folder) as uri:
+        (folder / "host").mkdir()
+        yield Place(folder / "host", tiny_world, uri)
 
 
 @pytest.fixture(scope="module")
 def chain(host: Place) -> list[str]:
     """The command line of a chain that has been run once, with an empty cache."""
-    host.folder.mkdir()
     command = host.chain("st", "--rounds", "1", "--no-references")
     done = host.call(*command)
     assert done.returncode == 0, done.stderr
@@ -110,8 +92,8 @@ def test_a_damaged_cache_is_mended_not_believed(host: Place, chain: list[str]) -
 
 def test_a_checkpoint_of_the_server_can_be_evaluated(host: Place, chain: list[str]) -> None:
     (trained,) = host.runs(stage="self_train")
-    shown = host.udamlf("evaluate", "--run-id", trained.info.run_id, "--split", "target_dev")
-    assert "mIoU 16" in shown
+    shown = host.udamlf("evaluate", "--run-id", trained.info.run_id, "--split", "target_dev", "--format", "json")
+    assert "16" in json.loads(shown)["miou"], "MLflow's client prints addresses, which are no JSON"
 
 
 def test_what_nothing_needs_is_deleted_and_made_again_when_it_is_needed(host: Place, chain: list[str]) -> None:

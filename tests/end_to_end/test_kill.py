@@ -5,12 +5,9 @@ from __future__ import annotations
 import json
 import os
 import random
-import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -18,8 +15,7 @@ from typing import Any
 import pytest
 from mlflow import MlflowClient
 
-from tests.conftest import folder_in_memory
-from tests.end_to_end.conftest import STEPS, UDAMLF, Place, wait_for
+from tests.end_to_end.conftest import STEPS, UDAMLF, Place, new_place, wait_for
 from tests.in_process import small
 from tests.soak import KILLS, METHODS
 from udamlf.config.compose import resolve
@@ -31,7 +27,7 @@ ENDLESS = "profile.warmup.steps=100000"
 
 
 def work_folder(place: Place, run: Any) -> Path:
-    return place.folder / ".udamlf" / "steps" / run.data.tags.get("udamlf.key", "none")
+    return place.work / "steps" / run.data.tags.get("udamlf.key", "none")
 
 
 def journal(place: Place, run: Any) -> list[dict[str, Any]]:
@@ -168,14 +164,6 @@ def test_mlflow_run_killed_as_it_starts_an_entry_point_leaves_no_process(place: 
 
 
 # --- at any moment ---------------------------------------------------------------------------------------------------
-
-
-@contextmanager
-def new_place(empty_store: Path, world: Path) -> Iterator[Place]:
-    """A folder with a store and a cache of its own."""
-    with folder_in_memory() as folder:
-        shutil.copy(empty_store, folder / "mlflow.db")
-        yield Place(folder, world, f"sqlite:///{folder}/mlflow.db")
 
 
 CLOCKED = {"train/images_per_s", "cost/frames_per_second", "cost/hours"}

@@ -5,14 +5,12 @@ from __future__ import annotations
 import re
 import shutil
 import signal
-import socket
-import urllib.request
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from tests.end_to_end.conftest import UDAMLF, Place, wait_for
+from tests.end_to_end.conftest import UDAMLF, Place, answers, free_port, wait_for
 from udamlf.config.labels import CITYSCAPES_16
 
 BROWSER = next((path for name in ("chromium", "chromium-browser") if (path := shutil.which(name))), None)
@@ -20,23 +18,12 @@ DRIVER = shutil.which("chromedriver")
 needs_browser = pytest.mark.skipif(not (BROWSER and DRIVER), reason="no chromium with chromedriver on this machine")
 
 
-def free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
-
-
-def answers(address: str) -> bool:
-    try:
-        with urllib.request.urlopen(f"{address}/health", timeout=5) as reply:
-            return bool(reply.status == 200)
-    except OSError:
-        return False
-
-
 @pytest.fixture(scope="module")
 def server(place: Place) -> Iterator[str]:
-    """Address of a server started by `udamlf ui`."""
+    """Address of a server started by `udamlf ui`, or of the place's own."""
+    if place.uri.startswith("http"):
+        yield place.uri
+        return
     port = free_port()
     with (place.folder / "server.log").open("w") as log:  # a line a request: browsers fill a pipe
         command = (UDAMLF, "ui", "--port", str(port), "--scenario", "syn2city")

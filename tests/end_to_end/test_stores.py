@@ -19,8 +19,7 @@ import pytest
 from mlflow import MlflowClient
 
 from tests.conftest import folder_in_memory
-from tests.end_to_end.conftest import BIN, wait_for
-from tests.end_to_end.test_server import answers, free_port
+from tests.end_to_end.conftest import BIN, answers, free_port, wait_for
 from udamlf.common.errors import UserError
 from udamlf.runs.launch import warm_up
 from udamlf.runs.log import RunLog, ending

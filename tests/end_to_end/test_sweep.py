@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 from collections import Counter
 from collections.abc import Iterator
@@ -12,8 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import folder_in_memory
-from tests.end_to_end.conftest import STEPS, UDAMLF, Place, wait_for
+from tests.end_to_end.conftest import STEPS, UDAMLF, Place, new_place, wait_for
 from udamlf.runs.launch import is_alive
 from udamlf.runs.tags import KEY, PROCESS
 
@@ -81,9 +79,8 @@ def test_a_plan_shows_what_is_reused_and_why_the_rest_is_not_and_creates_nothing
 
 @pytest.fixture
 def elsewhere(empty_store: Path, tiny_world: Path) -> Iterator[Place]:
-    with folder_in_memory() as folder:
-        shutil.copy(empty_store, folder / "mlflow.db")
-        yield Place(folder, tiny_world, f"sqlite:///{folder}/mlflow.db")
+    with new_place(empty_store, tiny_world) as elsewhere:
+        yield elsewhere
 
 
 @pytest.mark.skipif(find_spec("ray") is None, reason="Ray is not installed: the extra `ray`")

@@ -84,6 +84,7 @@ class Tracker:
         os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")  # the client is patient itself
         os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "30")
         os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")  # a bar a file
+        os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")  # two lines a run, before our JSON
         logging.getLogger("mlflow.system_metrics").setLevel(logging.WARNING)
         mlflow.set_tracking_uri(uri)
         database, remote = sqlite_file(uri), uri.startswith("http")
