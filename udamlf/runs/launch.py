@@ -25,7 +25,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager, suppress
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from types import ModuleType
 from typing import Any, TypeVar
@@ -45,6 +45,8 @@ _WARM = (
     *("mlflow", "mlflow.store.tracking.sqlalchemy_store", "mlflow.projects.utils", "pydantic", "yaml", "pandas"),
     "udamlf.runs.warm",
 )
+# MLflow makes a folder for parameters of type path, and leaves it: inside this one.
+_storage = partial(tempfile.TemporaryDirectory[str], prefix="udamlf-", ignore_cleanup_errors=True)
 T = TypeVar("T")
 RunCommand = Callable[[Sequence[str], int, Callable[[str], bool]], tuple[int, str]]
 """(arguments of ``udamlf``, number of the slot, ``watch``) -> exit code and text, as ``run_command``."""
@@ -182,11 +184,6 @@ def launch_stage(
         return 1
 
 
-def _storage() -> tempfile.TemporaryDirectory[str]:
-    """MLflow makes a folder for parameters of type path, and leaves it: inside this one."""
-    return tempfile.TemporaryDirectory(prefix="udamlf-", ignore_cleanup_errors=True)
-
-
 def warm_up() -> None:
     """Start the server that stages are forked from, while this process is busy with something else."""
     multiprocessing.set_forkserver_preload(list(_WARM))
@@ -203,8 +200,7 @@ def _fork(stage: str, parameters: Mapping[str, str], run_id: str, experiment_id:
     run = {"MLFLOW_RUN_ID": run_id, "MLFLOW_EXPERIMENT_ID": experiment_id}
     variables = {**os.environ, **run, "MLFLOW_TRACKING_URI": mlflow.get_tracking_uri()}
     warm_up()
-    words = shlex.split(command)
-    words = words[words.index("python") + 1 :]
+    words = shlex.split(command.partition("python ")[2])
     process = multiprocessing.get_context("forkserver").Process(target=_script, args=(words, variables))
     # The caller's script is no part of a stage: a process would import it, and with it start the chain, again.
     main, sys.modules["__main__"] = sys.modules["__main__"], ModuleType("__main__")
