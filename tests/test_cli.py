@@ -82,6 +82,15 @@ BAD_INPUT: list[tuple[list[str], list[str]]] = [
     (["ui", "--port", "99999999"], ["--port", "65535"]),
     (["ui", "--host", "no such host"], ["--host no such host"]),
     (["evaluate", "--run-id", "x", "--save-predictions", "mlflow.db"], ["mlflow.db", "is a file"]),
+    (["evaluate", "--run-id", "x", "--save-predictions", ".udamlf"], ["cannot write .udamlf", "the store's files"]),
+    (["predict", "--run-id", "x", "--out", "mlruns/0", "a.png"], ["cannot write mlruns/0", "the store's files"]),
+    (["compare", "--plot", "mlflow.db"], ["cannot write mlflow.db", ".png"]),
+    (["report", "--scenario", "gta2city", "--out", "mlflow.db"], ["cannot write mlflow.db", ".html"]),
+    (["run", "--scenario", "gta2city", "--set", 'method.title="a\\x1b b"'], ["--set", "a control character"]),
+    (["run", "--scenario", "gta2city", "--set", "profile.workers=99999999999999999999"], ["profile.workers", "1024"]),
+    (["run", "--scenario", "gta2city", "--set", "profile.warmup.optimiser.lr=.nan"], ["optimiser.lr", "finite"]),
+    (["run", "--scenario", "gta2city", "--set", "profile.warmup.augmentation.scale_range=[-8,8]"], ["greater than 0"]),
+    (["run", "--scenario", "gta2city", "--set", "profile.evaluation.scales=[.inf]"], ["scales", "finite"]),
 ]
 
 

@@ -6,12 +6,13 @@ import os
 import re
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -30,7 +31,7 @@ from udamlf.runs.maintenance import is_gone, reap
 from udamlf.runs.plan import module_digests, modules
 from udamlf.runs.results import finished_rows
 from udamlf.runs.runner import _check_code
-from udamlf.runs.store import Patient
+from udamlf.runs.store import Patient, output
 from udamlf.runs.tags import HEARTBEAT, PROCESS, damage, step_runs
 from udamlf.runs.tracker import Tracker
 
@@ -122,6 +123,29 @@ def test_what_is_no_store_is_told_at_once(kind: str, tmp_path: Path, monkeypatch
     with pytest.raises(UserError, match="cannot open the tracking store") as refused:
         Tracker.connect()
     assert "secret" not in str(refused.value)
+
+
+def test_the_database_of_another_program_is_left_as_it_is(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with closing(sqlite3.connect(store / "theirs.db")) as database:
+        database.execute("CREATE TABLE users (name TEXT)")
+    before = (store / "theirs.db").read_bytes()
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{store}/theirs.db")
+    with pytest.raises(UserError, match="holds the table users"):
+        Tracker.connect()
+    assert (store / "theirs.db").read_bytes() == before
+
+
+def test_output_takes_the_place_of_files_of_its_kind_alone(store: Path) -> None:
+    """A link stays, what it names is written; a device, a folder, another kind of file is never replaced."""
+    (store / "page.html").write_text("old")
+    (store / "link.html").symlink_to("page.html")
+    (store / "folder.html").mkdir()
+    os.mkfifo(store / "pipe.html")
+    assert output(Path("link.html"), ".html") == (store / "page.html").resolve()
+    assert output(Path("new.html"), ".html") == (store / "new.html").resolve()
+    for name in ("mlflow.db", "folder.html", "pipe.html", "mlruns/0/page.html", "/dev/null"):
+        with pytest.raises(UserError, match="cannot write"):
+            output(Path(name), ".html")
 
 
 def test_an_unknown_experiment_is_told(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:

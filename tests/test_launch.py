@@ -233,6 +233,34 @@ def test_a_terminal_that_stops_background_output_does_not_stop_a_stage(tmp_path:
     assert b"said" in output and b"ended" in output, output
 
 
+TYPED = """
+import os, time
+from udamlf.runs.launch import warm_up
+warm_up()
+print("begun", flush=True)
+try:
+    time.sleep(60)
+except KeyboardInterrupt:
+    print("interrupted", flush=True)
+"""
+
+
+def test_ctrl_c_while_the_server_of_stages_imports_is_heard_by_its_process_alone() -> None:
+    pid, terminal = pty.fork()
+    if pid == 0:
+        os.execv(sys.executable, [sys.executable, "-c", TYPED])
+    output = b""
+    with suppress(OSError):
+        while chunk := os.read(terminal, 1 << 16):
+            output += chunk
+            if b"begun" in chunk:
+                time.sleep(0.5)  # it has begun to import torch
+                os.write(terminal, b"\x03")
+    os.close(terminal)
+    os.waitpid(pid, 0)
+    assert b"interrupted" in output and b"Traceback" not in output, output.decode()
+
+
 LATE = """
 import subprocess, sys
 from pathlib import Path

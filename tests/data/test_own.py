@@ -54,6 +54,26 @@ def test_a_described_folder_is_read_by_globs_and_lists(root: Path) -> None:
     assert data.config.space.classes == CLASSES and data.config.space.headline == "3"
 
 
+def test_a_list_may_begin_with_the_mark_of_a_windows_editor(root: Path) -> None:
+    (root / "fields" / "lists" / "test.txt").write_bytes(b"\xef\xbb\xbfnight/006\r\nnight/007\r\n")
+    assert [each.name for each in data_of(root).samples("target_test")] == ["night/006", "night/007"]
+
+
+def test_a_pipe_and_a_label_that_lost_its_ids_are_refused(root: Path) -> None:
+    """Who opens a pipe waits for its writer; JPEG's neighbours of a class are other classes."""
+    data = data_of(root)
+    first = data.samples("source_train", require_labels=True)[0]
+    dataset, label = data.dataset("source_train"), first.label
+    assert label is not None
+    label.write_bytes(cv2.imencode(".jpg", np.zeros((8, 8), np.uint8))[1].tobytes())
+    with pytest.raises(UserError, match="is a JPEG file"):
+        dataset.read_label(first, data.config.space)
+    first.image.unlink()
+    os.mkfifo(first.image)
+    with pytest.raises(UserError, match="no regular file"):
+        dataset.read_image(first)
+
+
 @pytest.mark.parametrize(
     ("images", "labels", "name"),
     [

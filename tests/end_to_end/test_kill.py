@@ -7,6 +7,7 @@ import os
 import random
 import signal
 import subprocess
+import sys
 import time
 from functools import partial
 from pathlib import Path
@@ -19,7 +20,7 @@ from tests.end_to_end.conftest import STEPS, UDAMLF, Place, new_place, wait_for
 from tests.in_process import small
 from tests.soak import KILLS, METHODS
 from udamlf.config.compose import resolve
-from udamlf.runs.launch import is_alive
+from udamlf.runs.launch import PROJECT_ROOT, is_alive
 from udamlf.runs.plan import Request, Step, plan
 from udamlf.runs.tags import CHAIN, DIGEST, PROCESS
 
@@ -161,6 +162,24 @@ def test_mlflow_run_killed_as_it_starts_an_entry_point_leaves_no_process(place: 
     wait_for(lambda: not child.exists())
     place.udamlf("runs", "reap")
     assert "RUNNING" not in {run.info.status for run in place.runs()}
+
+
+def test_an_entry_point_told_to_end_while_it_imports_closes_its_run(place: Place) -> None:
+    """As a batch system ends a job: SIGTERM to `mlflow run` too, which then closes nothing."""
+    run = MlflowClient(place.uri).create_run("0")
+    command = [sys.executable, "entrypoints/stage.py", "warmup", "--scenario", "syn2city"]
+    variables = {**place.environment, "MLFLOW_RUN_ID": run.info.run_id}
+    process = subprocess.Popen(command, cwd=PROJECT_ROOT, env=variables, stderr=subprocess.PIPE, text=True)
+
+    def hears() -> bool:
+        fields = dict(line.split(":\t") for line in Path(f"/proc/{process.pid}/status").read_text().splitlines())
+        return bool(int(fields["SigCgt"], 16) >> signal.SIGTERM - 1 & 1)
+
+    wait_for(hears, pause_s=0.01)
+    process.terminate()
+    _, errors = process.communicate(timeout=120)
+    assert process.returncode == 130 and "Traceback" not in errors
+    assert status(place, run) == "KILLED"
 
 
 # --- at any moment ---------------------------------------------------------------------------------------------------

@@ -29,7 +29,7 @@ def _entry(
     overrides: tuple[str, ...], start: str, **fields: Any,
 ) -> None:  # fmt: skip
     stop, adopted = StopFlag().install(), os.environ.get("MLFLOW_RUN_ID")
-    # A signal must find these whole, as closing the run takes them: a library cannot be imported twice.
+    stop.asked()  # a signal waits for these: closing the run takes them, and half a library cannot be imported again
     from udamlf.runs.chain import run_chain
     from udamlf.runs.checkpoints import start_file
     from udamlf.runs.log import ending
@@ -39,6 +39,7 @@ def _entry(
     from udamlf.stages.stage import stage
 
     try:
+        stop.check()
         follow_launcher()
         words = tuple(text for part in overrides for text in _words(part))
         request = Request(**fields, overrides=words, start=start_file(start))

@@ -42,7 +42,10 @@ def evaluate(
         raise UserError("evaluate takes exactly one checkpoint, and for a file its scenario", expected)
     from udamlf.report.tables import render_evaluation
     from udamlf.runs.checkpoints import evaluate_run, import_file
+    from udamlf.runs.store import output
 
+    if options["predictions"]:
+        output(options["predictions"])
     if checkpoint:
         imported, options["config"], _ = import_file(checkpoint, scenario, profile, folder, stop)
         run_id = imported.run_id
@@ -67,10 +70,12 @@ def compare(scenario: str | None, baseline: str, over: str, form: str, content: 
     """Methods with 95 % intervals and paired differences, and by class, from every finished chain of the store."""
     from udamlf.report import comparison, tables
     from udamlf.runs.results import finished_rows, rounds
+    from udamlf.runs.store import output
     from udamlf.runs.tracker import Tracker
 
     if content == "gains" and form in ("csv", "json"):
         raise UserError(f"--gains --format {form}", "table, markdown or latex", "udamlf compare --format json")
+    plot = output(plot, ".png") if plot else None
     tracker = Tracker.existing()
     rows = finished_rows(tracker, scenario, baseline, over)
     if plot and rows:
@@ -151,7 +156,9 @@ def schema(kind: str) -> None:
 def predict(run_id: str, model: str, out: Path, inputs: tuple[str, ...]) -> None:
     """Segment images, folders of them and videos: INPUTS; exit code 2 if any cannot be read."""
     from udamlf.runs.checkpoints import predict_files, segmenter
+    from udamlf.runs.store import output
 
+    output(out)
     bad = predict_files(segmenter(run_id, model), inputs, out)
     click.echo("\n".join([f"{out}: labels, colour, overlay, classes.json; {len(bad)} bad files", *bad]))
     if bad:

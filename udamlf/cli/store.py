@@ -139,9 +139,9 @@ def sync() -> None:
 
 @click.command()
 @click.option("--keep", default="best,last", show_default=True, help="Which checkpoints of a chain: best, last, both.")
-@click.option("--cache-gib", type=click.FloatRange(0), default=50.0, show_default=True, help="What caches may take.")
+@click.option("--cache-gib", type=click.IntRange(0), default=50, show_default=True, help="What caches may take.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
-def prune(keep: str, cache_gib: float, yes: bool) -> None:
+def prune(keep: str, cache_gib: int, yes: bool) -> None:
     """Delete checkpoints that nothing needs, caches beyond a size, and the work of stages interrupted long ago."""
     from udamlf.runs.maintenance import KEEP, waste
     from udamlf.runs.tracker import Tracker

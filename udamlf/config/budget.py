@@ -8,14 +8,18 @@ from pydantic import Field, model_validator
 from udamlf.config.parts import Part, Strict
 
 Share = Annotated[float, Field(ge=0, le=1)]
-Count = Annotated[int, Field(ge=0)]
+Count = Annotated[int, Field(ge=0, le=10**9)]
 Rate = Annotated[float, Field(ge=0)]
-Pixels = Annotated[int, Field(ge=1)]
+Decay = Annotated[float, Field(ge=0, lt=1)]
+Strength = Annotated[float, Field(ge=0, le=10)]
+Scale = Annotated[float, Field(gt=0, le=16)]
+Pixels = Annotated[int, Field(ge=1, le=65536)]
 FramePixels = Annotated[int, Field(ge=8, le=65536)]  # networks see every eighth
 OneOrMore = Field(min_length=1)
 Rule = Literal["area", "bilinear", "bicubic", "lanczos"]
+FileName = Annotated[str, Field(pattern=r"^\w[\w.+-]*$", max_length=100)]
 Precision = Literal["float32", "tf32", "float16", "bfloat16"]
-Size = tuple[int, int]  # height and width
+Size = tuple[Pixels, Pixels]  # height and width
 
 
 class BatchSize(Strict):
@@ -36,8 +40,8 @@ class OptimiserConfig(Strict):
     lr: Rate | Annotated[tuple[Rate, ...], OneOrMore]
     floor: Share | None = None
     weight_decay: Rate = 0.0
-    momentum: float = 0.9
-    betas: tuple[float, float] = (0.9, 0.999)
+    momentum: Decay = 0.9
+    betas: tuple[Decay, Decay] = (0.9, 0.999)
     visits: Literal["once", "simple", "exact", "exact_fresh_decay"] = "once"
 
 
@@ -51,8 +55,8 @@ class Schedule(Strict):
     kind: Literal["constant", "poly", "cosine"] = "constant"
     power: float = Field(0.9, gt=0)
     floor: float = Field(0.0, ge=0, le=1)
-    period: float = Field(1.0, gt=0)
-    warmup_steps: int = Field(0, ge=0)
+    period: float = Field(1.0, ge=0.001)
+    warmup_steps: Count = 0
 
 
 class Augmentation(Strict):
@@ -61,15 +65,15 @@ class Augmentation(Strict):
     ``scale_range``: random scale, then crop (CBST, CRST); with ``cbst_length``, the native width, CBST's integer rule
     for square crops; with ``nominal_width`` ProDA's weak view: resized to a multiple of it, cropped, mirrored."""
 
-    crop_hw: tuple[Pixels, Pixels] | None = Field(None, description="output size; none = the whole frame")
-    crop_height_range: tuple[int, int] | None = Field(None, description="random sized crop (IAST, HIAST)")
-    scale_range: tuple[float, float] | None = None
-    cbst_length: int | None = None
-    nominal_width: int | None = None
+    crop_hw: Size | None = Field(None, description="output size; none = the whole frame")
+    crop_height_range: tuple[Pixels, Pixels] | None = Field(None, description="random sized crop (IAST, HIAST)")
+    scale_range: tuple[Scale, Scale] | None = None
+    cbst_length: Pixels | None = None
+    nominal_width: Pixels | None = None
     brightness_contrast: Share = Field(0.0, description="probability of IAST's step")
     flip: Share = Field(0.5, description="probability of a mirror")
-    jitter_source: Rate = Field(0.0, description="strength of the source's photometric jitter")
-    jitter_target: Rate = Field(0.0, description="strength of the target's photometric jitter")
+    jitter_source: Strength = Field(0.0, description="strength of the source's photometric jitter")
+    jitter_target: Strength = Field(0.0, description="strength of the target's photometric jitter")
     source: dict[str, Any] = Field({}, description="values that are others for the images called source")
 
     def of(self, domain: str) -> Self:
@@ -92,7 +96,7 @@ class Training(Strict):
     optimiser: OptimiserConfig
     schedule: Schedule = Schedule()
     augmentation: Augmentation = Augmentation()
-    loss_stride: int = Field(1, ge=1, description="the loss is taken at 1/loss_stride of the crop's resolution")
+    loss_stride: int = Field(1, ge=1, le=4096, description="the loss is taken at 1/loss_stride of the crop's size")
     class_weights: Literal["none", "sqrt_median_frequency"] = "none"
     freeze_bn_affine: bool = Field(False, description="BatchNorm's weights and biases are not trained")
     freeze_bn_statistics: bool = Field(False, description="BatchNorm uses its stored statistics, not updated")
@@ -110,7 +114,7 @@ class EvalProtocol(Strict):
     three resamplings."""
 
     size_hw: Size | None = Field(None, description="network input at scale 1; none = the image's own size")
-    scales: tuple[float | Size, ...] = Field((1.0,), min_length=1)
+    scales: tuple[Scale | Size, ...] = Field((1.0,), min_length=1)
     flip: bool = Field(False, description="average with the prediction of the mirrored image")
     interpolation: Literal["tensor"] | Rule = "tensor"
     align_corners: bool = True
@@ -128,7 +132,7 @@ class Profile(Strict):
     as apex O1; tf32 everywhere. ``micro_batch``: most images of a domain in one pass; gradients accumulate, the batch
     stays the same."""
 
-    name: str
+    name: FileName
     title: str
     extends: str | None = None
     scenarios: dict[str, dict[str, Any]] = Field({}, description="values for a named scenario; a method's values win")
@@ -146,4 +150,4 @@ class Profile(Strict):
     precision: Precision = "float32"
     micro_batch: int | None = Field(None, ge=1)
     deterministic: bool = False
-    workers: int = Field(1, ge=0, description="threads that prepare batches; the result does not depend on them")
+    workers: int = Field(1, ge=0, le=1024, description="threads that prepare batches; no result depends on them")

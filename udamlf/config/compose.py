@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import yaml
 from pydantic import BaseModel
 
-from udamlf.common.errors import UserError, nearest
+from udamlf.common.errors import CONTROL, UserError, nearest
 from udamlf.config.budget import Profile
 from udamlf.config.labels import find_space
 from udamlf.config.parts import CONFIGS, assign, flatten, validated
@@ -82,14 +82,17 @@ def mapping(text: bytes | str, where: str) -> dict[str, Any]:
 
 def read_yaml(text: bytes | str, where: str) -> Any:
     """A YAML value, in which an anchored block is another one at every alias: a value set in one is not set in all.
-    UserError that starts with ``where``: none, or one that contains itself or grows without bounds."""
+    UserError that starts with ``where``: none, one that contains itself or grows without bounds, or a text with control
+    characters, which no store takes and a terminal obeys."""
     try:
         tree, left = _loaded(text), iter(range(_MOST_NODES))
 
         def unshared(node: Any) -> Any:
             next(left)
             if isinstance(node, dict):
-                return {key: unshared(value) for key, value in node.items()}
+                return {unshared(key): unshared(value) for key, value in node.items()}
+            if isinstance(node, str) and CONTROL.search(node):
+                raise ValueError(f"a control character in {node[:60]!r}")
             return [unshared(value) for value in node] if isinstance(node, list) else node
 
         return unshared(tree)

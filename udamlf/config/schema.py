@@ -11,7 +11,7 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from udamlf.common.errors import UserError
 from udamlf.common.rounds import per_round
-from udamlf.config.budget import EvalProtocol, OneOrMore, Profile, Share, Size, Training
+from udamlf.config.budget import EvalProtocol, FileName, OneOrMore, Profile, Share, Size, Training
 from udamlf.config.labels import IGNORE, Colour, Grey, LabelSpace, Name, SpaceRef, find_space
 from udamlf.config.parts import Part, Strict, assign, flatten, validated
 
@@ -82,7 +82,7 @@ class Scenario(Strict):
     """Source + target data set + the label space they share; ``report`` is the split whose score is the result, and
     ``profile`` that of a run that names none. ``datasets`` are described here: name (of the folder) -> layout."""
 
-    name: str
+    name: FileName
     title: str
     label_space: SpaceRef
     datasets: dict[Annotated[str, Field(pattern=r"^[\w-]+$")], FolderData] = Field({})
@@ -164,7 +164,7 @@ class Method(Strict):
     batches, rates), wins over the values for a scenario; ``adapted``, what is changed beyond the budget at a profile
     (objective, selector, warm-up, generator), which makes it an adapted recipe, wins over both."""
 
-    name: str
+    name: FileName
     title: str
     role: Literal["baseline", "method", "oracle"] = "method"
     warmup: Warmup

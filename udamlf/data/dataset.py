@@ -124,7 +124,7 @@ class DataSet:
         path = root / "lists" / f"{split}.txt"
         if path.is_file():
             try:
-                names = [line.strip() for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+                names = [line.strip() for line in path.read_text(encoding="utf-8-sig").splitlines() if line.strip()]
             except UnicodeDecodeError as error:
                 raise UserError(f"{path} is no text", "a list of frame names, one per line") from error
             if twice := next((name for name, count in Counter(names).items() if count > 1), None):

@@ -31,8 +31,12 @@ def _opened(
     """The file, in one of Pillow's ``modes`` (none = any), which do not tell colours of 16 ``bits`` from those of 8.
     Damage, and a header of more than 180 million pixels, is a UserError that names the file."""
     try:
+        if isinstance(path, Path) and path.exists() and not path.is_file():  # a pipe would be waited for
+            raise UserError(f"{path} is no regular file", "an image file")
         with Image.open(path) as image:
             deep = ";16" in str(image.tile)
+            if image.format == "JPEG" and expected not in ("", AN_IMAGE):
+                raise UserError(f"{path} is a JPEG file, which keeps no ids", expected)
             if modes and (image.mode not in modes or deep != (bits == 16)):
                 raise UserError(f"{path} has pixel format {image.mode!r}{' of 16 bits' if deep else ''}", expected)
             yield image

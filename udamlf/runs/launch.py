@@ -10,6 +10,7 @@ import ctypes
 import fcntl
 import multiprocessing
 import multiprocessing.forkserver
+import multiprocessing.resource_tracker
 import os
 import runpy
 import select
@@ -86,7 +87,8 @@ def follow_launcher() -> None:
     launcher = os.environ.get(LAUNCHER)
     if launcher:
         os.setpgid(0, 0)
-    pid = int(launcher or os.environ.get("UDAMLF_PARENT") or 0)  # 0: started by hand, or from outside a container
+    text = launcher or os.environ.get("UDAMLF_PARENT") or "0"  # 0: started by hand, or from outside a container
+    pid = int(text) if text.isdecimal() else 0
 
     def watch() -> None:
         with suppress(ProcessLookupError):  # it is gone already
@@ -187,7 +189,10 @@ def launch_stage(
 def warm_up() -> None:
     """Start the server that stages are forked from, while this process is busy with something else."""
     multiprocessing.set_forkserver_preload(list(_WARM))
+    multiprocessing.resource_tracker.ensure_running()  # which unblocks SIGINT
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])  # a terminal's Ctrl-C is for this process
     multiprocessing.forkserver.ensure_running()
+    signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _fork(stage: str, parameters: Mapping[str, str], run_id: str, experiment_id: str) -> int:
@@ -217,6 +222,7 @@ def _fork(stage: str, parameters: Mapping[str, str], run_id: str, experiment_id:
 
 def _script(command: list[str], variables: Mapping[str, str]) -> None:
     os.setpgid(0, 0)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])
     for number in (signal.SIGINT, signal.SIGTERM):  # until the stage takes over, a signal ends it and nothing is said
         signal.signal(number, signal.SIG_DFL)
     signal.signal(signal.SIGTTOU, signal.SIG_IGN)  # `stty tostop` stops who writes from a group in the background

@@ -14,6 +14,7 @@ from udamlf.report import comparison
 from udamlf.report.comparison import Row
 from udamlf.runs.log import ending
 from udamlf.runs.signals import StopFlag
+from udamlf.runs.store import output
 from udamlf.runs.tags import step_runs
 from udamlf.runs.tracker import Tracker
 
@@ -84,7 +85,8 @@ def rounds(tracker: Tracker, rows: Sequence[Row]) -> pd.DataFrame:
 
 def report(scenario: str, out: Path, run_ids: Sequence[str] = ()) -> str:
     """Write the page of a scenario's finished chains, or of those with ``run_ids``, and log it as an artifact of a run
-    of stage "report", whose id is returned. UserError: nothing is finished, or the extra `report` is missing."""
+    of stage "report", whose id is returned. UserError: nothing is finished, the extra `report` is missing, or ``out``
+    is no HTML file."""
     from udamlf.report.page import Origin, page
     from udamlf.runs.environment import ENVIRONMENT
 
@@ -94,7 +96,7 @@ def report(scenario: str, out: Path, run_ids: Sequence[str] = ()) -> str:
         file = evaluations[max(evaluations)] / ENVIRONMENT
         return Origin(tags, json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}, evaluations)
 
-    tracker = Tracker.existing()
+    out, tracker = output(out, ".html"), Tracker.existing()
     rows = finished_rows(tracker, scenario, run_ids=run_ids)
     if not rows:
         raise UserError(f"no finished chain of {scenario}", "at least one", f"udamlf run --scenario {scenario}")

@@ -52,6 +52,18 @@ def work_root(uri: str) -> Path:
     return path.parent / ".udamlf" if path else cache_folder() / "work" / digest_bytes(uri.encode())[:12]
 
 
+def output(path: Path, suffix: str = "") -> Path:
+    """Where a user's file goes, its links followed, or, without a suffix, a folder. UserError: it ends otherwise, what
+    is there is no file, or it lies among the store's own."""
+    place, database = path.resolve(), sqlite_file(store_uri())
+    folders = [database.resolve().with_name(name) for name in ("mlruns", ".udamlf")] if database else []
+    if any(place.is_relative_to(folder) for folder in folders):
+        raise UserError(f"cannot write {path}: the store's files are there", "another place")
+    if suffix and (place.suffix.lower() != suffix or (place.exists() and not place.is_file())):
+        raise UserError(f"cannot write {path}", f"a file that ends in {suffix}, new or one to replace")
+    return place
+
+
 def moved(database: Path, location: str) -> str | None:
     """The folder of artifacts beside an SQLite file, where the one that it names is of another place: the file was
     moved or copied together with its ``mlruns``."""

@@ -95,8 +95,8 @@ class Tracker:
                 contextlib.nullcontext() if remote else file_lock(place),
                 contextlib.chdir(database.parent) if database else contextlib.nullcontext(),
             ):
-                if not remote:  # MLflow itself tries a refused password, a folder or another file for two minutes
-                    inspect(create_engine(uri)).get_table_names()
+                if not remote:
+                    _check_database(uri)
                 client = Patient(MlflowClient(uri), uri)  # creates the store
                 with contextlib.nullcontext() if patient else at_once():
                     return cls(uri, client, _experiment(client, database))
@@ -299,6 +299,17 @@ def _user() -> str:
         return getpass.getuser()
     except (KeyError, OSError):
         return str(os.getuid())
+
+
+def _check_database(uri: str) -> None:
+    """MLflow itself tries a refused password, a folder or another file for two minutes, and makes its tables beside
+    those of a program that has the file. SQLAlchemyError; UserError: the latter."""
+    tables = set(inspect(create_engine(uri)).get_table_names())
+    if sqlite_file(uri) and tables and "experiments" not in tables:
+        from mlflow.store.tracking.sqlalchemy_store import SqlRun  # all tables, with those of models
+
+        if others := tables - {*SqlRun.metadata.tables, "alembic_version"}:  # else a store that is being made
+            raise UserError(f"{uri} holds the table {min(others)}", "a store of MLflow's, or a new file")
 
 
 def _experiment(client: Patient, database: Path | None) -> str:
