@@ -64,6 +64,16 @@ def output(path: Path, suffix: str = "") -> Path:
     return place
 
 
+def check_database(uri: str) -> None:
+    """MLflow itself tries a refused password, a folder or another file for two minutes, and makes its tables beside
+    those of a program that has the file. SQLAlchemyError; UserError: the latter."""
+    from sqlalchemy import create_engine, inspect
+
+    tables = inspect(create_engine(uri)).get_table_names()
+    if sqlite_file(uri) and tables and "experiments" not in tables:  # the one that MLflow makes first
+        raise UserError(f"{uri} holds the table {min(tables)}", "a store of MLflow's, or a new file")
+
+
 def moved(database: Path, location: str) -> str | None:
     """The folder of artifacts beside an SQLite file, where the one that it names is of another place: the file was
     moved or copied together with its ``mlruns``."""

@@ -23,7 +23,6 @@ from mlflow.exceptions import MlflowException
 from mlflow.utils import get_results_from_paginated_fn
 from mlflow.utils.file_utils import local_file_uri_to_path
 from mlflow.utils.uri import is_local_uri
-from sqlalchemy import create_engine, inspect
 from sqlalchemy.exc import SQLAlchemyError
 
 from udamlf.common.errors import UserError, masked
@@ -31,7 +30,7 @@ from udamlf.common.files import atomic_folder, cache_folder, digest_file, file_l
 from udamlf.config.compose import mapping
 from udamlf.data.contents import content_digests
 from udamlf.runs.launch import git, identity
-from udamlf.runs.store import Patient, at_once, is_there, moved, sqlite_file, store_uri, work_root
+from udamlf.runs.store import Patient, at_once, check_database, is_there, moved, sqlite_file, store_uri, work_root
 from udamlf.runs.tags import (
     COMMIT,
     DIGEST,
@@ -96,7 +95,7 @@ class Tracker:
                 contextlib.chdir(database.parent) if database else contextlib.nullcontext(),
             ):
                 if not remote:
-                    _check_database(uri)
+                    check_database(uri)
                 client = Patient(MlflowClient(uri), uri)  # creates the store
                 with contextlib.nullcontext() if patient else at_once():
                     return cls(uri, client, _experiment(client, database))
@@ -299,17 +298,6 @@ def _user() -> str:
         return getpass.getuser()
     except (KeyError, OSError):
         return str(os.getuid())
-
-
-def _check_database(uri: str) -> None:
-    """MLflow itself tries a refused password, a folder or another file for two minutes, and makes its tables beside
-    those of a program that has the file. SQLAlchemyError; UserError: the latter."""
-    tables = set(inspect(create_engine(uri)).get_table_names())
-    if sqlite_file(uri) and tables and "experiments" not in tables:
-        from mlflow.store.tracking.sqlalchemy_store import SqlRun  # all tables, with those of models
-
-        if others := tables - {*SqlRun.metadata.tables, "alembic_version"}:  # else a store that is being made
-            raise UserError(f"{uri} holds the table {min(others)}", "a store of MLflow's, or a new file")
 
 
 def _experiment(client: Patient, database: Path | None) -> str:
