@@ -19,10 +19,14 @@ def ahead(function: Callable[[Item], Result], items: Iterable[Item], workers: in
         return
     pool = ThreadPoolExecutor(workers, thread_name_prefix="ahead")
     coming = (pool.submit(function, item) for item in items)
+    wait = True
     try:
         waiting = deque(islice(coming, each * workers))
         while waiting:
             waiting.extend(islice(coming, 1))
             yield waiting.popleft().result()
+    except GeneratorExit:  # by the garbage collector maybe, in a thread that starts, whose locks a join would wait for
+        wait = False
+        raise
     finally:
-        pool.shutdown(cancel_futures=True)
+        pool.shutdown(wait, cancel_futures=True)
