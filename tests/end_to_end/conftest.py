@@ -31,7 +31,7 @@ from tests.soak import STORE
 from udamlf.cli import cli, guarded
 from udamlf.cli import entry as entry_points
 from udamlf.runs.launch import PROJECT_ROOT
-from udamlf.runs.store import relocate, work_root
+from udamlf.runs.store import Patient, relocate, work_root
 
 BIN = Path(sys.executable).parent
 UDAMLF = str(BIN / "udamlf")
@@ -153,9 +153,8 @@ class Place:
     def runs(self, **tags: str) -> list[Any]:
         """Runs of the store with these tags, newest first."""
         condition = " and ".join(f"tags.`{name}` = '{value}'" for name, value in tags.items())
-        return list(
-            MlflowClient(self.uri).search_runs(["0"], condition, max_results=50_000, order_by=["start_time DESC"])
-        )
+        client = Patient(MlflowClient(self.uri), self.uri)  # a busy machine keeps SQLite's file locked for seconds
+        return list(client.search_runs(["0"], condition, max_results=50_000, order_by=["start_time DESC"]))
 
 
 def wait_for(

@@ -90,10 +90,10 @@ def _print_plan(requests: Sequence[Any], at_once: int = 1) -> None:
     from udamlf.runs.store import is_there
     from udamlf.runs.tracker import Tracker
 
-    for request in requests:
-        Chain(request)  # refuses what a run would
     for line in forecast(requests, Tracker.existing() if is_there() else None, at_once):
         click.echo(line)
+    for request in requests:
+        Chain(request)  # refuses what a run would
 
 
 @click.command()
