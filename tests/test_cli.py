@@ -162,6 +162,25 @@ def test_bad_parameters_of_an_entry_point_are_told(
     assert not MlflowClient(f"sqlite:///{store}/mlflow.db").search_runs(["0"])
 
 
+def test_an_interrupted_entry_point_ends_as_one_where_its_store_is_away_too(
+    restored_signals: None, monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    def interrupted() -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(entry_points, "follow_launcher", interrupted)
+    monkeypatch.setattr(sys, "argv", ["x", "--scenario", "gta2city"])
+    for name, value in (
+        ("TRACKING_URI", "http://127.0.0.1:9"),
+        ("RUN_ID", "a" * 32),
+        ("HTTP_REQUEST_MAX_RETRIES", "0"),
+    ):
+        monkeypatch.setenv(f"MLFLOW_{name}", value)
+    with pytest.raises(SystemExit) as ended:
+        entry_points.entry("warmup")
+    assert ended.value.code == 130 and "Interrupted" in capsys.readouterr().err
+
+
 def test_an_unknown_run_is_an_error(store: Path, restored_signals: None, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         guarded(cli, ["evaluate", "--run-id", "0123456789abcdef0123456789abcdef"])

@@ -53,5 +53,6 @@ def test_every_field_of_a_request_is_a_parameter(project: Project) -> None:
 
 def test_the_command_of_the_first_page_needs_no_parameter_but_the_scenario(project: Project) -> None:
     command = project.get_entry_point("self_train").compute_command({"scenario": "syn2city"}, storage_dir=None)
-    assert " python entrypoints/stage.py self_train --scenario syn2city --method iast --recipe" in command
+    script = "python entrypoints/stage.py self_train"
+    assert command.startswith(f"UDAMLF_PARENT=$PPID {script} --scenario syn2city --method iast --recipe")
     assert "--data-root ''" in command

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import chdir, contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from functools import partial
@@ -186,22 +186,33 @@ def answers(address: str) -> bool:
 
 
 @contextmanager
+def started(
+    command: list[str], folder: Path, stop: int = signal.SIGTERM, variables: Mapping[str, str] = {}, **options: Any
+) -> Iterator[None]:
+    """A server, with a clean environment and these variables, ended with its children by a signal."""
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(("MLFLOW", "UDAMLF"))}
+    environment = {**kept, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", **variables}
+    with open(folder / "server.log", "w") as log:
+        process = Popen(
+            command, cwd=folder, env=environment, stdout=log, stderr=STDOUT, start_new_session=True, **options
+        )
+    try:
+        yield
+    finally:
+        os.killpg(process.pid, stop)
+        process.wait(timeout=60)
+
+
+@contextmanager
 def default_server(folder: Path) -> Iterator[str]:
     """Address of `mlflow server --backend-store-uri sqlite:///x.db --artifacts-destination DIR`, whose files are in
     ``folder``, with one process instead of the 15 by default, which each import mlflow."""
     port = free_port()
     command = [str(BIN / "mlflow"), "server", "--backend-store-uri", f"sqlite:///{folder}/x.db",
                "--artifacts-destination", f"{folder}/server", "--port", str(port), "--workers", "1"]  # fmt: skip
-    variables = {k: v for k, v in os.environ.items() if not k.startswith(("MLFLOW", "UDAMLF"))}
-    variables |= {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
-    with open(folder / "server.log", "w") as log:
-        process = Popen(command, cwd=folder, env=variables, stdout=log, stderr=STDOUT, start_new_session=True)
-    try:
+    with started(command, folder):
         wait_for(lambda: answers(f"http://127.0.0.1:{port}"), 180)
         yield f"http://127.0.0.1:{port}"
-    finally:
-        os.killpg(process.pid, signal.SIGTERM)
-        process.wait(timeout=60)
 
 
 @contextmanager

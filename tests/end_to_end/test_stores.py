@@ -19,7 +19,7 @@ import pytest
 from mlflow import MlflowClient
 
 from tests.conftest import folder_in_memory
-from tests.end_to_end.conftest import BIN, answers, free_port, wait_for
+from tests.end_to_end.conftest import BIN, answers, free_port, started, wait_for
 from udamlf.common.errors import UserError
 from udamlf.runs.launch import warm_up
 from udamlf.runs.log import RunLog, ending
@@ -60,22 +60,6 @@ def writers() -> Iterator[ProcessPoolExecutor]:
 
 
 @contextmanager
-def started(command: list[str], folder: Path, stop: int = signal.SIGTERM, **options: object) -> Iterator[None]:
-    """A server, ended with its children by a signal."""
-    kept = {k: v for k, v in os.environ.items() if not k.startswith(("MLFLOW", "UDAMLF"))}
-    environment = kept | {"MLFLOW_AUTH_CONFIG_PATH": f"{folder}/auth.ini", "MLFLOW_FLASK_SERVER_SECRET_KEY": SECRET}
-    environment |= {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
-    with open(folder / "server.log", "w") as log:
-        process = subprocess.Popen(command, cwd=folder, env=environment, stdout=log, stderr=log, start_new_session=True,
-                                   **options)  # type: ignore[call-overload]  # fmt: skip
-    try:
-        yield
-    finally:
-        os.killpg(process.pid, stop)
-        process.wait(timeout=60)
-
-
-@contextmanager
 def authenticating_server(folder: Path) -> Iterator[str]:
     """`mlflow server --app-name basic-auth`, which passes artifacts on."""
     if importlib.util.find_spec("flask_wtf") is None:
@@ -87,7 +71,8 @@ def authenticating_server(folder: Path) -> Iterator[str]:
     (folder / "auth.ini").write_text("\n".join(lines))
     command = [str(BIN / "mlflow"), "server", "--app-name", "basic-auth", "--workers", "1", "--port", str(port)]
     command += ["--backend-store-uri", f"sqlite:///{folder}/x.db", "--artifacts-destination", f"{folder}/kept"]
-    with started(command, folder):
+    variables = {"MLFLOW_AUTH_CONFIG_PATH": f"{folder}/auth.ini", "MLFLOW_FLASK_SERVER_SECRET_KEY": SECRET}
+    with started(command, folder, variables=variables):
         wait_for(lambda: answers(f"http://127.0.0.1:{port}"), 180)
         yield f"http://admin:{SECRET}@127.0.0.1:{port}"
 

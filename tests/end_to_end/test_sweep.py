@@ -77,7 +77,8 @@ def test_a_plan_shows_what_is_reused_and_why_the_rest_is_not_or_is_refused_and_c
     assert "training.steps 4 -> 5" in chains[1] and "evaluate 1       to do, about" in chains[1]
     assert len(place.runs()) == before
     done = place.call(UDAMLF, *two(place)[1:], "--plan", MLFLOW_TRACKING_URI="sqlite:///absent.db")
-    assert "to do" in done.stdout and "reused" not in done.stdout and not (place.folder / "absent.db").exists()
+    assert done.returncode == 2 and "to do" in done.stdout and "reused" not in done.stdout
+    assert not (place.folder / "absent.db").exists()
 
 
 @pytest.fixture

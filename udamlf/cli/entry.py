@@ -3,6 +3,7 @@
 import os
 import shlex
 import sys
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -30,7 +31,6 @@ def _entry(
 ) -> None:  # fmt: skip
     stop, adopted = StopFlag().install(), os.environ.get("MLFLOW_RUN_ID")
     stop.asked()  # a signal waits for these: closing the run takes them, and half a library cannot be imported again
-    from udamlf.runs.chain import run_chain
     from udamlf.runs.checkpoints import start_file
     from udamlf.runs.log import ending
     from udamlf.runs.plan import Request
@@ -48,15 +48,17 @@ def _entry(
             configure = request.resolve if config is None else partial(read_config, config)
             run_stage(name, configure, f"{request.method}-s{request.seed}", round, ids, stop)
             return
+        from udamlf.runs.chain import run_chain
+
         # Without inputs these run a method from its warm-up to its table, others their chain up to them.
         whole = name in ("main", "self_train", "evaluate")
         requests, last_step = (request.compared(control=control), None) if whole else ([request], (name, round))
         click.echo(run_chain(requests, stop, env_manager, adopted, last_step)[1])
     except KeyboardInterrupt:
-        if not adopted:
-            raise
-        with ending(Tracker.connect(), adopted):  # the `mlflow run` that would close it may be gone
-            raise
+        if adopted:  # the `mlflow run` that would close it may be gone, the store too
+            with suppress(UserError), ending(Tracker.connect(), adopted):
+                raise
+        raise
 
 
 def _named_runs(text: str) -> dict[str, str]:

@@ -11,6 +11,7 @@ import click
 from udamlf.cli.options import EXIT_USER_ERROR, complete, manager, only_scenario, override, recipe, training_run
 from udamlf.common.errors import UserError
 from udamlf.runs.signals import StopFlag
+from udamlf.runs.store import output
 
 
 @click.command()
@@ -42,7 +43,6 @@ def evaluate(
         raise UserError("evaluate takes exactly one checkpoint, and for a file its scenario", expected)
     from udamlf.report.tables import render_evaluation
     from udamlf.runs.checkpoints import evaluate_run, import_file
-    from udamlf.runs.store import output
 
     if options["predictions"]:
         output(options["predictions"])
@@ -70,7 +70,6 @@ def compare(scenario: str | None, baseline: str, over: str, form: str, content: 
     """Methods with 95 % intervals and paired differences, and by class, from every finished chain of the store."""
     from udamlf.report import comparison, tables
     from udamlf.runs.results import finished_rows, rounds
-    from udamlf.runs.store import output
     from udamlf.runs.tracker import Tracker
 
     if content == "gains" and form in ("csv", "json"):
@@ -156,7 +155,6 @@ def schema(kind: str) -> None:
 def predict(run_id: str, model: str, out: Path, inputs: tuple[str, ...]) -> None:
     """Segment images, folders of them and videos: INPUTS; exit code 2 if any cannot be read."""
     from udamlf.runs.checkpoints import predict_files, segmenter
-    from udamlf.runs.store import output
 
     output(out)
     bad = predict_files(segmenter(run_id, model), inputs, out)

@@ -84,8 +84,7 @@ def is_alive(who: str) -> bool | None:
 
 def follow_launcher() -> None:
     """In a started process: end when the one that started it is gone. Call this first."""
-    launcher = os.environ.get(LAUNCHER)
-    if launcher:
+    if launcher := os.environ.get(LAUNCHER):
         os.setpgid(0, 0)
     text = launcher or os.environ.get("UDAMLF_PARENT") or "0"  # 0: started by hand, or from outside a container
     pid = int(text) if text.isdecimal() else 0

@@ -55,9 +55,10 @@ def work_root(uri: str) -> Path:
 def output(path: Path, suffix: str = "") -> Path:
     """Where a user's file goes, its links followed, or, without a suffix, a folder. UserError: it ends otherwise, what
     is there is no file, or it lies among the store's own."""
-    place, database = path.resolve(), sqlite_file(store_uri())
-    folders = [database.resolve().with_name(name) for name in ("mlruns", ".udamlf")] if database else []
-    if any(place.is_relative_to(folder) for folder in folders):
+    place, uri = path.resolve(), store_uri()
+    database, folders = sqlite_file(uri), [work_root(uri)]
+    folders += [database.with_name("mlruns")] if database else []
+    if any(place.is_relative_to(folder.resolve()) for folder in folders):
         raise UserError(f"cannot write {path}: the store's files are there", "another place")
     if suffix and (place.suffix.lower() != suffix or (place.exists() and not place.is_file())):
         raise UserError(f"cannot write {path}", f"a file that ends in {suffix}, new or one to replace")
