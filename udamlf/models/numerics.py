@@ -20,7 +20,8 @@ def numerics(precision: Precision, deterministic: bool) -> Iterator[None]:
     before, threads = (cuda.allow_tf32, cudnn.allow_tf32, cudnn.benchmark), cv2.getNumThreads()
     cuda.allow_tf32 = cudnn.allow_tf32 = precision == "tf32"
     cudnn.benchmark = not deterministic
-    torch.use_deterministic_algorithms(deterministic or mode > 0, warn_only=True)
+    # Warnings only. `use_deterministic_algorithms` would import torch._inductor, 2.6 CPU-s that only compiled code needs.
+    torch.set_deterministic_debug_mode("warn" if deterministic or mode > 0 else "default")
     cv2.setNumThreads(1)
     try:
         yield
