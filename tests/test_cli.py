@@ -79,6 +79,8 @@ BAD_INPUT: list[tuple[list[str], list[str]]] = [
     (["run", "--scenario", "gta2city", "--set", "method.name=hiast"], ["--set 'method.name=hiast'"]),
     (["rerun", "x"], ["no run 'x'"]),
     (["import-checkpoint", "", "--scenario", "gta2city"], ["import-checkpoint ''"]),
+    (["prune", "--cache-gib", "nan"], ["--cache-gib", "nan"]),
+    (["prune", "--cache-gib", "-1"], ["--cache-gib", "-1"]),
     (["ui", "--port", "99999999"], ["--port", "65535"]),
     (["ui", "--host", "no such host"], ["--host no such host"]),
     (["evaluate", "--run-id", "x", "--save-predictions", "mlflow.db"], ["mlflow.db", "is a file"]),

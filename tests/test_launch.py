@@ -78,6 +78,14 @@ def test_a_stage_whose_launcher_is_gone_before_it_looks_ends_at_once(tmp_path: P
     assert (tmp_path / "pid.end").is_file() or done.returncode != 0
 
 
+def test_a_launcher_that_is_no_number_is_none(tmp_path: Path) -> None:
+    child = tmp_path / "child.py"
+    child.write_text(CHILD.replace("time.sleep(60)", "pass"))
+    environment = {**os.environ, launch.LAUNCHER: "abc"}
+    done = subprocess.run([sys.executable, str(child), str(tmp_path / "pid")], env=environment, capture_output=True)
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
 def test_an_identity_tells_a_living_process_from_a_dead_one_and_from_another_with_its_id() -> None:
     me = launch.identity()
     host, pid, start = me.rsplit(":", 2)

@@ -207,6 +207,7 @@ def analytic(position: int, shape: torch.Size, gain: float) -> Tensor:
     return torch.from_numpy(scaled.astype(np.float32))
 
 
+@pytest.mark.filterwarnings("ignore:TF32 acceleration:UserWarning")
 def test_advent_adversarial_losses(golden: Golden) -> None:
     arrays, hp = golden.arrays("intrada", "adversarial"), golden.hparams("intrada", "adversarial")
     labels = as_labels(arrays["seg_target"], hp)
