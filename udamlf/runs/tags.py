@@ -15,10 +15,7 @@ KEY, DIGEST, PROCESS, HEARTBEAT = "udamlf.key", "udamlf.artifacts_digest", "udam
 TRACKING, ERROR, REQUEST = "udamlf.tracking", "udamlf.error", "udamlf.request"
 PARENT, DESCRIPTION, COMMIT = "mlflow.parentRunId", "mlflow.note.content", "mlflow.source.git.commit"
 CHAIN = "chain"  # tag ``stage`` of a chain's parent run
-COMMAND, _STEP = (
-    "udamlf.command",
-    "udamlf.run.",
-)  # of a chain: what repeats it; before STAGE.ROUND, its runs
+COMMAND, _STEP = "udamlf.command", "udamlf.run."  # of a chain: what repeats it; before STAGE.ROUND, its runs
 MODEL, NETWORKS = "udamlf.model", "networks"  # id of the LoggedModel; the model's folder of checkpoint folders
 HOURS, DEVICE = "udamlf.hours", "device"  # how long a stage worked, all its processes together, and where the last did
 PRUNED = "udamlf.pruned"  # of a training whose checkpoint was deleted
