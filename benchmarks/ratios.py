@@ -33,6 +33,7 @@ from udamlf.data.colour import jitter
 from udamlf.data.dataset import SHIPPED
 from udamlf.data.frames import FrameStore
 from udamlf.data.geometry import cut_image, cut_label, draw_geometry, resize_label
+from udamlf.data.pseudo_labels import encoded
 from udamlf.data.raster import read_rgb
 from udamlf.data.sample import Sample
 from udamlf.evaluation.score import evaluate
@@ -109,7 +110,7 @@ def iast() -> Iterator[Row]:
         def ours(statistics: bool = statistics) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
             selector = build(Part(name="instance_adaptive", statistics=statistics), SPACE, 1)
             (label,) = selector.assign([scores], [0])
-            cv2.imencode(".png", label)
+            encoded(label)
             return selector.thresholds(), label, selector.publish().arrays.get("class_mean_confidence", np.zeros(0))
 
         fast, (theta, label, mean) = cpu(ours, 7)
@@ -152,7 +153,7 @@ def cbst() -> Iterator[Row]:
         selector = build(Part(name="class_balanced", portion=0.2, **options), SPACE, 1)
         labels = [label for _, label in label_images(selector, ROUND, 0, frames.__getitem__)]
         for label in labels:
-            cv2.imencode(".png", label)
+            encoded(label)
         return selector.thresholds(), labels
 
     fast, (thresholds, _) = cpu(ours, 2)

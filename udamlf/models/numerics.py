@@ -20,7 +20,7 @@ def numerics(precision: Precision, deterministic: bool) -> Iterator[None]:
     before, threads = (cuda.allow_tf32, cudnn.allow_tf32, cudnn.benchmark), cv2.getNumThreads()
     cuda.allow_tf32 = cudnn.allow_tf32 = precision == "tf32"
     cudnn.benchmark = not deterministic
-    # Warnings only. `use_deterministic_algorithms` would import torch._inductor, 2.6 CPU-s that only compiled code needs.
+    # Warnings only. `use_deterministic_algorithms` would import torch._inductor, 2.6 CPU-s for compiled code alone.
     torch.set_deterministic_debug_mode("warn" if deterministic or mode > 0 else "default")
     cv2.setNumThreads(1)
     try:
