@@ -74,7 +74,6 @@ def coloured(
         order = rng.permutation(4).tolist()
         images = model.recoloured(images, lambda colours: colour_jitter(colours, factors, order))
     if rng.random() < BLURRED:
-        images = gaussian_blur(
-            images, torch.tensor(rng.uniform(*SIGMA, 1 if one_sigma else count), device=images.device)
-        )
+        sigma = rng.uniform(*SIGMA, 1 if one_sigma else count)
+        images = gaussian_blur(images, torch.tensor(sigma, device=images.device))
     return images

@@ -136,10 +136,8 @@ class Patient:
                     if not _patient.get():
                         raise
                     if any(sign in str(error) for sign in _FULL_OR_FORBIDDEN):
-                        expected = "a writable store with free space"
-                        raise Unavailable(
-                            f"cannot write to the tracking store {self.uri}: {error}", expected
-                        ) from error
+                        message = f"cannot write to the tracking store {self.uri}: {error}"
+                        raise Unavailable(message, "a writable store with free space") from error
                     passing = isinstance(error, ConnectionError | TimeoutError)
                     if not passing and getattr(error, "error_code", "") not in _PASSING:
                         raise

@@ -170,9 +170,8 @@ class Tracker:
             raise UserError(message, "a finished stage run")
         if PRUNED in tags:
             message = f"the checkpoint of run {run_id} was deleted by `udamlf prune`"
-            raise UserError(
-                message, "a run that has its own", "run its chain with other steps after it: it trains again"
-            )
+            hint = "run its chain with other steps after it: it trains again"
+            raise UserError(message, "a run that has its own", hint)
         path = local_folder(uri)
         if path is None:
             path = self._downloaded(tags[DIGEST], run_id, tags.get(MODEL, ""))
