@@ -75,13 +75,16 @@ class Request:
     start: str = ""
     recorded: tuple[str, Config] | None = None
 
-    def resolve(self) -> Config:
-        """The configuration, checked by every stage of its chain. UserError: see ``resolve`` and ``check``."""
+    def resolve(self, files: bool = True) -> Config:
+        """The configuration, checked by every stage of its chain (``files``: also that its weights are there).
+        UserError: see ``resolve`` and ``check``."""
         config = self.configuration()
         for split in config.scenario.splits:
             split_of(config.scenario, split)
         for step in plan(config):
             stage(step.stage).check(config, step.round)
+            if files:
+                stage(step.stage).check_files(config, step.round)
         return config
 
     def configuration(self) -> Config:

@@ -102,6 +102,9 @@ class BaseStage:
         for kind, part in self.declare(config, round).parts:
             kind.params(part, where)
 
+    def check_files(self, config: Config, round: int) -> None:
+        """UserError before the first stage starts: a file beside the data that it needs is not there."""
+
     def run(self, job: Job) -> None:
         """Do the work and write the output under ``job.out``."""
         raise NotImplementedError

@@ -52,6 +52,8 @@ class TrainingStage(BaseStage):
     def check(self, config: Config, round: int) -> None:
         super().check(config, round)
         check_batch(*self.trained(config, round))
+
+    def check_files(self, config: Config, round: int) -> None:
         if self.starts_anew(config, round):
             _check_weights(config, round)
 
