@@ -62,7 +62,7 @@ def test_cbst_follows_its_published_schedule(
         assert training.steps == two_passes(math.floor(images * source.at(r) + 1e-6) + PICKED)
         assert training.batch == BatchSize(source=1, target=1, mixed=True)
     assert config.method.target_subset is not None and config.method.target_subset.top_k == PICKED
-    assert config.training(0).steps == (46800 if scenario == "gta2city" else 50 * SYNTHIA // 16)
+    assert config.training(0).steps == (46800 if scenario == "gta2city" else 50 * (SYNTHIA // 16))
     assert config.training(1).loss_stride == 8 and config.training(1).augmentation.cbst_length == 2048
     assert first_round.source_policy == "cumulative"
     assert first_round.objective.params.get("mining") == (None if method == "st" else "cbst")
@@ -155,13 +155,13 @@ def test_the_adversarial_weight_is_the_scenario_s(method: str) -> None:
 @pytest.mark.parametrize("profile", ["paper", "paper_t4"])
 @pytest.mark.parametrize("method", ["iast", "hiast"])
 def test_the_discriminator_ends_at_a_thousandth_of_the_head_s_rate(method: str, profile: str) -> None:
-    """adversarial-warmup.md 4, 6 and 9: 2e-8 on GTA5; a T4's head has 3e-5 on SYNTHIA, its discriminator 1e-4."""
+    """adversarial-warmup.md 4, 6 and 9: 2e-8, also on one T4 (the release's 3e-8 on SYNTHIA is of its two)."""
     ends = {}
     for scenario in ("gta2city", "syn2city"):
         objective = resolve(scenario, method, profile).method.round_at(1).objective
         optimiser = OBJECTIVES.params(objective).discriminator_optimiser
         ends[scenario] = optimiser.lr * optimiser.floor
-    assert ends == pytest.approx({"gta2city": 2e-8, "syn2city": 3e-8 if profile == "paper_t4" else 2e-8})
+    assert ends == pytest.approx({"gta2city": 2e-8, "syn2city": 2e-8})
 
 
 def test_proda_has_no_regulariser_on_synthia() -> None:

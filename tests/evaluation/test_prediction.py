@@ -7,13 +7,14 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 from pydantic import ValidationError
 from torch import Tensor, nn
 
 from udamlf.common.errors import UserError
 from udamlf.common.seeding import rng
 from udamlf.config.budget import EvalProtocol
-from udamlf.evaluation.predict import input_sizes, label_scores, scores, upsample_probabilities
+from udamlf.evaluation.predict import input_sizes, label_scores, network_logits, resized, scores, upsample_probabilities
 from udamlf.models.base import Output, SegmentationModel
 
 IMAGES = rng(0, "images").integers(0, 256, (3, 20, 28, 3), np.uint8)
@@ -131,10 +132,14 @@ def test_cbst_needs_a_whole_stride(model: Small) -> None:
 
 
 def test_output_takes_the_softmax_last(model: Small) -> None:
-    """Logits upsampled at once to the output, where probabilities are taken (CRST)."""
-    result = scores(model, IMAGES, EvalProtocol(size_hw=(10, 14), average="output"), (30, 40))
-    logits = scores(model, IMAGES, EvalProtocol(size_hw=(10, 14), average="logits"), (30, 40))
-    torch.testing.assert_close(result, logits.softmax(1))
+    """Logits upsampled at once to the output, where probabilities are taken (CRST); or to the input's size, and from
+    there to the output's, without probabilities (DAFormer)."""
+    protocols = {name: EvalProtocol(size_hw=(10, 14), average=name) for name in ("output", "logits")}
+    output, logits = (scores(model, IMAGES, protocol, (30, 40)) for protocol in protocols.values())
+    (small,) = network_logits(model, resized(IMAGES, protocols["output"]), protocols["output"])
+    torch.testing.assert_close(output, model.upsample(small, (30, 40)).softmax(1))
+    by_input = F.interpolate(model.upsample(small, (10, 14)), (30, 40), mode="bilinear", align_corners=True)
+    torch.testing.assert_close(logits, by_input)
 
 
 def test_the_lowest_class_wins_a_tie(model: Small) -> None:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
 
 from tests import toy
-from udamlf.config.labels import IGNORE
+from udamlf.config.labels import IGNORE, SYNTHIA_19
 from udamlf.losses import entropy, kl_to_uniform, soft_cross_entropy
-from udamlf.methods.hiast import Objective, consistency, region_terms
+from udamlf.methods.hiast import Objective, consistency, donors, region_terms
 
 N, C, H, W = 2, 5, 6, 7
 LABELS = torch.randint(C, (N, H, W), generator=torch.Generator().manual_seed(2))
@@ -60,3 +63,16 @@ def test_hard_classes_are_pasted_into_the_target_alone() -> None:
     labelled = [(b.target.labels != IGNORE).sum() for b in batches if b.target is not None]
     assert labelled[0] > labelled[1]
     assert batches[0].source is not None and not batches[0].source.views
+
+
+def test_an_output_that_no_score_counts_is_never_pasted() -> None:
+    """SYNTHIA's files have 19 outputs; a network that sees terrain somewhere, unsurely, pastes it nowhere."""
+    context, terrain, scored = toy.objective("hiast").context, 9, SYNTHIA_19.indices("16")
+    pixels = np.full((3, 19), 50)
+    pixels[:, [9, 14, 16]] = 0
+    pixels[0, terrain] = 7
+    mean = np.where(np.arange(19) == terrain, 0.5, 0.9)
+    published = {"class_mean_confidence": mean, "class_pixels": pixels, "labelled_images": np.arange(3)}
+    found = donors(replace(context, space=SYNTHIA_19, published=published), 14)
+    assert found is not None and len(found.hard_classes) == 14
+    assert set(found.hard_classes) <= set(scored) and not found.probability[[9, 14, 16]].any()

@@ -12,7 +12,7 @@ import torch
 from tests.selection.helpers import label_maps, make, probabilities
 from udamlf.common.seeding import rng
 from udamlf.config.labels import IGNORE
-from udamlf.selection.spatial_prior import FittedPrior, class_counts, density
+from udamlf.selection.spatial_prior import FittedPrior, class_counts, class_shares, density
 
 
 def labels(count: int) -> list[np.ndarray]:
@@ -43,6 +43,7 @@ def test_the_prior_is_counted_from_the_source_labels_by_any_number_of_threads(mo
     """On 1/8 of the first label's size; every labelled pixel once; planes sum to 1, an absent class's is 0."""
     maps, priors = labels(4), []
     counts = np.sum([class_counts(label, 5, (5, 8)) for label in maps], 0)
+    shares = np.sum([class_shares(label, 5, (5, 8)) for label in maps], 0)
     assert counts.sum() == sum((label != IGNORE).sum() for label in maps)
     for threads in (1, 3, 7):
         monkeypatch.setattr("os.sched_getaffinity", lambda pid, threads=threads: range(threads))
@@ -51,10 +52,17 @@ def test_the_prior_is_counted_from_the_source_labels_by_any_number_of_threads(mo
         selector.prepare(maps)
         priors.append(selector.prior)
     prior = priors[0]
-    assert all(np.array_equal(prior, other) for other in priors) and np.array_equal(prior, density(counts))
+    assert all(np.array_equal(prior, other) for other in priors) and np.array_equal(prior, density(shares))
     assert prior.shape == (5, 5, 8) and prior.dtype == np.float32
     np.testing.assert_allclose(prior.sum((1, 2)), [1, 1, 0, 0, 0], rtol=1e-6)
     assert prior[0, -1].mean() > 10 * prior[0, 0].mean() and prior[1, 0].mean() > 10 * prior[1, -1].mean()
+
+
+def test_a_class_that_is_everywhere_has_a_flat_prior() -> None:
+    """GTA5's frames are no multiple of eight: some cells have nine rows or columns (the corner had an eighth more)."""
+    label = np.zeros((1052 // 4, 1914 // 4), np.uint8)
+    prior = density(class_shares(label, 2, (263 // 8, 478 // 8)))
+    np.testing.assert_allclose(prior[0], 1 / prior[0].size, rtol=1e-5)
 
 
 def test_smoothing_keeps_a_constant_and_spreads_a_point(monkeypatch: pytest.MonkeyPatch) -> None:

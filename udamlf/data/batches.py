@@ -58,19 +58,20 @@ class Draw:
         donor: Donor | None = None,
     ) -> Sample:
         """A random crop of ``frame`` with the training's augmentation. ``place`` moves the box that was drawn (mining;
-        not a weak view's), its size kept; a crop that ``accept`` refuses is drawn again, ten times at the most; the
-        ``donor``'s pixels are pasted first, though only where the crop is."""
+        not a weak view's), its size kept; a crop that ``accept`` refuses is drawn again, after ten of them without
+        asking; the ``donor``'s pixels are pasted first, though only where the crop is."""
         frame_hw = (frame.image.shape[0], frame.image.shape[1])
-        for _ in range(MAX_CROP_ATTEMPTS):
+        for attempt in range(MAX_CROP_ATTEMPTS + 1):
             geometry = draw_geometry(self.rng, frame_hw, self.augmentation)
             if geometry.resized_hw is None:
                 geometry = place(geometry)
-            image, label = _cut(frame, geometry) if donor is None else _pasted_cut(frame, *donor, geometry)
-            if self.augmentation.brightness_contrast > 0:
-                image = random_brightness_contrast(image, self.rng, self.augmentation.brightness_contrast)
+            seen, chance = frame, self.augmentation.brightness_contrast
+            if chance > 0:  # before the box is resized, as released: clipped values are resized to others
+                seen = replace(frame, image=random_brightness_contrast(frame.image, self.rng, chance))
+            image, label = _cut(seen, geometry) if donor is None else _pasted_cut(seen, *donor, geometry)
             maps = {name: cut_label(values, geometry) for name, values in frame.maps.items()}
             crop = Sample(image, label, maps, dict(frame.images), dict(frame.arrays), Cut(frame_hw, geometry))
-            if accept(crop):
+            if attempt == MAX_CROP_ATTEMPTS or accept(crop):
                 break
         strength = getattr(self.augmentation, f"jitter_{self.domain}")
         if strength > 0:

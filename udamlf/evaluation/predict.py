@@ -133,7 +133,7 @@ def _scores(
 ) -> Tensor:
     def once(logits: Tensor) -> Tensor:
         if protocol.average != "network":
-            logits = model.upsample(logits, input_hw if protocol.average == "probabilities" else output_hw)
+            logits = model.upsample(logits, output_hw if protocol.average == "output" else input_hw)
         values = logits if protocol.average == "logits" else logits.softmax(1)
         return _interpolate(values, output_hw, protocol.align_corners)
 

@@ -87,19 +87,12 @@ def _percent(value: float) -> float | None:
 
 
 def evaluate(
-    model: SegmentationModel,
-    dataset: DataSet,
-    frames: Iterable[Frame],
-    space: LabelSpace,
-    split: str,
-    protocol: EvalProtocol,
-    on_prediction: Callable[[Frame, np.ndarray, np.ndarray, np.ndarray], None] = lambda *_: None,
-    workers: int = 0,
-) -> Score:
+    model: SegmentationModel, dataset: DataSet, frames: Iterable[Frame], space: LabelSpace, split: str,
+    protocol: EvalProtocol, on_prediction: Callable[..., None] = lambda *_: None, workers: int = 0,
+) -> Score:  # fmt: skip
     """Score ``model`` on labelled frames at the labels' own resolution. UserError: one has none or is not readable, or
-    all of them are void.
-    ``on_prediction`` gets every frame in their order. ``workers`` threads read ahead of the network, one counts behind.
-    """
+    all of them are void. ``on_prediction`` gets every ``Predicted`` in their order. ``workers`` threads read ahead of
+    the network, one counts behind."""
 
     def read(frame: Frame) -> tuple[Frame, np.ndarray, np.ndarray, list[np.ndarray]]:
         image = dataset.read_image(frame)

@@ -63,17 +63,21 @@ def gaussian_blur(images: Tensor, sigma: Tensor) -> Tensor:
 
 @torch.no_grad()
 def coloured(
-    images: Tensor, model: SegmentationModel, rng: np.random.Generator, strength: float, one_sigma: bool = False
+    images: Tensor, model: SegmentationModel, rng: np.random.Generator, strength: float, together: bool = False
 ) -> Tensor:
     """Normalised images float [N, 3, H, W], jittered in four batches of five and blurred in every second one; factors
-    are drawn for each image, the order for the batch, sigma for each image or, as MIC does, once."""
+    are drawn for each image, order and sigma for each too, as DAFormer does, or for all of them ``together`` (MIC)."""
     count = len(images)
+    groups = [slice(0, count)] if together else [slice(number, number + 1) for number in range(count)]
     if rng.random() < JITTERED:
         spread = rng.uniform(-strength, strength, (4, count)) + np.array([[1], [1], [1], [0]])
-        factors = torch.from_numpy(spread).to(images).unbind()
-        order = rng.permutation(4).tolist()
-        images = model.recoloured(images, lambda colours: colour_jitter(colours, factors, order))
+        factors, orders = torch.from_numpy(spread).to(images), [rng.permutation(4).tolist() for _ in groups]
+
+        def jittered(colours: Tensor) -> Tensor:
+            parts = zip(groups, orders, strict=True)
+            return torch.cat([colour_jitter(colours[part], factors[:, part].unbind(), order) for part, order in parts])
+
+        images = model.recoloured(images, jittered)
     if rng.random() < BLURRED:
-        sigma = rng.uniform(*SIGMA, 1 if one_sigma else count)
-        images = gaussian_blur(images, torch.tensor(sigma, device=images.device))
+        images = gaussian_blur(images, torch.tensor(rng.uniform(*SIGMA, len(groups)), device=images.device))
     return images

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from udamlf.common.errors import UserError
 from udamlf.config.labels import IGNORE
 from udamlf.config.parts import Strict
-from udamlf.data.batches import Draw
+from udamlf.data.batches import MAX_CROP_ATTEMPTS, Draw
 from udamlf.data.colour import colours_of, jitter
 from udamlf.data.mixing import OnlineLabels, RareClassSampler, largest_share, mix, mix_mask, online_labels
 from udamlf.data.sample import Domain, Sample
@@ -117,15 +117,16 @@ class Objective(TargetObjective):
         if self.sampler is not None:  # an image that shows a rare class
             rare, draw.index = self.sampler.draw(draw.rng)
         enough = int(p.rare_class_min_pixels * p.rare_class_crop_ratio)
-
-        def accept(crop: Sample) -> bool:
-            shows = rare is None or int(np.count_nonzero(crop.label == rare)) > enough
-            return shows and (p.crop_max_share == 1 or largest_share(crop.label) < p.crop_max_share)
-
         frame = draw.read(draw.index)
         if p.target_colours and draw.rng.random() < p.target_colours:
             frame = replace(frame, image=colours_of(frame.image, draw.any_frame("target").image))
-        crop = draw.crop(frame, accept=accept)
+
+        def varied(crop: Sample) -> bool:
+            return p.crop_max_share == 1 or largest_share(crop.label) < p.crop_max_share
+
+        crop, redrawn = draw.crop(frame, accept=varied), 0
+        while rare is not None and redrawn < MAX_CROP_ATTEMPTS and np.count_nonzero(crop.label == rare) <= enough:
+            crop, redrawn = draw.crop(frame, accept=varied), redrawn + 1
         crop.maps["pasted"] = mix_mask(crop.label, draw.rng)
         return crop
 
@@ -175,7 +176,7 @@ class Objective(TargetObjective):
     def target_view(self, target: Domain, batch: Batch) -> Tensor:
         if not self.params.colour_of_mixed:
             return target.views["augmented"]
-        return coloured(target.images, self.model, batch.rng("masked"), self.params.jitter, one_sigma=True)
+        return coloured(target.images, self.model, batch.rng("masked"), self.params.jitter, together=True)
 
     def _feature_distance(self, output: Output, source: Domain) -> Tensor:
         """Mean distance of the source's features to the pretrained ones, over the cells that a thing class fills."""

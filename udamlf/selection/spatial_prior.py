@@ -32,14 +32,14 @@ class Selector(class_balanced.Selector):
     def prepare(self, source_labels: Sequence[np.ndarray]) -> None:
         classes, (height, width) = self.space.num_classes, source_labels[0].shape
         grid_hw = (max(height // CELL, 1), max(width // CELL, 1))
-        counts = np.zeros((classes, *grid_hw), np.int64)
+        shares = np.zeros((classes, *grid_hw))
 
         def count(index: int) -> np.ndarray:
-            return class_counts(source_labels[index], classes, grid_hw)
+            return class_shares(source_labels[index], classes, grid_hw)
 
         for of_image in ahead(count, range(len(source_labels)), len(os.sched_getaffinity(0))):
-            counts += of_image
-        self.prior = density(counts)
+            shares += of_image
+        self.prior = density(shares)
 
     def weighted(self, scores: Tensor) -> Iterator[tuple[slice, Tensor]]:
         """Scores float32 [C, H, W] times the prior, in bands: rows, and the band."""
@@ -63,11 +63,17 @@ def class_counts(label: np.ndarray, num_classes: int, grid_hw: Size) -> np.ndarr
     return np.bincount(index, minlength=num_classes * h * w).reshape(num_classes, h, w)
 
 
-def density(counts: np.ndarray) -> np.ndarray:
-    """Counts [C, h, w] smoothed by a Gaussian (cut at 3 sigma), float32 [C, h, w]: each plane sums to 1, or to 0."""
-    sigma = SIGMA_OF_WIDTH * counts.shape[2]
+def class_shares(label: np.ndarray, num_classes: int, grid_hw: Size) -> np.ndarray:
+    """``class_counts`` over the pixels of each cell, float64 [C, h, w]: of 1052 rows some cells have 9, most 8."""
+    rows, columns = (np.bincount(np.arange(n) * cells // n) for n, cells in zip(label.shape, grid_hw, strict=True))
+    return class_counts(label, num_classes, grid_hw) / np.outer(rows, columns)
+
+
+def density(shares: np.ndarray) -> np.ndarray:
+    """Shares [C, h, w] smoothed by a Gaussian (cut at 3 sigma), float32 [C, h, w]: each plane sums to 1, or to 0."""
+    sigma = SIGMA_OF_WIDTH * shares.shape[2]
     side = 2 * max(round(3 * sigma), 1) + 1
-    planes = counts.astype(np.float64)
+    planes = shares.astype(np.float64)
     blurred = np.stack([cv2.GaussianBlur(p, (side, side), sigma, borderType=cv2.BORDER_REFLECT) for p in planes])
     sums = blurred.sum(axis=(1, 2), keepdims=True)
     return (blurred / np.where(sums > 0, sums, 1)).astype(np.float32)

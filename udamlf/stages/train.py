@@ -94,22 +94,13 @@ def sqrt_median_frequency(pixels: np.ndarray) -> np.ndarray:
 
 
 def train(
-    job: Job,
-    training: Training,
-    objective: Part,
-    model: SegmentationModel,
-    domains: Domains,
-    labels: PseudoLabels | None = None,
-    teacher: Callable[[], SegmentationModel] | None = None,
-    reestimate_bn: tuple[str, ...] = (),
-    balanced_bn: bool = False,
-) -> None:
-    """Train ``model`` and publish the checkpoint under ``job.out``.
-
-    Args:
-        labels: pseudo-labels of the target; ``teacher`` builds the frozen network that made them.
-        reestimate_bn: "before" and / or "after"; ``balanced_bn``: with the source's frequencies of the classes.
-    """
+    job: Job, training: Training, objective: Part, model: SegmentationModel, domains: Domains,
+    labels: PseudoLabels | None = None, teacher: Callable[[], SegmentationModel] | None = None,
+    reestimate_bn: tuple[str, ...] = (), balanced_bn: bool = False,
+) -> None:  # fmt: skip
+    """Train ``model`` and publish the checkpoint under ``job.out``. ``labels``: pseudo-labels of the target;
+    ``teacher`` builds the frozen network that made them; ``reestimate_bn``: "before" and / or "after";
+    ``balanced_bn``: with the source's frequencies of the classes."""
     config, round = job.config, job.round
     model = model.to(device(), memory_format=torch.channels_last)  # type: ignore[call-overload]
     freeze_batchnorm(model, training.freeze_bn_affine, training.freeze_bn_statistics)

@@ -59,16 +59,9 @@ class Trainer:
     gradients overflow is skipped; ``key`` identifies the training to the state at ``state_path``."""
 
     def __init__(
-        self,
-        objective: BaseObjective,
-        streams: dict[str, Stream],
-        seed: int,
-        key: str,
-        state_path: Path | None = None,
-        precision: Precision = "float32",
-        micro_batch: int | None = None,
-        workers: int = 1,
-    ) -> None:
+        self, objective: BaseObjective, streams: dict[str, Stream], seed: int, key: str, state_path: Path | None = None,
+        precision: Precision = "float32", micro_batch: int | None = None, workers: int = 1,
+    ) -> None:  # fmt: skip
         self.objective, self.seed, self.workers = objective, seed, workers
         self.model, self.device, self.training = objective.model, objective.context.device, objective.context.training
         assert isinstance(self.training.steps, int)
