@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shutil
 import signal
 import threading
 import time
@@ -239,6 +240,20 @@ def test_the_command_in_the_description_repeats_the_request(request_: Request) -
     command = replace(request_, overrides=("a=b c",)).command()
     assert command.startswith("udamlf run --scenario syn2city --method st")
     assert "--set 'a=b c'" in command and "--data-root" in command
+
+
+@pytest.mark.parametrize("split", ["val", "train"])
+def test_a_score_at_home_is_of_frames_that_nobody_learns(split: str, tiny_world: Path, tmp_path: Path) -> None:
+    """GTA5 and SYNTHIA come as one split: who lists frames to keep apart must list the others too."""
+    root = Path(shutil.copytree(tiny_world, tmp_path / "world"))
+    (train,) = (root / "synthia").rglob("train.txt")
+    train.with_name("val.txt").write_text(train.with_name(f"{split}.txt").read_text())
+    request = Request("syn2city", "st", data_root=str(root))
+    if split == "val":
+        assert Chain(request).data.has("source_val")
+        return
+    with pytest.raises(UserError, match=r"of source_val, .* are in source_train too, whose labels are learnt"):
+        Chain(request)
 
 
 def test_weights_that_a_later_round_will_read_must_be_there_at_once(tmp_path: Path, monkeypatch: Any) -> None:

@@ -76,10 +76,9 @@ def donors(context: Context, number: int) -> Donors | None:
     mean = context.published.get("class_mean_confidence")
     if mean is None:
         return None
-    published, space = context.published, context.space
-    candidates = candidate_lists(published["class_pixels"], published["labelled_images"])
+    candidates = candidate_lists(context.published["class_pixels"], context.published["labelled_images"])
     # Outputs that no score counts, SYNTHIA's three of 19, are never pasted, not even where the network has seen one.
-    scored = {c for name in space.subsets for c in space.indices(name)}
+    scored = {c for name in context.space.subsets for c in context.space.indices(name)}
     idle = [c for c, images in enumerate(candidates) if not len(images) or c not in scored]
     classes = hard_classes(mean, number, idle).tolist()
     return Donors(classes, sampling_probabilities(mean, classes), {c: candidates[c].tolist() for c in classes})

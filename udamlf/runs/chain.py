@@ -16,7 +16,7 @@ from udamlf.common.errors import UserError
 from udamlf.common.files import digest_file, digest_json, file_lock, write_text
 from udamlf.config.labels import space_tag
 from udamlf.config.references import control, network
-from udamlf.config.schema import SOURCE, TARGET, Config
+from udamlf.config.schema import SOURCE, SOURCE_VAL, TARGET, Config
 from udamlf.data.check import check_apart, check_headers
 from udamlf.data.splits import ScenarioData, check_subset
 from udamlf.report import comparison, tables
@@ -55,15 +55,16 @@ class Chain:
         self.steps, self.data = plan(config), ScenarioData(config, data_root(config))
         self.digest = cache(self.data.digest)
         splits = opened(config, self.steps)
-        for split in (SOURCE, TARGET, config.report_split):
-            if split in splits:
-                self.data.samples(split)
+        for split in sorted({SOURCE, TARGET, config.report_split} & splits.keys()):
+            self.data.samples(split)
         if config.report_split in splits:
             trained = opened(config, [step for step in self.steps if step.stage in WITH_WEIGHTS])
             if trained.get(TARGET) and config.method.role != "oracle":
                 message = f"method {config.method.name} learns the labels of {TARGET}"
                 raise UserError(message, "source: source_train; or `role: oracle` in its file, which marks its rows")
-            check_apart(self.data, [split for split, labelled in trained.items() if labelled], config.report_split)
+            learnt = [split for split, labelled in trained.items() if labelled]
+            for scored in filter(self.data.has, sorted({config.report_split, SOURCE_VAL} & splits.keys())):
+                check_apart(self.data, learnt, scored)
         if config.method.target_subset:
             check_subset(config.method.target_subset.top_k, len(self.data.samples(TARGET)))
         kind = Path(request.of).stem if request.method == CONTROL else config.recipe
