@@ -20,7 +20,7 @@ class Selector(soft.Selector):
     observes_source = True
 
     def observe_source(self, output: Output, label: np.ndarray) -> None:
-        small = resize_label(label, (output.logits.shape[-2], output.logits.shape[-1]), "opencv")
+        small = resize_label(label, (output.logits.shape[-2], output.logits.shape[-1]))
         truth = torch.from_numpy(small).to(output.logits.device)
         super().learn(output, rightly_predicted(output.logits, truth[None]))
 
