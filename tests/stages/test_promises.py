@@ -13,6 +13,7 @@ import torch
 from tests.in_process import InProcess, Notes, files, job_of, run_step, small
 from tests.stages.test_methods import two_rounds
 from udamlf.common.errors import UserError
+from udamlf.config.references import control
 from udamlf.config.schema import Config
 from udamlf.data.pseudo_labels import PseudoLabels
 from udamlf.data.splits import ScenarioData
@@ -118,6 +119,20 @@ def test_a_killed_training_publishes_the_same_files(
     expected = files(undisturbed["self_train 1"].path)
     assert f"checkpoint/{generator}.safetensors" in expected
     assert files(out) == expected
+
+
+def test_rounds_begin_where_the_file_that_a_chain_starts_from_ends(chains: InProcess, tiny_world: Path) -> None:
+    """A released network is past IAST's adversarial training: round 2 is the first, labelled by the network itself,
+    which has neither middle nor teacher; its control has as many rounds."""
+    config = small("iast", tiny_world, "method.first_round=2", "method.rounds=3", "method.round.generator=middle")
+    done = chains.run(config)
+    assert list(done) == [
+        *("warmup", "evaluate 0", "pseudo_label 2", "self_train 2", "evaluate 2"),
+        *("pseudo_label 3", "self_train 3", "evaluate 3"),
+    ]
+    manifest = json.loads((done["pseudo_label 2"].path / "pseudo_labels" / "manifest.json").read_text())
+    assert manifest["round"] == 2
+    assert control(config).method.rounds == 2
 
 
 def test_a_round_of_one_step_still_has_a_middle(chains: InProcess, tiny_world: Path) -> None:

@@ -27,7 +27,7 @@ def control(config: Config) -> Config:
     method, profile = config.method, config.profile
     if method.role != "method":
         raise UserError(f"a control of {method.name}, which is a reference itself", "a method that adapts")
-    rounds = tuple(_control_round(config, number) for number in range(1, method.rounds + 1))
+    rounds = tuple(_control_round(config, number) for number in method.numbers)
     warmup = method.warmup
     if not rounds:
         warmup = Warmup(objective=_SUPERVISED)

@@ -172,10 +172,16 @@ class Method(Strict):
     publication: str | None = None
     target_subset: TargetSubset | None = Field(None, description="none = every image of target_train")
     rounds: int = Field(0, ge=0, le=1000)
+    first_round: int = Field(1, ge=1, description="earlier ones are done by the file that the chain starts from")
     round: Round | Annotated[tuple[Round, ...], OneOrMore] | None = None
     scenarios: dict[str, dict[str, Any]] = Field({}, description="values of its own for a named scenario")
     profiles: dict[str, dict[str, Any]] = Field({})
     adapted: dict[str, dict[str, Any]] = Field({})
+
+    @property
+    def numbers(self) -> range:
+        """The rounds that are to be done."""
+        return range(self.first_round, self.rounds + 1)
 
     def round_at(self, round: int) -> Round:
         """Settings of round 1, 2, ...; the last entry of a list repeats."""

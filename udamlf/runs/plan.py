@@ -101,7 +101,7 @@ class Request:
         names = (self.scenario, self.method, self.profile, self.seed, self.rounds)
         root = _absolute(self.data_root) if self.data_root else None
         config = resolve(*names, root, self.recipe, self.overrides)
-        if self.start and not config.method.rounds and config.method.name != "source_only":
+        if self.start and not config.method.numbers and config.method.name != "source_only":
             message = f"--start with {config.method.name}, which has no rounds after its warm-up"
             raise UserError(message, "a method with rounds", "--method source_only for the file alone")
         return started(config, Path(_absolute(self.start))) if self.start else config

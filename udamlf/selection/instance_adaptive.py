@@ -103,17 +103,10 @@ class ClassStatistics:
 
 
 class InstanceAdaptiveParams(Strict):
-    """Parameters of ``instance_adaptive``.
-
-    Attributes:
-        alpha: largest share of a class's pixels selected in a step; a number, or a list per round.
-        gamma: how much less is selected of a class with a low threshold.
-        statistics: also publish the class statistics HIAST's copy-paste needs.
-    """
-
+    # Largest share of a class's pixels that a step selects, for all rounds or each; how much less at a low threshold.
     alpha: Share | Annotated[tuple[Share, ...], OneOrMore] = 0.2
     gamma: Rate = 8.0
-    statistics: bool = False
+    statistics: bool = False  # publish also the class statistics that HIAST's copy-paste needs
 
 
 class Selector(BaseSelector):

@@ -36,7 +36,7 @@ class Stage(BaseStage):
     partial = True
 
     def rounds(self, config: Config) -> Iterable[int]:
-        return range(config.method.rounds + 1)
+        return 0, *config.method.numbers
 
     def declare(self, config: Config, round: int) -> Declaration:
         profile, split = config.profile, config.report_split

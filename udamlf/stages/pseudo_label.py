@@ -41,7 +41,7 @@ class Stage(BaseStage):
     every_gpu: ClassVar[bool] = True
 
     def rounds(self, config: Config) -> Iterable[int]:
-        return [n for n in range(1, config.method.rounds + 1) if config.method.round_at(n).selector]
+        return [n for n in config.method.numbers if config.method.round_at(n).selector]
 
     def declare(self, config: Config, round: int) -> Declaration:
         selector = selector_part(config, round)

@@ -20,7 +20,7 @@ class Stage(TrainingStage):
     """Trains from the input "start" or "pretrain" with those of the input "labels"; publishes ``checkpoint/``."""
 
     def rounds(self, config: Config) -> Iterable[int]:
-        return range(1, config.method.rounds + 1)
+        return config.method.numbers
 
     def trained(self, config: Config, round: int) -> tuple[Part, Training]:
         return config.method.round_at(round).objective, config.training(round)

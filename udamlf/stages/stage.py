@@ -119,9 +119,9 @@ def stage(name: str) -> BaseStage:
 
 
 def previous_training(config: Config, round: int) -> Need:
-    """The training before round 1, 2, ...; the first one is the warm-up, or a file that was imported."""
+    """The training before a round; of the first one the warm-up, or a file that was imported."""
     first = Need("import_checkpoint" if config.start else "warmup", 0)
-    return Need("self_train", round - 1) if round > 1 else first
+    return Need("self_train", round - 1) if round > config.method.first_round else first
 
 
 def subset_input(config: Config) -> dict[str, Need]:
