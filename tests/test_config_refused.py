@@ -93,7 +93,7 @@ def test_a_bad_value_is_refused(override: str, said: str) -> None:
 def test_a_name_that_is_no_part_of_a_file_name_is_refused(name: str, tmp_path: Path) -> None:
     file = tmp_path / "method.yaml"
     file.write_text(yaml.safe_dump({**yaml.safe_load((CONFIGS / "methods" / "st.yaml").read_text()), "name": name}))
-    assert "name" in refused(method=str(file))
+    assert ": name: String should" in refused(method=str(file))
 
 
 def test_unknown_names_of_files_are_refused_with_the_nearest_one() -> None:

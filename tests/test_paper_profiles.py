@@ -108,7 +108,7 @@ def test_advent_stops_at_120000_of_250000_steps(method: str) -> None:
         assert training.steps == 120000 and (training.batch.source, training.batch.target) == (1, 1)
         assert lr_factor(training.schedule, 60000, 120000) == pytest.approx((1 - 60000 / 250000) ** 0.9, rel=1e-5)
         assert (training.optimiser.lr, training.optimiser.visits) == (2.5e-4, "exact")
-    assert config.profile.frames_interpolation == "bicubic" and config.profile.evaluation.average == "logits"
+    assert config.profile.frames_interpolation == "bicubic" and config.profile.evaluation.average == "output"
     assert config.profile.model.params["multi_level"] is True
 
 

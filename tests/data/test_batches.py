@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -13,9 +14,12 @@ from torch import Tensor
 
 from tests import toy
 from udamlf.common.errors import UserError
+from udamlf.common.seeding import rng
 from udamlf.config.budget import Augmentation
 from udamlf.config.labels import IGNORE
 from udamlf.data.batches import MAX_CROP_ATTEMPTS, Batches, Draw, Stream, plain
+from udamlf.data.colour import random_brightness_contrast
+from udamlf.data.geometry import cut_image, draw_geometry
 from udamlf.data.sample import Domain, Sample
 
 CROP = Augmentation(
@@ -180,6 +184,23 @@ def test_a_domain_without_images_is_left_out() -> None:
 
     stream = Stream("target", unread, 5, CROP, 0)
     assert Batches({"target": (stream, 0)}, 0, 3, 0).at(1) == {}
+
+
+def test_brightness_and_contrast_come_before_the_resize_and_hold_for_what_is_pasted() -> None:
+    """adversarial-warmup.md 3.4: what they clip, the resize then mixes."""
+    augmentation = Augmentation(crop_hw=(16, 24), crop_height_range=(9, 30), brightness_contrast=1.0)
+    image = rng(0).integers(0, 2, (32, 48, 3), np.uint8) * 255
+    frame, grey = (
+        Sample(image, np.zeros((32, 48), np.uint8)),
+        Sample(np.full_like(image, 100), np.ones((32, 48), np.uint8)),
+    )
+    for seed in range(5):
+        stream, draw = Stream("target", reader([frame]), 1, augmentation, 0), rng(seed)
+        geometry = draw_geometry(draw, (32, 48), augmentation)
+        expected = cut_image(random_brightness_contrast(draw, 1.0)(image), geometry)
+        assert np.array_equal(Draw(stream, 0, rng(seed)).crop(frame).image, expected)
+        pasted = Draw(stream, 0, rng(seed)).crop(replace(grey, label=frame.label), donor=(grey, [1]))
+        assert np.ptp(pasted.image) == 0 and (pasted.label == 1).all()
 
 
 @pytest.mark.parametrize(("accepted_at", "asked"), [(3, 3), (99, MAX_CROP_ATTEMPTS)])

@@ -68,7 +68,7 @@ def test_brightness_contrast_truncates_and_clips() -> None:
 
 def test_iast_s_colour_step_has_its_probability() -> None:
     small = IMAGE[:4, :4]
-    changed = [(random_brightness_contrast(small, rng(seed), 0.3) != small).any() for seed in range(500)]
+    changed = [(random_brightness_contrast(rng(seed), 0.3)(small) != small).any() for seed in range(500)]
     assert 0.22 < np.mean(changed) < 0.38
 
 

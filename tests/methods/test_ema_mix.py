@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,6 +19,7 @@ from udamlf.data.batches import Draw, Frames, Stream
 from udamlf.data.mixing import largest_share
 from udamlf.data.sample import Sample
 from udamlf.losses import mixed_cross_entropy
+from udamlf.methods import device_colour
 from udamlf.methods.ema_mix import (
     EmaMixParams,
     Objective,
@@ -85,6 +87,65 @@ def test_a_source_crop_that_one_class_fills_is_drawn_again() -> None:
 
     assert alone("source", crop_max_share=0.99) < 10 < 20 < alone("source")
     assert alone("target", crop_max_share=0.99) == alone("target") > 20
+
+
+def test_an_image_of_a_rare_class_is_cut_again_until_it_shows_it() -> None:
+    """The class is a strip at the right end: one crop in sixteen would hold all of it; ten more are tried, each of them
+    with its own tries for two classes (online-ema.md 2)."""
+    label = np.zeros((16, 256), np.uint8)
+    label[:, 240:] = 4
+    whole = Sample(np.zeros((16, 256, 3), np.uint8), label)
+    stream, drawn = Stream("source", lambda index: whole, 1, Augmentation(crop_hw=(16, 32)), 0), list[int]()
+
+    class Counted(Draw):
+        def crop(self, *arguments: Any, **options: Any) -> Sample:
+            drawn[-1] += 1
+            return super().crop(*arguments, **options)
+
+    def shown(sampled: bool) -> int:
+        method = toy.objective("ema_mix", {"rare_class_min_pixels": 64})  # in the crop half of them
+        assert isinstance(method, Objective) and method.sampler is None
+        method.sampler = Always() if sampled else None  # type: ignore[assignment]
+        found = 0
+        for seed in range(60):
+            drawn.append(0)
+            found += int((method.prepare(Counted(stream, 0, rng(seed))).label == 4).sum() > 32)
+        return found
+
+    once, again = shown(False), shown(True)
+    assert once < 10 and max(drawn[:60]) == 1 and again > 25 and max(drawn[60:]) == 11
+
+
+class Always:
+    """A sampler that asks for class 4 of the only image."""
+
+    def draw(self, generator: np.random.Generator) -> tuple[int, int]:
+        return 4, 0
+
+
+@pytest.mark.parametrize("together", [False, True])
+def test_mixed_images_are_coloured_one_by_one_and_masked_ones_together(
+    together: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each with an order of the four steps and a blur of its own, as the releases do."""
+    calls: list[tuple[int, list[int]]] = []
+    blurs: list[int] = []
+
+    def jitter(images: torch.Tensor, factors: object, order: list[int]) -> torch.Tensor:
+        calls.append((len(images), order))
+        return images
+
+    def blur(images: torch.Tensor, sigma: torch.Tensor) -> torch.Tensor:
+        blurs.append(len(sigma))
+        return images
+
+    monkeypatch.setattr(device_colour, "colour_jitter", jitter)
+    monkeypatch.setattr(device_colour, "gaussian_blur", blur)
+    for seed in range(20):
+        device_colour.coloured(torch.zeros(3, 3, 8, 8), toy.network(), rng(seed), 0.2, together)
+    sizes = {count for count, _ in calls}
+    assert sizes == ({3} if together else {1}) and set(blurs) == ({1} if together else {3})
+    assert len({tuple(order) for _, order in calls[:3]}) > 1
 
 
 def test_a_source_image_takes_the_colours_of_the_target_as_often_as_asked() -> None:

@@ -110,8 +110,8 @@ class EvalProtocol(Strict):
     tensor and probabilities, logits follow the network. ``output_hw``, of a labelling: size of the label maps; none =
     size_hw, native = the image's own. ``window``: the network sees windows of this size, half of it apart, and their
     logits are averaged (HRDA). ``average``: what is averaged at the output's size: softmax taken at the input's size,
-    at the network's own (ProDA) or at the output's (CRST), the logits, or softmax of the padded image after CBST's
-    three resamplings."""
+    at the network's own (ProDA) or at the output's (CRST, AdvEnt), the logits, by way of the input's size (DAFormer),
+    or softmax of the padded image after CBST's three resamplings."""
 
     size_hw: Size | None = Field(None, description="network input at scale 1; none = the image's own size")
     scales: tuple[Scale | Size, ...] = Field((1.0,), min_length=1)

@@ -51,12 +51,9 @@ class Draw:
         return read(int(self.rng.integers(count)))
 
     def crop(
-        self,
-        frame: Sample,
-        place: Place = lambda box: box,
-        accept: Callable[[Sample], bool] = lambda crop: True,
+        self, frame: Sample, place: Place = lambda box: box, accept: Callable[[Sample], bool] = lambda crop: True,
         donor: Donor | None = None,
-    ) -> Sample:
+    ) -> Sample:  # fmt: skip
         """A random crop of ``frame`` with the training's augmentation. ``place`` moves the box that was drawn (mining;
         not a weak view's), its size kept; a crop that ``accept`` refuses is drawn again, after ten of them without
         asking; the ``donor``'s pixels are pasted first, though only where the crop is."""
@@ -65,10 +62,12 @@ class Draw:
             geometry = draw_geometry(self.rng, frame_hw, self.augmentation)
             if geometry.resized_hw is None:
                 geometry = place(geometry)
-            seen, chance = frame, self.augmentation.brightness_contrast
+            seen, given, chance = frame, donor, self.augmentation.brightness_contrast
             if chance > 0:  # before the box is resized, as released: clipped values are resized to others
-                seen = replace(frame, image=random_brightness_contrast(frame.image, self.rng, chance))
-            image, label = _cut(seen, geometry) if donor is None else _pasted_cut(seen, *donor, geometry)
+                change = random_brightness_contrast(self.rng, chance)
+                seen = replace(frame, image=change(frame.image))
+                given = donor and (replace(donor[0], image=change(donor[0].image)), donor[1])
+            image, label = _cut(seen, geometry) if given is None else _pasted_cut(seen, *given, geometry)
             maps = {name: cut_label(values, geometry) for name, values in frame.maps.items()}
             crop = Sample(image, label, maps, dict(frame.images), dict(frame.arrays), Cut(frame_hw, geometry))
             if attempt == MAX_CROP_ATTEMPTS or accept(crop):

@@ -21,10 +21,10 @@ def brightness_contrast(image: np.ndarray, contrast: float = 1.0, brightness: fl
     return _lookup(image, contrast * _LEVELS + 255.0 * brightness)
 
 
-def random_brightness_contrast(image: np.ndarray, rng: np.random.Generator, probability: float) -> np.ndarray:
-    """IAST's colour step: contrast U(0.8, 1.2) and brightness U(-0.2, 0.2) with ``probability``."""
-    contrast, brightness = rng.uniform(0.8, 1.2), rng.uniform(-0.2, 0.2)
-    return brightness_contrast(image, contrast, brightness) if rng.random() < probability else image
+def random_brightness_contrast(rng: np.random.Generator, probability: float) -> Callable[[np.ndarray], np.ndarray]:
+    """IAST's colour step: contrast U(0.8, 1.2) and brightness U(-0.2, 0.2) with ``probability``, else nothing."""
+    contrast, brightness, drawn = rng.uniform(0.8, 1.2), rng.uniform(-0.2, 0.2), rng.random() < probability
+    return lambda image: brightness_contrast(image, contrast, brightness) if drawn else image
 
 
 def jitter(image: np.ndarray, rng: np.random.Generator, strength: float) -> np.ndarray:

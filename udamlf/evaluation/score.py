@@ -120,12 +120,9 @@ def evaluate(
 
 
 def audit(
-    labels: PseudoLabels,
-    dataset: DataSet,
-    frames: Iterable[Frame],
-    space: LabelSpace,
+    labels: PseudoLabels, dataset: DataSet, frames: Iterable[Frame], space: LabelSpace,
     confidences: Mapping[str, np.ndarray] = {},
-) -> tuple[dict[str, float], np.ndarray]:
+) -> tuple[dict[str, float], np.ndarray]:  # fmt: skip
     """Published pseudo-labels against the target's true labels, which nobody reads who trains.
 
     Returns ``pl/precision`` and ``pl/precision/<class>``: percent of the labelled pixels (with a known truth) whose

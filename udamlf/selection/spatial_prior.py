@@ -65,7 +65,8 @@ def class_counts(label: np.ndarray, num_classes: int, grid_hw: Size) -> np.ndarr
 
 def class_shares(label: np.ndarray, num_classes: int, grid_hw: Size) -> np.ndarray:
     """``class_counts`` over the pixels of each cell, float64 [C, h, w]: of 1052 rows some cells have 9, most 8."""
-    rows, columns = (np.bincount(np.arange(n) * cells // n) for n, cells in zip(label.shape, grid_hw, strict=True))
+    sides = zip(label.shape, grid_hw, strict=True)
+    rows, columns = (np.bincount(np.arange(n) * cells // n, minlength=cells).clip(min=1) for n, cells in sides)
     return class_counts(label, num_classes, grid_hw) / np.outer(rows, columns)
 
 

@@ -79,11 +79,9 @@ class Trainer:
         self._losses_of_step: list[tuple[Batch, dict[str, Tensor]]] = []
 
     def run(
-        self,
-        on_metrics: Callable[[dict[str, float], int], None] = lambda metrics, step: None,
-        on_step: Callable[[int], None] = lambda step: None,
-        should_stop: Callable[[], bool] = lambda: False,
-    ) -> None:
+        self, on_metrics: Callable[[dict[str, float], int], None] = lambda metrics, step: None,
+        on_step: Callable[[int], None] = lambda step: None, should_stop: Callable[[], bool] = lambda: False,
+    ) -> None:  # fmt: skip
         """Train to the end, from the saved state if there is one. When ``should_stop`` says so, the state is saved and
         ``KeyboardInterrupt`` raised. UserError: a loss or gradient is not finite, or out of memory, after saving."""
         if self.state_path is not None:
