@@ -59,7 +59,7 @@ def test_cbst_follows_its_published_schedule(
         assert per_round(first_round.selector.params["portion"], r) == pytest.approx(portion.at(r))
         assert per_round(first_round.source_portion, r) == pytest.approx(source.at(r))
         assert training.optimiser.lr == pytest.approx(1e-4 * 0.5 ** ((r - 1) / 2), rel=1e-3)
-        assert training.steps == two_passes(math.floor(images * source.at(r) + 1e-6) + PICKED)
+        assert training.steps == two_passes(math.floor(images * source.at(r)) + PICKED)
         assert training.batch == BatchSize(source=1, target=1, mixed=True)
     assert config.method.target_subset is not None and config.method.target_subset.top_k == PICKED
     assert config.training(0).steps == (46800 if scenario == "gta2city" else 50 * (SYNTHIA // 16))
@@ -96,7 +96,7 @@ def test_crst_on_synthia_has_four_trainings(method: str) -> None:
     source = config.method.round_at(1).source_portion
     assert config.method.rounds == 4
     for r in range(1, 5):
-        assert config.training(r).steps == two_passes(math.floor(SYNTHIA * per_round(source, r) + 1e-6) + PICKED)
+        assert config.training(r).steps == two_passes(math.floor(SYNTHIA * per_round(source, r)) + PICKED)
 
 
 @pytest.mark.parametrize("method", ["advent", "minent", "intrada"])
