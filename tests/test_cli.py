@@ -251,7 +251,8 @@ def test_the_shell_completes_names(tmp_path: Path) -> None:
 
 def test_output_that_cannot_be_written_is_told() -> None:
     with open("/dev/full", "w") as full:
-        done = subprocess.run([UDAMLF, "methods"], stdout=full, stderr=subprocess.PIPE, text=True)
+        plain = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+        done = subprocess.run([UDAMLF, "methods"], stdout=full, stderr=subprocess.PIPE, text=True, env=plain)
     assert done.returncode == 2 and "No space left" in done.stderr and "Traceback" not in done.stderr
 
 
