@@ -59,9 +59,8 @@ class Selector(BaseSelector):
         self.portion: float = per_round(params.portion, round)
         self.histogram = Histogram(1 if self.pooled else space.num_classes, self.code)
         self.refinement: Refinement | None = None
-        self.class_sizes = np.zeros(
-            space.num_classes, np.int64
-        )  # pixels predicted as each class (released by CBST: those counted)
+        # Pixels predicted as each class; as CBST released it, only those that thresholds count.
+        self.class_sizes = np.zeros(space.num_classes, np.int64)
         self._thresholds = super().thresholds()
         if params.released == "cbst":
             self.histogram.counts[:, 0] = space.num_classes + 1 if self.pooled else 1  # artificial zeros
@@ -80,12 +79,12 @@ class Selector(BaseSelector):
 
     def observe_top1(self, confidence: Tensor, label: Tensor) -> None:
         """Take in the confidence float32 [n] and the class uint8 [n] of the pixels of one image, in raster order."""
-        counted = label
+        predicted = label
         if self.params.released:
             positions = every_nth_of_each_class(label, RELEASED_STEP)
             confidence, label = confidence.index_select(0, positions), label.index_select(0, positions)
-            counted = label if self.params.released == "cbst" else counted
         if self.refinement is None:
+            counted = label if self.params.released == "cbst" else predicted
             self.class_sizes += torch.bincount(counted, minlength=len(self.class_sizes)).cpu().numpy()
         rows = torch.zeros_like(label) if self.pooled else label
         (self.refinement or self.histogram).add(confidence, rows)
