@@ -304,3 +304,10 @@ def test_a_log_that_cannot_be_written_stops_nothing(tmp_path: Path) -> None:
     done = subprocess.run(command, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("\n") == 5000 and (tmp_path / "log.txt").stat().st_size == 4096
+
+
+def test_a_process_that_the_kernel_kills_is_named() -> None:
+    """As it does where memory runs out, which a step at full size soon finds on a small machine."""
+    assert launch.apart(abs, -1) == 1
+    with pytest.raises(UserError, match="memory ran out"):
+        launch.apart(signal.raise_signal, signal.SIGKILL)

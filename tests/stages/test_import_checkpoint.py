@@ -132,3 +132,26 @@ def test_a_file_that_cannot_start_a_chain_is_refused_before_it_begins(problem: s
     expected = {"backbone": "--set profile.model.weights=", "sixteen": "16 outputs", "absent": "No such file"}[problem]
     with pytest.raises(UserError, match=expected):
         Request("gta2city", "st", start=str(path)).resolve()
+
+
+def test_another_file_may_label_the_first_round(tiny_world: Path, tmp_path: Path) -> None:
+    """HIAST's release has a pair: the labels are one file's, the weights that are trained the other's."""
+    first, second = (files.write(tmp_path / f"{seed}.pth", files.content("iast", seed=seed)) for seed in (0, 1))
+    options = {"rounds": 1, "start": str(first)}
+    runs = {
+        name: InProcess(tmp_path / name).run(small("hiast", tiny_world, *extra, **options), evaluate=False)
+        for name, extra in {"alone": (), "pair": (f"method.labeller={second}",)}.items()
+    }
+    other = small("hiast", tiny_world, rounds=1, start=str(second))
+    runs["other"] = InProcess(tmp_path / "other").run(other, evaluate=False)
+    archive = "pseudo_labels/labels.zip"
+    labels = {name: (run["pseudo_label 1"].path / archive).read_bytes() for name, run in runs.items()}
+    assert labels["pair"] == labels["other"] != labels["alone"]
+    config = small("hiast", tiny_world, f"method.labeller={second}", **options)
+    folders = [run["import_checkpoint"].path / "checkpoint" for run in runs.values()]
+    alone, pair, _ = (checkpoint.read_state(folder, config.space)[1] for folder in folders)
+    assert all(torch.equal(alone[name], pair[name]) for name in alone)
+    with pytest.raises(UserError, match=r"method\.labeller without --start"):
+        small("hiast", tiny_world, f"method.labeller={second}", rounds=1)
+    with pytest.raises(UserError, match=r"the network of 0\.pth"):
+        small("hiast", tiny_world, f"method.labeller={files.released_file(tmp_path, 'crst')}", **options)

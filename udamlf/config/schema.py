@@ -173,6 +173,7 @@ class Method(Strict):
     target_subset: TargetSubset | None = Field(None, description="none = every image of target_train")
     rounds: int = Field(0, ge=0, le=1000)
     first_round: int = Field(1, ge=1, description="earlier ones are done by the file that the chain starts from")
+    labeller: str | None = Field(None, description="beside that file: another one, which labels the first round")
     round: Round | Annotated[tuple[Round, ...], OneOrMore] | None = None
     scenarios: dict[str, dict[str, Any]] = Field({}, description="values of its own for a named scenario")
     profiles: dict[str, dict[str, Any]] = Field({})

@@ -25,6 +25,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager, suppress
 from functools import cache, partial
 from pathlib import Path
@@ -285,9 +286,14 @@ def run_command(
 
 
 def apart(function: Callable[..., T], *arguments: Any) -> T:
-    """``function(*arguments)`` in a fresh process, whose peak memory is the function's alone."""
+    """``function(*arguments)`` in a fresh process, whose peak memory is the function's alone. UserError: it was killed,
+    as the kernel does where memory runs out."""
     with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
-        return pool.submit(function, *arguments).result()
+        try:
+            return pool.submit(function, *arguments).result()
+        except BrokenProcessPool as error:
+            message = "the process was killed, most likely because this machine's memory ran out"
+            raise UserError(message, "more memory, or a smaller profile", "--profile paper_8gb") from error
 
 
 def managers() -> dict[str, str | None]:

@@ -51,10 +51,16 @@ def started(config: Config, file: Path) -> Config:
     from udamlf.models import released  # imports torch, which bad names need not wait for
 
     theirs = released.read(file).for_space(config.space).backbone
+    method, labeller = config.method, config.method.labeller
+    if labeller:
+        method = method.model_copy(update={"labeller": _absolute(labeller)})
+        if (network := released.read(Path(labeller)).for_space(config.space).backbone) != theirs:
+            raise UserError(f"method.labeller: {labeller} is a {network}", f"the network of {file.name}, {theirs}")
     named = config.profile.model if config.profile.model.name == theirs.name else theirs
     profile = config.profile.model_copy(update={"model": Part(**{**named.model_dump(), **theirs.model_dump()})})
     overrides = (*config.overrides, f"start={file.name}:{digest_file(file)[:8]}")
-    return config.model_copy(update={"profile": profile, "start": str(file), "overrides": overrides})
+    update = {"method": method, "profile": profile, "start": str(file), "overrides": overrides}
+    return config.model_copy(update=update)
 
 
 @dataclass(frozen=True)
@@ -104,6 +110,8 @@ class Request:
         if self.start and not config.method.numbers and config.method.name != "source_only":
             message = f"--start with {config.method.name}, which has no rounds after its warm-up"
             raise UserError(message, "a method with rounds", "--method source_only for the file alone")
+        if config.method.labeller and not self.start:
+            raise UserError("method.labeller without --start", "the file that is trained on as well", "--start FILE")
         return started(config, Path(_absolute(self.start))) if self.start else config
 
     def title(self) -> str:

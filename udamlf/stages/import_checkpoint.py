@@ -21,14 +21,18 @@ class Stage(BaseStage):
         return (0,) if config.start else ()
 
     def declare(self, config: Config, round: int) -> Declaration:
-        files = [file for file in (TABLE, Path(str(config.start))) if file.is_file()]
+        needed = (TABLE, Path(str(config.start)), *map(Path, filter(None, [config.method.labeller])))
+        files = [file for file in needed if file.is_file()]
         return Declaration(inputs={}, reads={}, splits={}, parts=[(NETWORKS, config.backbone(0))], files=files)
 
     def run(self, job: Job) -> None:
         file, space = Path(str(job.config.start)), job.config.space
         released = read(file).for_space(space)
         report = {"file": file.name, "sha256": digest_file(file), **released.report()}
-        weights = released.build().state_dict()
-        checkpoint.save(job.out / "checkpoint", {"last": weights}, released.backbone, space)
+        weights = {"last": released.build().state_dict()}
+        if labeller := job.config.method.labeller:
+            weights["teacher"] = read(Path(labeller)).for_space(space).build().state_dict()
+            report["labeller"] = {"file": Path(labeller).name, "sha256": digest_file(Path(labeller))}
+        checkpoint.save(job.out / "checkpoint", weights, released.backbone, space)
         write_json(job.out / "import.json", report)
         job.log.set_tags({"project": report["project"], "sha256": report["sha256"]})

@@ -27,8 +27,9 @@ def labelling_reads(config: Config, round: int) -> dict[str, Any]:
 def labelling_network(job: Job, training: Input) -> SegmentationModel:
     """The network that labels the target for the job's round, of the previous ``training``, on its device."""
     config, settings = job.config, job.config.method.round_at(job.round)
-    # The first round is labelled by the warm-up, which has no middle and no teacher.
-    variant = settings.generator if job.round > config.method.first_round else "last"
+    # The first round is labelled by the warm-up, which has no middle and no teacher, or by a file of its own.
+    first = "teacher" if config.method.labeller else "last"
+    variant = settings.generator if job.round > config.method.first_round else first
     model = checkpoint.load(training.path / "checkpoint", config.space, variant)
     model.to(device(), memory_format=torch.channels_last)  # type: ignore[call-overload]
     if "labelling" in settings.reestimate_bn:
