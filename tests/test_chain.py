@@ -18,7 +18,7 @@ from udamlf.common.errors import UserError
 from udamlf.runs import plan as keys
 from udamlf.runs.chain import Chain
 from udamlf.runs.log import RunLog
-from udamlf.runs.plan import Request, key_parts, plan, until
+from udamlf.runs.plan import Request, key_parts, plan, up_to_step
 from udamlf.runs.runner import read_config
 from udamlf.runs.signals import StopFlag
 from udamlf.runs.tags import DIGEST, ERROR, PROCESS
@@ -48,9 +48,9 @@ def test_a_method_without_selector_has_no_labels_and_one_without_rounds_no_train
 
 def test_a_plan_can_stop_after_any_of_its_steps(request_: Request) -> None:
     steps = plan(request_.resolve())
-    assert [str(s) for s in until(steps, "pseudo_label", 1)] == ["warmup", "pseudo_label 1"]
+    assert [str(s) for s in up_to_step(steps, "pseudo_label", 1)] == ["warmup", "pseudo_label 1"]
     with pytest.raises(UserError, match="no stage pseudo_label in round 3"):
-        until(steps, "pseudo_label", 3)
+        up_to_step(steps, "pseudo_label", 3)
 
 
 def test_every_step_comes_after_what_it_needs(request_: Request) -> None:

@@ -29,6 +29,64 @@ def test_balanced_statistics_that_nothing_re_estimates_are_refused() -> None:
 
 
 @pytest.mark.parametrize(
+    ("method", "override", "said"),
+    [
+        ("iast", "method.round.generator=teacher", "generator: teacher after a round of self_training, which has none"),
+        ("st", "method.round.objective={name: proda}", "needs 'prototypes' of the labels"),
+        ("iast", "method.round.objective.mining=cbst", "needs 'class_sizes' of the labels"),
+        ("hiast", "method.round.selector.statistics=false", "needs 'class_mean_confidence' of the labels"),
+        ("advent", "profile.warmup.batch.target=0", "adversarial with batch.target = 0"),
+        ("ema_mix", "method.round.source_portion=0", "ema_mix with source_portion 0"),
+        ("ema_mix_balanced", "profile.model={name: hrda, variant: tiny}", "balanced_bn with hrda, which sees windows"),
+        ("proda", "method.round.1.labelling.window=[64,64]", "selector soft with labelling.window"),
+    ],
+)
+def test_a_method_that_cannot_work_is_refused_before_it_begins(method: str, override: str, said: str) -> None:
+    """Each would fail, or leave a part of itself out, hours after its warm-up."""
+    assert said in refused(method=method, overrides=(override,))
+
+
+def test_a_teacher_labels_a_round_of_another_objective(tmp_path: Path) -> None:
+    """What counts is the objective of the round before; the last one needs no teacher."""
+    selector = {"name": "instance_adaptive", "statistics": True}
+    rounds = [
+        {"selector": selector, "objective": {"name": "hiast"}},
+        {"selector": selector, "objective": {"name": "self_training"}, "generator": "teacher"},
+    ]
+    method = {
+        "name": "mixed",
+        "title": "",
+        "warmup": {"objective": {"name": "supervised"}},
+        "rounds": 2,
+        "round": rounds,
+    }
+    path = tmp_path / "mixed.yaml"
+    path.write_text(yaml.safe_dump(method), encoding="utf-8")
+    assert Request("gta2city", str(path)).resolve().method.rounds == 2
+    assert "which has none" in refused(method=str(path), rounds=3)
+
+
+@pytest.mark.parametrize(
+    ("augmentation", "said"),
+    [
+        ("{nominal_width: 200, crop_height_range: [40, 60]}", "crop_height_range and nominal_width are two rules"),
+        ("{cbst_length: 200, scale_range: [0.5, 1], crop_hw: [64, 128]}", "a square crop_hw"),
+        ("{cbst_length: 200, crop_hw: [64, 64]}", "cbst_length goes with a scale_range"),
+    ],
+)
+def test_rules_of_a_crop_that_exclude_one_another_are_refused(augmentation: str, said: str) -> None:
+    assert said in refused(overrides=(f"profile.round.augmentation={augmentation}",))
+
+
+def test_an_empty_block_of_a_round_changes_nothing() -> None:
+    """As one that sets a single key leaves the others alone."""
+    jitter = resolve("gta2city", "st").training(1).augmentation.jitter_target
+    for block in ("{}", "{augmentation: {}}", "{augmentation: {flip: 0.1}}"):
+        changed = resolve("gta2city", "st", overrides=[f"method.round.training={block}"]).training(1)
+        assert changed.augmentation.jitter_target == jitter > 0
+
+
+@pytest.mark.parametrize(
     ("override", "key", "nearest"),
     [
         ("profile.round.stepz=1", "profile.round.stepz", "steps"),

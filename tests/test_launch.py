@@ -308,6 +308,6 @@ def test_a_log_that_cannot_be_written_stops_nothing(tmp_path: Path) -> None:
 
 def test_a_process_that_the_kernel_kills_is_named() -> None:
     """As it does where memory runs out, which a step at full size soon finds on a small machine."""
-    assert launch.apart(abs, -1) == 1
+    assert launch.in_fresh_process(abs, -1) == 1
     with pytest.raises(UserError, match="memory ran out"):
-        launch.apart(signal.raise_signal, signal.SIGKILL)
+        launch.in_fresh_process(signal.raise_signal, signal.SIGKILL)

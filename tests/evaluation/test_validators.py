@@ -120,7 +120,7 @@ def test_ranking_by_hand(table: pd.DataFrame) -> None:
     ranked = report.ranking(table)
     assert ranked.loc["entropy", ["by methods", "by rounds"]].tolist() == [1, 1]
     assert ranked.loc["agreement", ["by methods", "by rounds"]].tolist() == [-1, -1]
-    assert ranked.loc["entropy", "chooses"] == ranked.loc["labels", "chooses"] == "a-s0 round 2"
+    assert ranked.loc["entropy", "chooses"] == ranked.loc["miou", "chooses"] == "a-s0 round 2"
     assert ranked.loc["agreement", ["chooses", "its mIoU"]].tolist() == ["c-s0 round 2", 10]
     assert math.isnan(ranked.loc["snd", "by methods"])
     shown = report.render(table)
@@ -130,7 +130,7 @@ def test_ranking_by_hand(table: pd.DataFrame) -> None:
 def test_ranking_is_scipys(table: pd.DataFrame) -> None:
     """On noise with ties, over the last trainings of 20 chains."""
     noise = rng(0, "ranking").integers(0, 8, (20, 2))
-    lines = [table.iloc[0].to_dict() | {"chain": n, "run_id": n, "last": True, "snd": a, "labels": b}
+    lines = [table.iloc[0].to_dict() | {"chain": n, "run_id": n, "last": True, "snd": a, "miou": b}
              for n, (a, b) in enumerate(noise)]  # fmt: skip
     expected = spearmanr(noise[:, 0], noise[:, 1]).statistic
     assert report.ranking(pd.DataFrame(lines)).loc["snd", "by methods"] == pytest.approx(expected)

@@ -8,6 +8,7 @@ import torch
 from tests import toy
 from udamlf.common.errors import UserError
 from udamlf.config.budget import BatchSize
+from udamlf.config.parts import Part
 from udamlf.data.sample import Domain
 from udamlf.methods.adversarial import (
     SOURCE,
@@ -16,7 +17,7 @@ from udamlf.methods.adversarial import (
     discriminator_loss,
     generator_loss,
 )
-from udamlf.training.objective import Batch
+from udamlf.training.objective import Batch, check_batch
 
 
 def batch(target: bool = True) -> Batch:
@@ -76,8 +77,15 @@ def test_terms_without_the_head_or_the_images_they_need_are_refused() -> None:
     method = toy.objective("adversarial", ADVENT, model=toy.network())
     with pytest.raises(UserError, match="auxiliary head"):
         toy.losses(method, batch())
-    with pytest.raises(UserError, match="without target images"):
-        toy.objective("adversarial", ADVENT, toy.training(batch=BatchSize(source=2)))
+    with pytest.raises(UserError, match=r"adversarial with batch\.target = 0"):
+        check_batch(Part(name="adversarial"), toy.training(batch=BatchSize(source=2)))
+
+
+def test_the_discriminator_has_the_rate_of_its_round() -> None:
+    rates = {"name": "adam", "lr": [3e-5, 1e-5]}
+    for number, rate in ((0, 3e-5), (1, 3e-5), (2, 1e-5), (3, 1e-5)):
+        method = toy.objective("adversarial", {"discriminator_optimiser": rates}, round=number)
+        assert method.optimisers["discriminator"][1].lr == rate
 
 
 def test_minent_lowers_the_entropy_of_the_target() -> None:

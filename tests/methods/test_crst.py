@@ -16,10 +16,11 @@ from tests import toy
 from udamlf.common.errors import UserError
 from udamlf.config.budget import Augmentation
 from udamlf.config.labels import IGNORE
+from udamlf.config.parts import Part
 from udamlf.losses import cross_entropy, entropy, kl_to_uniform
 from udamlf.methods.crst import CrstParams, Objective, lrent, mrent, mrkld, one_hot
 from udamlf.selection.class_balanced import entropy_regularised
-from udamlf.training.objective import Batch
+from udamlf.training.objective import Batch, check_published
 
 LOGITS = torch.randn(2, 5, 3, 5, generator=torch.Generator().manual_seed(0))
 LABELS = torch.randint(5, (2, 3, 5), generator=torch.Generator().manual_seed(1))
@@ -142,8 +143,8 @@ def test_with_alpha_towards_zero_lrent_is_cbst(pool: str) -> None:
 
 def test_lrent_needs_labels_and_plain_probabilities() -> None:
     """Without pseudo-labels there is no threshold; thresholds below 1/C are of scores times a prior."""
-    with pytest.raises(UserError, match="without pseudo-labels"):
-        objective(None, lrent=0.25)
+    with pytest.raises(UserError, match="needs 'thresholds' of the labels"):
+        check_published(Part(name="crst", lrent=0.25), ())
     with pytest.raises(UserError, match="prior"):
         objective(THRESHOLDS * 1e-5, lrent=0.25)
     objective(np.full(5, np.nan), lrent=0.25)

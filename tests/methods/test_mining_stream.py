@@ -127,10 +127,10 @@ def test_cbst_asks_for_square_crops() -> None:
         rare_crops(stream("cbst", **SCALED), 5)
 
 
-def test_without_class_sizes_there_is_no_mining() -> None:
-    """IAST's selector publishes none: the option is then without effect."""
-    method = toy.objective("self_training", {"mining": "cbst"})
-    assert isinstance(method, Objective) and method.miner is None
+def test_mining_without_class_sizes_is_refused() -> None:
+    """IAST's selector publishes none: the option would be without effect."""
+    with pytest.raises(UserError, match="needs 'class_sizes' of the labels"):
+        toy.objective("self_training", {"mining": "cbst"})
 
 
 def test_a_global_threshold_publishes_the_sizes_of_classes() -> None:

@@ -16,12 +16,14 @@ from tests import toy
 from udamlf.common.errors import UserError
 from udamlf.config.budget import Augmentation, BatchSize
 from udamlf.config.labels import IGNORE
+from udamlf.config.parts import Part
 from udamlf.data.sample import Sample
 from udamlf.data.strong_view import gather_maps
 from udamlf.methods import proda
 from udamlf.methods.proda import reverse_cross_entropy, structure_consistency
 from udamlf.models.base import Output, SegmentationModel
 from udamlf.selection.soft import ClassMeans
+from udamlf.training.objective import check_published
 
 
 class Pointwise(SegmentationModel):
@@ -242,10 +244,8 @@ def test_the_teacher_follows_and_the_prototypes_move() -> None:
 
 
 def test_what_it_cannot_do_without_is_named() -> None:
-    method = toy.objective("supervised")
-    method.context.published = {}
     with pytest.raises(UserError, match="prototypes"):
-        proda.Objective(proda.ProdaParams(), method.context)
+        check_published(Part(name="proda"), ("thresholds",))
     blind = objective(Featureless(toy.SPACE.num_classes))
     with pytest.raises(UserError, match="features"):
         blind.teach(toy.batch(blind).target)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from pathlib import Path
 
@@ -115,7 +116,7 @@ def test_only_adapters_and_head_are_trained_averaged_and_stored(tmp_path: Path) 
     torch.optim.AdamW(model.parameter_groups(), 1e-2).step()
     ema_update(teacher, model, 0.9)
     assert all(torch.equal(before[n], v) and v.grad is None for n, v in backbone.module.state_dict().items())
-    assert teacher.get_submodule("backbone") is backbone
+    assert teacher.get_submodule("backbone").module is backbone.module
     assert {name.partition(".")[0] for name, _ in model.named_parameters()} == {"adapters", "head"}
     assert frozen_parameters(model) == sum(value.numel() for value in before.values()) > 200_000
     checkpoint.save(tmp_path / "c", {"last": model.state_dict()}, Part(name="vit", **options), toy.SPACE)
@@ -126,6 +127,16 @@ def test_only_adapters_and_head_are_trained_averaged_and_stored(tmp_path: Path) 
     loaded, images = checkpoint.load(tmp_path / "c", toy.SPACE), ModelContract.images()
     with torch.no_grad():
         assert torch.equal(loaded(images).logits, model.eval()(images).logits)
+
+
+def test_a_copy_on_another_device_leaves_the_frozen_weights_where_they_are(tmp_path: Path) -> None:
+    """Labelling on several GPUs copies the network to each of them."""
+    model = adapted(weights=str(saved(tmp_path)))
+    elsewhere = copy.deepcopy(model).to("meta")
+    assert {value.device.type for value in elsewhere.get_submodule("backbone").module.parameters()} == {"meta"}
+    assert {value.device.type for value in model.get_submodule("backbone").module.parameters()} == {"cpu"}
+    assert model.get_submodule("backbone").digest.device.type == "cpu"
+    model(ModelContract.images())
 
 
 def test_other_frozen_weights_are_refused(tmp_path: Path) -> None:

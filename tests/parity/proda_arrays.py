@@ -79,9 +79,10 @@ def strong_views(arrays: Arrays, hparams: dict[str, Any], suffix: str = "") -> l
     ]
 
 
-def symmetric_cross_entropy(logits: Tensor, labels: Tensor, alpha: float, beta: float) -> Tensor:
+def symmetric_cross_entropy(logits: Tensor, labels: Tensor, h: dict[str, Any]) -> Tensor:
     """alpha x cross-entropy + beta x reverse cross-entropy (ProDA, section 7.5)."""
-    return alpha * cross_entropy(logits, labels) + beta * reverse_cross_entropy(logits, labels)
+    floors = (h["rce_probability_clamp_min"], h["rce_label_clamp_min"], h["rce_count_eps"])
+    return h["alpha"] * cross_entropy(logits, labels) + h["beta"] * reverse_cross_entropy(logits, labels, *floors)
 
 
 def move(maps: Tensor, views: list[StrongView], hparams: dict[str, Any]) -> tuple[Tensor, Tensor]:

@@ -12,7 +12,7 @@ from udamlf.data.geometry import resize_image, resize_label
 
 # Array name -> reader's raw classes; the two Cityscapes spaces are told apart by the hyper-parameter num_classes_*.
 _READERS = {"gta5": "gta5", "synthia": "synthia", "oxford9": "robotcar"}
-_LABEL_RULES = {"pil_nearest": "pillow", "opencv_nearest": "opencv"}
+_LABEL_RULES = {"pil_nearest": "pillow_ties", "opencv_nearest": "opencv"}
 _IMAGE_RULES = {"pil_lanczos": "lanczos", "opencv_bilinear": "bilinear"}
 
 

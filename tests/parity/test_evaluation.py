@@ -65,6 +65,10 @@ class Toy(SegmentationModel):
         self.weight, self.bias = nn.Parameter(torch.from_numpy(weight)), nn.Parameter(torch.from_numpy(bias))
         self.stride, self.padding = stride, padding
 
+    def normalise(self, images: Tensor) -> Tensor:
+        """The vectors hold images as the network sees them."""
+        return images.permute(0, 3, 1, 2)
+
     def forward(self, images: Tensor) -> Output:
         return Output(F.conv2d(images, self.weight, self.bias, self.stride, self.padding))
 
@@ -74,8 +78,8 @@ def test_hiast_multi_scale_and_flip(golden: Golden) -> None:
     toy = Toy(arrays["conv_weight"], arrays["conv_bias"], hp["conv_stride"], hp["conv_padding"])
     toy.align_corners = hp["align_corners"]
     assert toy.num_classes == hp["num_classes"]
-    images = torch.from_numpy(arrays["image"])
-    assert list(images.shape[-2:]) == hp["native_size_hw"]
+    images = arrays["image"].transpose(0, 2, 3, 1)
+    assert list(images.shape[1:3]) == hp["native_size_hw"]
     cases = [name.removesuffix(".argmax") for name in arrays if name.endswith(".argmax")]
     assert cases
     for case in cases:

@@ -16,6 +16,7 @@ from udamlf.config.budget import BatchSize, EvalProtocol, OptimiserConfig, Train
 from udamlf.config.labels import CITYSCAPES_19, IGNORE
 from udamlf.data.mixing import mix
 from udamlf.data.sample import Domain
+from udamlf.evaluation import predict
 from udamlf.evaluation.predict import scores
 from udamlf.losses import mixed_cross_entropy
 from udamlf.methods.mic import Objective as MicObjective
@@ -96,12 +97,16 @@ class Recorded(SegmentationModel):
         super().__init__(logits.shape[1])
         self.logits, self.first_pixels, self.anchor = logits, first_pixels, torch.nn.Parameter(torch.zeros(1))
 
+    def normalise(self, images: Tensor) -> Tensor:
+        """The vectors hold images as the network sees them."""
+        return images.permute(0, 3, 1, 2)
+
     def forward(self, images: Tensor) -> Output:
         number = self.first_pixels.index(int(images[0, 0, 0, 0]))
         return Output(self.logits[number : number + 1])
 
 
-def test_windows(golden: Golden) -> None:
+def test_windows(golden: Golden, monkeypatch: pytest.MonkeyPatch) -> None:
     """06: the teacher's detail from its windows and the fusion without a box; the test's windows over an image."""
     with every(golden, "06_hrda_slide") as (a, h):
         side, detail, stride = h["crop"], h["detail"], h["output_stride"]
@@ -115,9 +120,9 @@ def test_windows(golden: Golden) -> None:
         close(fuse(context, attention, merged, size, None).logits, a["fused"], atol=1e-5)
 
         height, width = h["outer_hw"]
-        image = torch.arange(height * width).float().view(1, 1, height, width).expand(1, 3, -1, -1)
+        image = np.tile(np.arange(height * width, dtype=np.float32).reshape(1, height, width, 1), 3)
         model = Recorded(a.tensor("window_logits").float(), a["window_first_pixel"].tolist())
-        assert h["stride"] == h["window"] // 2
+        monkeypatch.setattr(predict, "sliding_boxes", lambda hw, size, _: sliding_boxes(hw, size, (h["stride"],) * 2))
         protocol = EvalProtocol(average="logits", align_corners=False, window=(h["window"], h["window"]))
         close(scores(model, image, protocol, tuple(h["original_hw"])), a["outer_logits"], atol=1e-5)
 
@@ -161,6 +166,7 @@ class Iteration:
             mask_weight=h["mask_lambda"],
         )  # fmt: skip
         self.objective = MicObjective(params, context)
+        self.objective.things = torch.tensor(h["thing_classes"])
         self.objective.teacher.load_state_dict(teacher.state_dict())
 
     def network(self, prefix: str) -> hrda.Network:

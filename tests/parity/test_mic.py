@@ -14,7 +14,7 @@ from tests.parity.conftest import Golden
 from tests.parity.proda_arrays import close, every_array
 from udamlf.data.mixing import online_labels
 from udamlf.losses import mixed_cross_entropy
-from udamlf.methods.device_colour import SIGMA, colour_jitter, gaussian_blur, kernel_size
+from udamlf.methods.device_colour import colour_jitter, gaussian_blur, kernel_size
 from udamlf.methods.mic import View, block_mask, mask_grid, masked_view
 
 every = partial(every_array, method="mic")
@@ -91,7 +91,7 @@ def test_every_array_of_the_masked_loss_is_used(golden: Golden) -> None:
 def test_colour(golden: Golden) -> None:
     """13: jitter from recorded factors and order, blur from a recorded sigma, and the kernel's size."""
     with every(golden, "13_colour") as (a, h):
-        assert (h["sigma_low"], h["sigma_high"]) == SIGMA
+        assert h["sigma_low"] <= float(a["sigma"]) <= h["sigma_high"]
         mean, std = (torch.tensor(h[name]).view(3, 1, 1) / 255 for name in ("mean", "std"))
         image = a.tensor("image").float()
         factors = [a.tensor(f"jitter_{name}_factor") for name in ("brightness", "contrast", "saturation", "hue")]

@@ -139,7 +139,7 @@ def test_target_losses(golden: Golden) -> None:
         floors = (h["rce_probability_clamp_min"], h["rce_label_clamp_min"], h["rce_count_eps"])
 
         def symmetric(x: Tensor) -> Tensor:
-            return symmetric_cross_entropy(x, target, h["alpha"], h["beta"])
+            return symmetric_cross_entropy(x, target, h)
 
         losses: dict[str, Callable[[Tensor], Tensor]] = {
             "ce": lambda x: cross_entropy(x, target),
@@ -213,7 +213,7 @@ class Recorded(SegmentationModel):
 
     def __init__(self, *outputs: torch.Tensor) -> None:
         super().__init__(outputs[0].shape[1])
-        self.outputs, self.calls = outputs, 0
+        self.outputs, self.calls, self.anchor = outputs, 0, torch.nn.Parameter(torch.zeros(1))
 
     def forward(self, images: torch.Tensor) -> Output:
         self.calls += 1
@@ -226,7 +226,7 @@ def test_hard_labels(golden: Golden) -> None:
         assert float(a["threshold"]) == h["threshold"] and a["size_hw"].tolist() == h["size_hw"]
         protocol = EvalProtocol(flip=True, average="network", align_corners=h["align_corners"])
         network = Recorded(a.tensor("logits"), a.tensor("logits_of_flipped_input"))
-        inputs = torch.zeros(len(network.outputs[0]), 3, 8, 8)
+        inputs = np.zeros((len(network.outputs[0]), 8, 8, 3), np.uint8)
         probabilities = scores(network, inputs, protocol, tuple(h["size_hw"]))
         for threshold, name in ((0.0, "label"), (h["threshold"], "label_thresholded")):
             labels, confidence = confident_labels(probabilities, threshold, half_precision=True)

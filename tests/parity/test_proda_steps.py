@@ -95,7 +95,7 @@ def test_stage1_iterations(golden: Golden) -> None:
 
             logits = upsample(student(images(a, f"target_weak_image{suffix}", h))[1], coarse_hw)
             regulariser = kl_to_uniform(logits, torch.ones_like(labels, dtype=torch.bool))
-            denoised = symmetric_cross_entropy(logits, labels, h["alpha"], h["beta"]) + h["regular_w"] * regulariser
+            denoised = symmetric_cross_entropy(logits, labels, h) + h["regular_w"] * regulariser
 
             strong, valid = move(distances, strong_views(a, h, suffix), h)
             features = upsample(student(images(a, f"target_strong_image{suffix}", h))[0], coarse_hw)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -260,12 +261,16 @@ def test_entropy_ranking_and_splits(golden: Golden) -> None:
 
 
 @pytest.mark.parametrize("normalise", [False, True])
-def test_entropy_ranking_selector_publishes_the_easy_split(golden: Golden, normalise: bool) -> None:
+def test_entropy_ranking_selector_publishes_the_easy_split(
+    golden: Golden, normalise: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
     a, h = golden.arrays("intrada", "ranking"), golden.hparams("intrada", "ranking")
     probs = upsampled(golden)
     base = space(max(h["num_classes"], *(c + 1 for c in h["rare_class_ids"])))  # ids are those of 19 classes
     rare = tuple(base.classes[c] for c in h["rare_class_ids"])
-    assert len(rare) == h["normalisation_divisor"] and h["normalisation_offset"] == entropy_ranking.OFFSET
+    assert len(rare) == h["normalisation_divisor"]
+    normalised = partial(entropy_ranking.normalised_score, offset=h["normalisation_offset"])
+    monkeypatch.setattr(entropy_ranking, "normalised_score", normalised)
     with_rare = LabelSpace(base.name, base.classes, base.palette, base.subsets, rare=rare)
     for i, share in enumerate(h["lambdas"]):
         selector = build(Part(name="entropy_ranking", easy_share=share, normalise=normalise), with_rare, round=1)

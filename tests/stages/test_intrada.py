@@ -122,7 +122,7 @@ def test_the_round_starts_where_it_is_told(start: str, chains: InProcess, tiny_w
 
 
 def test_the_round_reads_the_target_alone(results: dict[str, Input], chains: InProcess) -> None:
-    """Both domains of the second training are lists of the target; the source is not opened."""
+    """Both domains of the second training are lists of the target; the source is not splits_of."""
     assert chains.notes[results["self_train 1"].run_id].splits == ["target_train", "target_train"]
     assert "source_train" in chains.notes[results["warmup"].run_id].splits
 

@@ -13,7 +13,7 @@ import torch
 from tests.in_process import InProcess, run_step, small
 from udamlf.runs.plan import Step
 from udamlf.stages import pseudo_label
-from udamlf.stages.pseudo_label import KeptLogits
+from udamlf.stages.pseudo_label import StoredLogits
 
 
 @pytest.mark.parametrize(("method", "exact"), [("cbst", "true"), ("iast", "")])
@@ -49,7 +49,7 @@ def test_one_forward_pass_a_frame_and_the_same_bytes(
 def test_what_is_kept_comes_back_until_there_is_no_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Bit by bit, of any sizes; nothing lies in the folder, whatever ends the process."""
     monkeypatch.setattr(pseudo_label.shutil, "disk_usage", lambda path: SimpleNamespace(free=2000))
-    kept, maps = KeptLogits(tmp_path / "work"), {3: [torch.randn(1, 2, 4, 5)], 1: [torch.randn(1, 2, 3, 7)] * 2}
+    kept, maps = StoredLogits(tmp_path / "work"), {3: [torch.randn(1, 2, 4, 5)], 1: [torch.randn(1, 2, 3, 7)] * 2}
     for index, logits in maps.items():
         kept.put(index, (4 + index, 9), logits)
     kept.put(7, (1, 1), [torch.zeros(1000)])

@@ -13,7 +13,7 @@ from udamlf.common.errors import UserError
 from udamlf.config.compose import resolve
 from udamlf.config.schema import Config
 from udamlf.data.splits import ScenarioData
-from udamlf.runs.plan import Request, key_of, key_parts, opened, plan
+from udamlf.runs.plan import Request, key_of, key_parts, plan, splits_of
 from udamlf.stages.stage import stage
 
 NO_SOURCE = "profile.round.batch.source=0"
@@ -53,7 +53,7 @@ def test_no_step_after_the_warm_up_needs_the_source(target: Path, method: str, o
             assert stage(step.stage).declare(config, step.round).splits == TARGET_ONLY, str(step)
     assert len(keys_of(config, target)) == len(plan(config)) - 1  # none of them asks for the source's folder
     rounds = [step for step in plan(config) if step.stage != "warmup"]
-    assert "source_train" not in opened(config, rounds) and "source_train" in opened(config, plan(config))
+    assert "source_train" not in splits_of(config, rounds) and "source_train" in splits_of(config, plan(config))
 
 
 def test_a_round_that_takes_source_images_needs_them(target: Path) -> None:

@@ -28,6 +28,11 @@ def test_a_pretraining_takes_a_step_too() -> None:
     assert measure_step(config, 2, pretraining=True).weight_bytes > 0
 
 
+def test_labels_whose_selector_looks_at_the_source_are_measured_too() -> None:
+    config = resolve("gta2city", "proda", overrides=[*SMALL[:1], "method.round.1.selector.name=soft_source"])
+    assert measure_step(config, 1, label=labels_of(config, 1)).seconds > 0
+
+
 FRESH = """
 import sys
 from udamlf.config.compose import resolve

@@ -47,9 +47,9 @@ def doctor(with_data: bool, scenarios: tuple[str, ...], folder: str | None, step
         from udamlf.runs.dry_step import measured_steps
         from udamlf.runs.plan import Request
 
-        asked = Request(scenarios[0] if scenarios else "gta2city", data_root=folder, **request)
-        for line in measured_steps(asked.resolve(files=False)):
-            click.echo(line)
+        for name in scenarios or ("gta2city",):
+            for line in measured_steps(Request(name, data_root=folder, **request).resolve(files=False)):
+                click.echo(line)
         return
     from udamlf.runs.doctor import SAMPLED_LABELS, look_at, report
 

@@ -6,13 +6,13 @@ from collections.abc import Sequence
 
 # User and password before a host; a password may hold @ and /, a path may hold @ too.
 _SECRETS = re.compile(r"(?<=://)(?:[^:/@\s]*:[^\s'\"]*|[^/\s'\"]*)@|(?<=[?&])(?:password|token)=[^&\s'\"]*", re.I)
-CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+CONTROL_CHARACTER = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 """What a terminal may take for an order; tabs and new lines are none."""
 
 
 def masked(text: str) -> str:
     """``text`` as it may be shown: addresses without user and password, no control character for a terminal to obey."""
-    return CONTROL.sub(lambda match: repr(match[0])[1:-1], _SECRETS.sub("", text))
+    return CONTROL_CHARACTER.sub(lambda match: repr(match[0])[1:-1], _SECRETS.sub("", text))
 
 
 class UserError(Exception):

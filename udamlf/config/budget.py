@@ -49,8 +49,8 @@ class Schedule(Strict):
     """How the learning rate changes within one training of T = ``period`` trainings' steps.
 
     ``constant``; ``poly``: (1 - k/T)^power; ``cosine``: half a cosine from 1 to ``floor``, a share of the base rate.
-    A period > 1 cuts the curve before its end (IAST trains 2 epochs of a period of 3, AdvEnt 120,000 steps of 250,000),
-    < 1 restarts a cosine and holds a poly at 0. ``warmup_steps`` of a linear warm-up multiply the curve."""
+    With a period > 1 the training ends before its curve does (IAST: 2 epochs of 3, AdvEnt: 120,000 steps of 250,000);
+    with one < 1 a cosine restarts and a poly stays at 0. A linear warm-up multiplies the first ``warmup_steps``."""
 
     kind: Literal["constant", "poly", "cosine"] = "constant"
     power: float = Field(0.9, gt=0)
@@ -63,10 +63,11 @@ class Augmentation(Strict):
     """Geometry and photometry of training crops.
 
     ``scale_range``: random scale, then crop (CBST, CRST); with ``cbst_length``, the native width, CBST's integer rule
-    for square crops; with ``nominal_width`` ProDA's weak view: resized to a multiple of it, cropped, mirrored."""
+    for square crops; with ``nominal_width`` ProDA's weak view: resized to a multiple of it, cropped, mirrored.
+    ``crop_height_range``: IAST's and HIAST's random sized crop."""
 
     crop_hw: Size | None = Field(None, description="output size; none = the whole frame")
-    crop_height_range: tuple[Pixels, Pixels] | None = Field(None, description="random sized crop (IAST, HIAST)")
+    crop_height_range: tuple[Pixels, Pixels] | None = None
     scale_range: tuple[Scale, Scale] | None = None
     cbst_length: Pixels | None = None
     nominal_width: Pixels | None = None
@@ -83,7 +84,12 @@ class Augmentation(Strict):
         return type(self).model_validate({**self.model_dump(exclude={"source"}), **self.source})
 
     @model_validator(mode="after")
-    def _source_is_valid(self) -> Self:
+    def _fits(self) -> Self:
+        rules = [n for n in ("crop_height_range", "cbst_length", "nominal_width") if getattr(self, n) is not None]
+        if len(rules) > 1:
+            raise ValueError(f"{rules[0]} and {rules[1]} are two rules for a crop")
+        if self.cbst_length and (not self.scale_range or not self.crop_hw or self.crop_hw[0] != self.crop_hw[1]):
+            raise ValueError("cbst_length goes with a scale_range and a square crop_hw")
         self.of("source")
         return self
 

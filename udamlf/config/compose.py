@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import yaml
 from pydantic import BaseModel
 
-from udamlf.common.errors import CONTROL, UserError, nearest
+from udamlf.common.errors import CONTROL_CHARACTER, UserError, nearest
 from udamlf.config.budget import Profile
 from udamlf.config.labels import find_space
 from udamlf.config.parts import CONFIGS, assign, flatten, validated
@@ -91,7 +91,7 @@ def read_yaml(text: bytes | str, where: str) -> Any:
             next(left)
             if isinstance(node, dict):
                 return {unshared(key): unshared(value) for key, value in node.items()}
-            if isinstance(node, str) and CONTROL.search(node):
+            if isinstance(node, str) and CONTROL_CHARACTER.search(node):
                 raise ValueError(f"a control character in {node[:60]!r}")
             return [unshared(value) for value in node] if isinstance(node, list) else node
 

@@ -11,7 +11,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from udamlf.common.errors import UserError, nearest
 
-CONFIGS = Path(__file__).resolve().parents[2] / "configs"
+PROJECT_ROOT = Path(__file__).resolve().parents[2]
+CONFIGS = PROJECT_ROOT / "configs"
 _UNION_TAG = re.compile(r"[A-Z]|constrained-|int$|float$|.*\[")  # what pydantic puts into a location for `A | B`
 
 

@@ -6,6 +6,7 @@ from udamlf.common.errors import UserError
 from udamlf.config.parts import Part, flatten
 from udamlf.config.schema import Config, Method, Round, Warmup
 
+CONTROL = "control"  # the name of the method that is matched to another
 _SUPERVISED = Part(name="supervised")
 # Options of a network that a score does not depend on: heads that only train, and where training starts.
 _OF_TRAINING = ("aux", "multi_level", "weights", "head_lr_scale", "bn_clr")
@@ -18,16 +19,16 @@ def network(config: Config) -> str:
 
 
 def control(config: Config) -> Config:
-    """The control of a method: its network, warm-up (without rounds: on the labelled source alone), protocol and, round
-    by round, its steps, rates and schedule, a pre-training counted with its round; but every image is of the source, as
-    many as the method takes of both domains; then BatchNorm statistics are those of the target. UserError: not a
-    method. Not matched: strong views, mixing, mining and a teacher, which exist on the target only; that it always goes
-    on from the training before; and its BatchNorm, re-estimated whether the method's is or not (balanced where that
-    is)."""
+    """The matched control of a method: same network, warm-up, protocol and, round by round, the same steps (those of
+    a pre-training included), rates, schedule and number of images, but all of them labelled ones of the source;
+    afterwards BatchNorm statistics are re-estimated on the target. Of a method without rounds the warm-up itself learns
+    the source alone. UserError: not a method. Not matched: strong views, mixing, mining and a teacher, which exist on
+    the target only; that it always goes on from the training before; and its BatchNorm, re-estimated whether the
+    method's is or not (balanced where that is)."""
     method, profile = config.method, config.profile
     if method.role != "method":
         raise UserError(f"a control of {method.name}, which is a reference itself", "a method that adapts")
-    rounds = tuple(_control_round(config, number) for number in method.numbers)
+    rounds = tuple(_control_round(config, number) for number in method.round_numbers)
     warmup = method.warmup
     if not rounds:
         warmup = Warmup(objective=_SUPERVISED)
@@ -35,7 +36,7 @@ def control(config: Config) -> Config:
         images = batch.model_copy(update={"source": batch.source + batch.target, "target": 0})
         profile = profile.model_copy(update={"warmup": profile.warmup.model_copy(update={"batch": images})})
         rounds = (Round(objective=_SUPERVISED, reestimate_bn=("after",), training={"steps": 0, "batch.target": 0}),)
-    matched = Method(name="control", title="control", role="baseline", warmup=warmup, rounds=len(rounds), round=rounds)
+    matched = Method(name=CONTROL, title=CONTROL, role="baseline", warmup=warmup, rounds=len(rounds), round=rounds)
     return config.model_copy(update={"method": matched, "profile": profile, "recipe": None})
 
 

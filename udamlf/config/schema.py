@@ -16,7 +16,8 @@ from udamlf.config.labels import IGNORE, Colour, Grey, LabelSpace, Name, SpaceRe
 from udamlf.config.parts import Part, Strict, assign, flatten, validated
 
 Recipe = Literal["published", "adapted"]
-SOURCE, SOURCE_VAL, TARGET, OF_SOURCE, OF_LABELS = "source_train", "source_val", "target_train", "source_", "labels."
+SOURCE, SOURCE_VAL, TARGET = "source_train", "source_val", "target_train"
+SOURCE_PREFIX, LABELS_PREFIX = "source_", "labels."
 Paths = Annotated[str, Field(pattern=r"^[^/?{}\[\]][^?{}\[\]]*$")]
 _WILDCARDS = re.compile(r"\*(.*\*)?")
 _FromList = BeforeValidator(lambda value: dict(enumerate(value)) if isinstance(value, list) else value)
@@ -115,7 +116,8 @@ class Round(Strict):
     (cbst.md 4.6). ``reestimate_bn``: when to re-estimate BatchNorm statistics on target images, before the labelling,
     before or after the training; ``balanced_bn``: around the training as if the target's classes were as frequent as
     the source's (``models.base.reestimate_batchnorm``). ``labelling``, ``training``, ``model``: overrides of
-    the profile's ``labelling`` (``size_hw`` may be a list, one size a round), ``round`` (dotted keys) and ``model``."""
+    the profile's ``labelling`` (``size_hw`` may be a list, one size a round), ``round`` (key by key, where a block that
+    is set under ``profile.`` replaces the whole one) and ``model``."""
 
     objective: Part
     selector: Part | None = None
@@ -136,7 +138,8 @@ class Round(Strict):
     @property
     def parts_of_target(self) -> list[str]:
         """Parts of the target, published by the selector, that are trained on."""
-        return [name.removeprefix(OF_LABELS) for name in (self.source, self.target) if name.startswith(OF_LABELS)]
+        names = (self.source, self.target)
+        return [name.removeprefix(LABELS_PREFIX) for name in names if name.startswith(LABELS_PREFIX)]
 
     @model_validator(mode="after")
     def _has_selector(self) -> Self:
@@ -180,7 +183,7 @@ class Method(Strict):
     adapted: dict[str, dict[str, Any]] = Field({})
 
     @property
-    def numbers(self) -> range:
+    def round_numbers(self) -> range:
         """The rounds that are to be done."""
         return range(self.first_round, self.rounds + 1)
 
@@ -223,13 +226,18 @@ class Config(Strict):
 
     def frames(self, split: str) -> tuple[Size | None, str]:
         """Size and interpolation of the frames a training reads of a split."""
-        size = self.profile.source_frames_hw if split.startswith(OF_SOURCE) else None
-        return size or self.profile.frames_hw, self.profile.frames_interpolation
+        return self._source_hw(split) or self.profile.frames_hw, self.profile.frames_interpolation
+
+    def _source_hw(self, split: str) -> Size | None:
+        return self.profile.source_frames_hw if split.startswith(SOURCE_PREFIX) else None
 
     def protocol(self, split: str) -> EvalProtocol:
         """How a network is scored on a split."""
-        size = self.profile.source_frames_hw if split.startswith(OF_SOURCE) else None
-        protocol = self.profile.evaluation
+        return self.at_split(self.profile.evaluation, split)
+
+    def at_split(self, protocol: EvalProtocol, split: str) -> EvalProtocol:
+        """The protocol with the size of a split's frames."""
+        size = self._source_hw(split)
         return protocol.model_copy(update={"size_hw": size}) if size else protocol
 
     def training(self, round: int) -> Training:
@@ -246,7 +254,8 @@ class Config(Strict):
     def _budget(self, base: Training, changes: Mapping[str, Any], round: int, what: str) -> Training:
         where, tree = f"method {self.method.name}, round {round}, {what}", base.model_dump()
         for key, value in flatten(changes) if changes else []:  # --set makes blocks where a file has dotted keys
-            assign(tree, key, value, where)
+            if value != {}:  # an empty block changes nothing
+                assign(tree, key, value, where)
         tree["steps"] = per_round(tree["steps"], round)
         tree["optimiser"]["lr"] = per_round(tree["optimiser"]["lr"], round)
         return validated(Training, tree, where)
@@ -263,9 +272,9 @@ class Config(Strict):
         """Whether what is scored is the mean of this training's network and the one before it."""
         return round > 0 and self.method.round_at(round).ensemble
 
-    def keeps_middle(self, round: int) -> bool:
-        """Whether the next round is labelled by the middle of this training, as IAST's are."""
-        return round > 0 and self.method.round_at(round + 1).generator == "middle"
+    def labelled_by(self, round: int, generator: str) -> bool:
+        """Whether the round after 1, 2, ... would be labelled by that part of its training ("middle": as IAST's)."""
+        return round > 0 and self.method.round_at(round + 1).generator == generator
 
     def backbone(self, round: int) -> Part:
         """Backbone of the warm-up (round 0) or of a round."""

@@ -62,12 +62,12 @@ class Draw:
             geometry = draw_geometry(self.rng, frame_hw, self.augmentation)
             if geometry.resized_hw is None:
                 geometry = place(geometry)
-            seen, given, chance = frame, donor, self.augmentation.brightness_contrast
+            base, pasted, chance = frame, donor, self.augmentation.brightness_contrast
             if chance > 0:  # before the box is resized, as released: clipped values are resized to others
                 change = random_brightness_contrast(self.rng, chance)
-                seen = replace(frame, image=change(frame.image))
-                given = donor and (replace(donor[0], image=change(donor[0].image)), donor[1])
-            image, label = _cut(seen, geometry) if given is None else _pasted_cut(seen, *given, geometry)
+                base = replace(frame, image=change(frame.image))
+                pasted = donor and (replace(donor[0], image=change(donor[0].image)), donor[1])
+            image, label = _cut(base, geometry) if pasted is None else _pasted_cut(base, *pasted, geometry)
             maps = {name: cut_label(values, geometry) for name, values in frame.maps.items()}
             crop = Sample(image, label, maps, dict(frame.images), dict(frame.arrays), Cut(frame_hw, geometry))
             if attempt == MAX_CROP_ATTEMPTS or accept(crop):

@@ -243,7 +243,7 @@ def folder_data_set(name: str, folder: FolderData) -> DataSet:
         known_ids={*raw_classes, *(() if colours else folder.void)},
         image=template(folder.images),
         label=template(folder.labels or ""),
-        labels=colour_format(colours) if colours else FORMATS["own"],
+        labels=colour_format(colours) if colours else FORMATS["folder"],
         void_id=folder.void[0] if folder.void else IGNORE,
         prediction="{name}.png",
         names=folder.names,

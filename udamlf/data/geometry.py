@@ -31,7 +31,8 @@ def resize_image(image: np.ndarray, size_hw: Size, rule: str) -> np.ndarray:
 
 
 _NEAREST: dict[str, Callable[[int, int], np.ndarray]] = {
-    "opencv": lambda source, target: np.arange(target) * source // target,
+    # As OpenCV computes floor(i*n/N), in doubles: an exact integer may come out one lower (one pair of sizes in 25).
+    "opencv": lambda source, target: np.minimum((np.arange(target) * (1 / (target / source))).astype(int), source - 1),
     "pillow": lambda source, target: (2 * np.arange(target) + 1) * source // (2 * target),
     # Pillow adds up its step, so that exact ties fall to either side: let it resize the positions themselves.
     "pillow_ties": lambda source, target: np.asarray(
@@ -127,7 +128,7 @@ def draw_geometry(rng: np.random.Generator, image_hw: Size, augmentation: Augmen
     """Geometry of a training crop of an image of ``image_hw``, by the rule that the augmentation configures."""
     a, output_hw, scale = augmentation, augmentation.crop_hw or image_hw, augmentation.scale_range or (1.0, 1.0)
     if a.nominal_width is not None:
-        return weak_view(rng, image_hw, output_hw, a.nominal_width, scale)
+        return weak_view(rng, image_hw, output_hw, a.nominal_width, scale, a.flip)
     flip = bool(rng.random() < a.flip)
     if a.crop_height_range is not None:
         geometry = random_sized_crop(rng, image_hw, a.crop_height_range, output_hw)
@@ -185,14 +186,15 @@ def cbst_scale_crop(
 
 
 def weak_view(
-    rng: np.random.Generator, image_hw: Size, crop_hw: Size, nominal_width: int, factor: tuple[float, float]
-) -> Geometry:
+    rng: np.random.Generator, image_hw: Size, crop_hw: Size, nominal_width: int, factor: tuple[float, float],
+    mirror: float = 0.5,
+) -> Geometry:  # fmt: skip
     """ProDA's weak view (proda.md 3): the image resized to width floor(factor x ``nominal_width``), its aspect kept, or
-    enlarged to the crop where it would be smaller (the released code fails); then a uniform crop, mirrored at 0.5."""
+    enlarged to the crop where it would be smaller (the released code fails); then a uniform crop, mirrored at times."""
     (height, width), (crop_height, crop_width) = image_hw, crop_hw
     new_width = int(rng.uniform(*factor) * nominal_width)
     new_width = max(new_width, crop_width, -(-crop_height * width // height))
     new_height = max(new_width * height // width, crop_height)
     top, left = int(rng.integers(new_height - crop_height + 1)), int(rng.integers(new_width - crop_width + 1))
-    flip = bool(rng.random() < 0.5)
+    flip = bool(rng.random() < mirror)
     return Geometry(top, left, *crop_hw, crop_hw, flip, resized_hw=(new_height, new_width))

@@ -106,9 +106,9 @@ def paste(
     """A copy of the base with every donor pixel, resized to the base, whose pseudo-label is in ``classes``."""
     size_hw = (label.shape[0], label.shape[1])
     donor_image, donor_label = resize_image(donor_image, size_hw, "bilinear"), resize_label(donor_label, size_hw)
-    kept = np.full(IGNORE + 1, IGNORE, np.uint8)
-    kept[list(classes)] = classes
-    mask = cv2.LUT(donor_label, kept)
+    pasted_ids = np.full(IGNORE + 1, IGNORE, np.uint8)
+    pasted_ids[list(classes)] = classes
+    mask = cv2.LUT(donor_label, pasted_ids)
     where = (mask != IGNORE).view(np.uint8)
     return Pasted(cv2.copyTo(donor_image, where, image.copy()), cv2.copyTo(donor_label, where, label.copy()), mask)
 

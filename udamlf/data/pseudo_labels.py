@@ -55,12 +55,17 @@ def publish(
                 with soft_archive.open(zipfile.ZipInfo(f"{name}.npy", _EPOCH), "w") as handle:
                     np.lib.format.write_array(handle, np.ascontiguousarray(soft(name)), allow_pickle=False)
     facts, extras = finish()
-    with atomic_file(folder / EXTRAS) as temporary, open(temporary, "wb") as handle:
-        np.savez_compressed(handle, allow_pickle=False, **dict(extras))
+    write_arrays(folder / EXTRAS, extras)
     digests = {key: digest_file(folder / name) for key, name in _DIGESTS.items() if soft or key != "soft"}
     manifest = {"version": VERSION, **facts, "images": images, **digests}
     write_json(folder / MANIFEST, manifest)
     return manifest
+
+
+def write_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
+    """Write a compressed ``.npz``, whole or not at all."""
+    with atomic_file(path) as temporary, open(temporary, "wb") as handle:
+        np.savez_compressed(handle, allow_pickle=False, **arrays)
 
 
 @contextmanager

@@ -157,7 +157,7 @@ def colour_format(colours: Sequence[tuple[int, int, int]]) -> LabelFormat:
 
 
 FORMATS = {
-    "own": LabelFormat(("L", "P"), "an 8-bit single-channel or palette PNG of raw ids"),
+    "folder": LabelFormat(("L", "P"), "an 8-bit single-channel or palette PNG of raw ids"),
     "grey": LabelFormat(("L",), "an 8-bit single-channel PNG of raw ids"),
     "palette": LabelFormat(("P", "L"), "an 8-bit palette PNG whose indices are label ids", _write_palette),
     "4-channel": LabelFormat(
@@ -172,4 +172,4 @@ FORMATS = {
         bits=16,
     ),
 }
-"""By the name in ``configs/datasets.yaml``; "own": of ids in a folder that a scenario describes."""
+"""By the name in ``configs/datasets.yaml``; "folder": of ids in a folder that a scenario describes."""

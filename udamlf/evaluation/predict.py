@@ -53,17 +53,15 @@ def label_scores(model: SegmentationModel, image: np.ndarray, protocol: EvalProt
 
 
 def scores(
-    model: SegmentationModel, images: np.ndarray | Tensor, protocol: EvalProtocol, output_hw: Size | None = None
+    model: SegmentationModel, images: np.ndarray, protocol: EvalProtocol, output_hw: Size | None = None
 ) -> Tensor:
     """Class scores of ``images`` (uint8 RGB [N,H,W,3], one batch), averaged over test sizes and mirrored images.
 
     Returns float32 [N,C,*output_hw], by default of the images' own size, on the model's device: probabilities, or
-    logits with ``average="logits"``. The model is left as it was, its modes and running statistics included. A tensor
-    holds images that are normalised already, float [N,3,H,W] on the model's device, and are resized as tensors."""
-    height, width = images.shape[2:] if isinstance(images, Tensor) else images.shape[1:3]
-    inputs = images if isinstance(images, Tensor) else resized(images, protocol)
-    logits = network_logits(model, inputs, protocol)
-    return mean_scores(model, logits, (height, width), protocol, output_hw or (height, width))
+    logits with ``average="logits"``. The model is left as it was, its modes and running statistics included."""
+    size = (images.shape[1], images.shape[2])
+    logits = network_logits(model, resized(images, protocol), protocol)
+    return mean_scores(model, logits, size, protocol, output_hw or size)
 
 
 def resized(images: np.ndarray, protocol: EvalProtocol) -> list[np.ndarray]:
@@ -75,19 +73,14 @@ def resized(images: np.ndarray, protocol: EvalProtocol) -> list[np.ndarray]:
     return [np.stack([resize_image(image, size, protocol.interpolation) for image in images]) for size in sizes]
 
 
-def network_logits(
-    model: SegmentationModel, images: Sequence[np.ndarray] | Tensor, protocol: EvalProtocol
-) -> list[Tensor]:
-    """The network's own outputs for ``resized`` images, or for those that ``scores`` takes as a tensor: logits float32
-    [N,C,h,w] of each test size, followed by those of the mirrored image where the protocol flips."""
-    logits = list[Tensor]()
-    if isinstance(images, Tensor):
-        inputs: Iterable[Tensor] = [images]
-    else:  # a decoded file may be read-only memory, which torch does not accept without a warning
-        device = next(model.parameters()).device
-        arrays = (np.require(array, requirements=["C", "W"]) for array in images)
-        inputs = (model.normalise(torch.from_numpy(array).to(device)) for array in arrays)
-    if isinstance(images, Tensor) or protocol.interpolation == "tensor":
+def network_logits(model: SegmentationModel, images: Sequence[np.ndarray], protocol: EvalProtocol) -> list[Tensor]:
+    """The network's own outputs for ``resized`` images: logits float32 [N,C,h,w] of each test size, followed by those
+    of the mirrored image where the protocol flips."""
+    logits, device = list[Tensor](), next(model.parameters()).device
+    # A decoded file may be read-only memory, which torch does not accept without a warning.
+    arrays = (np.require(array, requirements=["C", "W"]) for array in images)
+    inputs: Iterable[Tensor] = (model.normalise(torch.from_numpy(array).to(device)) for array in arrays)
+    if protocol.interpolation == "tensor":
         (whole,) = inputs
         sizes = input_sizes(protocol, (whole.shape[-2], whole.shape[-1]))
         inputs = (_interpolate(whole, size, protocol.align_corners) for size in sizes)
@@ -121,6 +114,11 @@ def mean_scores(
     results = (scores_at(model, maps, input_hw, output_hw, protocol) for maps, input_hw in sized)
     total = reduce(torch.add, results)
     return total / len(groups) if len(groups) > 1 else total  # a copy of 160 MB takes 0.1 s
+
+
+def probabilities(scores: Tensor, protocol: EvalProtocol) -> Tensor:
+    """Class probabilities [..., C, H, W] of a protocol's scores, which may be logits."""
+    return scores.softmax(-3) if protocol.average == "logits" else scores
 
 
 def _unmirrored(maps: list[Tensor]) -> Tensor:

@@ -8,6 +8,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from udamlf.common.errors import UserError
+from udamlf.common.rounds import per_round
 from udamlf.common.seeding import torch_seed
 from udamlf.config.budget import OptimiserConfig
 from udamlf.config.parts import Strict
@@ -62,12 +63,11 @@ class Objective(BaseObjective):
     """Cross-entropy on the source, adversarial and entropy terms on the target, and the discriminators' losses."""
 
     Params: ClassVar[type[Strict]] = AdversarialParams
+    domains = ("source", "target")
 
     def __init__(self, params: AdversarialParams, context: Context) -> None:
         super().__init__(params, context)
-        p = params
-        if not context.training.batch.target:
-            raise UserError("adversarial training without target images", "some", "--set profile.warmup.batch.target=4")
+        p, lr = params, per_round(params.discriminator_optimiser.lr, context.round)
         aux = {"aux_source_ce": p.aux_ce, "adversarial_aux": p.aux_weight, "aux_target_entropy": p.aux_entropy}
         self.weights = {"adversarial_main": p.weight, "target_entropy": p.entropy, **aux}
         self.heads = ("main", "aux") if any(aux.values()) else ("main",)
@@ -79,7 +79,7 @@ class Objective(BaseObjective):
             self.discriminators[head] = critic.to(context.device)
         if self.discriminators:
             groups = [{"params": list(self.discriminators.parameters())}]
-            self.optimisers["discriminator"] = groups, p.discriminator_optimiser
+            self.optimisers["discriminator"] = groups, p.discriminator_optimiser.model_copy(update={"lr": lr})
             self.modules["discriminators"] = self.discriminators
 
     def losses(self, batch: Batch) -> Losses:

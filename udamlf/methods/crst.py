@@ -59,18 +59,18 @@ class Objective(self_training.Objective):
     """Self-training with tempered confidence, or with soft labels that the frozen labeller makes in every step."""
 
     Params: ClassVar[type[Strict]] = CrstParams
+    needs: ClassVar = {**self_training.Objective.needs, "lrent": ("thresholds",)}
 
     def __init__(self, params: CrstParams, context: Context) -> None:
         super().__init__(params, context)
         self.weights |= {"target_mrkld": params.mrkld, "target_mrent": params.mrent}
         if params.lrent is None:
             return
-        thresholds = context.published.get("thresholds")
-        if context.teacher is None or thresholds is None:
-            raise UserError("lrent without pseudo-labels", "a round with a selector that has thresholds")
+        thresholds = context.published["thresholds"]
         # A top-1 probability is at least 1/C: what is lower was weighted by a prior, which a crop does not know.
         if np.nanmin(np.append(thresholds, np.inf)) < 0.99 / context.space.num_classes:
             raise UserError("lrent with thresholds of scores weighted by a prior", "a selector without spatial prior")
+        assert context.teacher is not None
         self.labeller = context.teacher().to(context.device).eval().requires_grad_(False)
         self.thresholds = torch.from_numpy(np.nan_to_num(thresholds, nan=np.inf)).float().to(context.device)
 

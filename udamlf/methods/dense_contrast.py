@@ -7,7 +7,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from udamlf.common.errors import UserError
 from udamlf.data.batches import Draw, plain
 from udamlf.data.colour import jitter
 from udamlf.data.sample import Domain, Sample
@@ -47,11 +46,9 @@ class Objective(BaseObjective):
         assert batch.source is not None and batch.target is not None
         domains = {"source": batch.source, "target": batch.target}
         images = [view for d in domains.values() for view in (d.images, d.views["second"])]
-        features = [output.features for output in self.forward_together(*images)]
+        features = [output.needed_features("dense_contrast") for output in self.forward_together(*images)]
         named = {}
         for (name, domain), first, second in zip(domains.items(), features[::2], features[1::2], strict=True):
-            if first is None or second is None:
-                raise UserError("dense_contrast needs features, and this network returns none", "another backbone")
             named[f"{name}_contrast"] = self._contrast(first, second, domain, batch.rng("pixels", name))
         return {"model": named}
 

@@ -57,8 +57,8 @@ class EmaMixParams(Strict):
     ignore_top: int = Field(0, ge=0)  # rows of the crop without weight
     ignore_bottom: int = Field(0, ge=0)
     margin: tuple[int, int, int, int] | None = None  # the same of the frame: rows above, below, columns left, right
-    jitter: float = Field(0.2, ge=0)  # photometric strength on the target part of the student's view, or, with
-    colour_of_mixed: bool = False  # on the whole mixed image, with a blur, as released
+    jitter: float = Field(0.2, ge=0)  # photometric strength, on the target's part of the student's view
+    colour_of_mixed: bool = False  # jitter, and blur, the whole mixed image instead, as released
     joint_batch: bool = True  # one forward pass and BatchNorm batch for all images; released: one after the other
     all_pixels: bool = False  # the source's loss is a mean over all pixels, as released, not over those with a label
     rare_class_temperature: float | None = Field(None, gt=0)  # of rare-class sampling of source images; None: uniform
@@ -74,14 +74,15 @@ class Objective(TargetObjective):
 
     Params: ClassVar[type[Strict]] = EmaMixParams
     domains = ("source", "target")
+    has_teacher = True
 
     def __init__(self, params: Any, context: Context) -> None:
         super().__init__(params, context)
         self.teacher = self.modules["teacher"] = make_teacher(context.model)
-        self.teacher.whole_view = True
         self.weights = {"source_feature_distance": params.feature_distance}
         self.sampler = None
-        if params.rare_class_temperature is not None and context.source_class_pixels is not None:
+        if params.rare_class_temperature is not None:
+            assert context.source_class_pixels is not None
             pixels = context.source_class_pixels()
             self.sampler = RareClassSampler(pixels, params.rare_class_temperature, params.rare_class_min_pixels)
         self.quality = self.modules["quality"] = Quality(context.space.num_classes, context.device)
@@ -183,13 +184,12 @@ class Objective(TargetObjective):
         assert self.reference is not None
         with torch.no_grad():
             expected = self.reference.features(source.images)
-        if output.features is None or expected is None:
-            raise UserError("feature_distance with a network without features", "deeplabv2 or proda_deeplab")
+        features = output.needed_features("feature_distance")
         scale = -(-source.labels.shape[-1] // expected.shape[-1])
         mask = class_mask(downscale_labels(source.labels, scale, self.context.space.num_classes), self.things)
         height, width = (min(sides) for sides in zip(mask.shape[1:], expected.shape[2:], strict=True))
         cells = (..., slice(height), slice(width))
-        return feature_distance(output.features[cells].float(), expected[cells].float(), mask[cells])
+        return feature_distance(features[cells].float(), expected[cells].float(), mask[cells])
 
     def after_step(self, step: int) -> None:
         ema_update(self.teacher, self.model, ramped_decay(step + 1, self.params.decay), self.params.buffers)

@@ -71,11 +71,9 @@ class HiastParams(Strict):
     target_class_weights: float = Field(0.0, ge=0, le=1)  # power of the source's class weights in the target's loss
 
 
-def donors(context: Context, number: int) -> Donors | None:
-    """Who donates the ``number`` hardest classes of the pseudo-labels; None where no statistics are published."""
-    mean = context.published.get("class_mean_confidence")
-    if mean is None:
-        return None
+def donors(context: Context, number: int) -> Donors:
+    """Who donates the ``number`` hardest classes of the pseudo-labels, by their statistics."""
+    mean = context.published["class_mean_confidence"]
     candidates = candidate_lists(context.published["class_pixels"], context.published["labelled_images"])
     # Outputs that no score counts, SYNTHIA's three of 19, are never pasted, not even where the network has seen one.
     scored = {c for name in context.space.subsets for c in context.space.indices(name)}
@@ -88,13 +86,16 @@ class Objective(TargetObjective):
     """Cross-entropy and KL on the confident region, entropy and the teacher's consistency on the ignored one."""
 
     Params: ClassVar[type[Strict]] = HiastParams
+    has_teacher = True
+    needs: ClassVar = {"hard_share": ("class_mean_confidence", "class_pixels", "labelled_images")}
 
     def __init__(self, params: HiastParams, context: Context) -> None:
         super().__init__(params, context)
         self.teacher = self.modules["teacher"] = make_teacher(context.model).eval()
         self.weights = {"target_kl": KL, "target_entropy": ENTROPY, "target_consistency": CONSISTENCY}
         self.weights["source_ce"] = params.source_weight
-        self.donors = donors(context, round(params.hard_share * context.space.num_classes))
+        number = round(params.hard_share * context.space.num_classes)
+        self.donors = donors(context, number) if number else None
 
     def prepare(self, draw: Draw) -> Sample:
         if draw.domain != "target":

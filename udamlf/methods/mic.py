@@ -66,7 +66,6 @@ class Mic(TargetObjective):
         batch = context.training.batch
         if params.masked != "target" and (batch.mixed or not batch.source):
             raise UserError(f"masked={params.masked} without source images in each batch", "masked=target")
-        self.weights["masked_ce"] = params.mask_weight
 
     def prepare(self, draw: Draw) -> Sample:
         crop, p = super().prepare(draw), self.params
@@ -89,7 +88,8 @@ class Mic(TargetObjective):
         if masked != "source":
             views.append(View(self.target_view(target, batch), labels, weights, target.maps["visible"]))
         view = masked_view(*views)
-        return [(view.masked, lambda output: {"masked_ce": self.weighted_loss(output, view.labels, view.weights)})]
+        learnt = view.labels, view.weights, self.params.mask_weight
+        return [(view.masked, lambda output: {"masked_ce": self.weighted_loss(output, *learnt)})]
 
 
 def on(host: type[BaseObjective]) -> Any:

@@ -11,7 +11,6 @@ import torch.nn.functional as F
 from pydantic import Field
 from torch import Tensor, nn
 
-from udamlf.common.errors import UserError
 from udamlf.config.labels import IGNORE
 from udamlf.config.parts import Strict
 from udamlf.data.batches import Draw
@@ -171,12 +170,12 @@ class Objective(StrongViewObjective):
     """Source cross-entropy, symmetric cross-entropy on rectified labels, KL to uniform, structure consistency."""
 
     Params: ClassVar[type[Strict]] = ProdaParams
+    has_teacher = True
+    needs: ClassVar = {"": ("prototypes",)}
 
     def __init__(self, params: ProdaParams, context: Context) -> None:
         super().__init__(params, context)
-        vectors = context.published.get("prototypes")
-        if vectors is None:
-            raise UserError("proda without prototypes and soft labels", "a round with `selector: {name: soft}`")
+        vectors = context.published["prototypes"]
         self.teacher = make_teacher(context.model)
         self.prototypes = MovingPrototypes(torch.from_numpy(np.array(vectors))).to(context.device)
         self.modules = {"teacher": self.teacher, "prototypes": self.prototypes}
@@ -201,9 +200,7 @@ class Objective(StrongViewObjective):
         """Distances and rectified labels of a step; the class means are kept for the prototypes' next move."""
         images = target.views["full"]
         output = self.teacher.train()(images)  # as released: the batch's statistics, dropout on
-        if output.features is None:
-            raise UserError("objective proda needs features, and this network returns none", "another backbone")
-        features = output.features.float()
+        features = output.needed_features("objective proda").float()
         classes = self.model.upsample(output.logits.float(), self.grid(images.shape)).argmax(1)
         with torch.autocast(images.device.type, enabled=False):  # its products would round what prototypes are made of
             means = class_means(features, classes, self.context.space.num_classes, self.model.align_corners)
@@ -237,9 +234,8 @@ class Objective(StrongViewObjective):
         return named
 
     def _structure(self, output: Output, targets: TeacherTargets, target: Domain) -> dict[str, Tensor]:
-        assert output.features is not None
         index = target.arrays["strong_index"]
-        features = self.model.upsample(output.features.float(), index.shape[-2:])
+        features = self.model.upsample(output.needed_features("objective proda").float(), index.shape[-2:])
         distances = gather_maps(targets.distances, index, 0.0)
         inside = gather_maps(targets.inside.unsqueeze(1), index, False).squeeze(1)
         return {"structure": structure_consistency(self.prototypes.distances(features), distances, inside)}

@@ -28,7 +28,7 @@ class SelfTrainingParams(Strict):
     regulariser_scale: Literal["per_class", "per_pixel"] = "per_class"
     # Power of the source's class weights on the target's own mean; below 1 wrong labels of rare classes weigh less.
     target_class_weights: float = Field(1.0, ge=0, le=1)
-    mining: Rule | None = None  # small-class mining of crops, where the selector publishes class sizes
+    mining: Rule | None = None  # small-class mining of crops
 
 
 class Objective(TargetObjective):
@@ -36,13 +36,13 @@ class Objective(TargetObjective):
 
     Params: ClassVar[type[Strict]] = SelfTrainingParams
     mixes = True
+    needs: ClassVar = {"mining": ("class_sizes",)}
     loss = staticmethod(cross_entropy)
 
     def __init__(self, params: SelfTrainingParams, context: Context) -> None:
         super().__init__(params, context)
         self.weights = {"source_ce": params.source_weight, "target_entropy": params.entropy, "target_kl": params.kl}
-        sizes = context.published.get("class_sizes")
-        self.miner = Miner(params.mining, sizes) if params.mining and sizes is not None else None
+        self.miner = Miner(params.mining, context.published["class_sizes"]) if params.mining else None
 
     def prepare(self, draw: Draw) -> Sample:
         frame, miner = draw.read(draw.index), self.miner

@@ -2,7 +2,7 @@
 
 import copy
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import lru_cache
 from typing import Any, ClassVar, NamedTuple, Self
 
@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from udamlf.common.errors import UserError
 from udamlf.common.seeding import torch_seed
 from udamlf.config.parts import Part, Parts, Strict
 
@@ -21,14 +22,20 @@ IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
 class Output(NamedTuple):
-    """Float maps: logits and an auxiliary head's [N, C, h, w] at network stride, features [N, D, h', w'] of prototypes
-    and of distances, as large or, of a transformer's last stage, smaller."""
+    """What a network returns, float: logits [N, C, h, w] at its stride; those of an auxiliary head; features [N, D, h',
+    w'], the maps before the classifier (for a transformer: its last stage, which is smaller)."""
 
     logits: Tensor
     aux: Tensor | None = None
     features: Tensor | None = None
     detail: Tensor | None = None  # logits of a part of the image at full size, which has a loss of its own (HRDA)
     box: tuple[int, int, int, int] | None = None  # that part: y1, y2, x1, x2, pixels
+
+    def needed_features(self, user: str) -> Tensor:
+        """The features. UserError: the network returns none, which ``user`` needs."""
+        if self.features is None:
+            raise UserError(f"{user} needs features, and this network returns none", "another backbone")
+        return self.features
 
 
 def parameter_group(
@@ -56,6 +63,7 @@ class SegmentationModel(nn.Module):
     stored_statistics: bool = False  # BatchNorm uses them in training mode too, and never updates them
     needs_weights: ClassVar[bool] = False  # a checkpoint has not all of them: their file is read whenever it is built
     whole_view: bool = False  # no part of the image is drawn in training mode either: of a teacher
+    sees_windows: ClassVar[bool] = False  # its BatchNorm sees windows of the images, more than there are images
 
     def __init__(self, num_classes: int) -> None:
         super().__init__()
@@ -85,8 +93,9 @@ class SegmentationModel(nn.Module):
         """[N, C, h, w] to [N, C, *size], bilinear."""
         return F.interpolate(logits, list(size), mode="bilinear", align_corners=self.align_corners)
 
-    def features(self, images: Tensor) -> Tensor | None:
-        return self(images).features  # type: ignore[no-any-return]
+    def features(self, images: Tensor) -> Tensor:
+        output: Output = self(images)
+        return output.needed_features("feature_distance")
 
     def parameter_groups(self) -> list[dict[str, Any]]:
         """Every trained parameter exactly once."""
@@ -208,10 +217,11 @@ def _balance_statistics(
         norm.running_mean, norm.running_var = mean, variance
         moments[norm].append(torch.stack([mean, variance]))
 
-    hooks = [norm.register_forward_pre_hook(normalise_by_batch) for norm in norms]
-    for images in batches():
-        weights = torch.einsum("nchw,c->nhw", probabilities(images), ratio).unsqueeze(1)
-        model(images)
-    for norm, hook in zip(norms, hooks, strict=True):
-        hook.remove()
+    with ExitStack() as hooks:
+        for norm in norms:
+            hooks.callback(norm.register_forward_pre_hook(normalise_by_batch).remove)
+        for images in batches():
+            weights = torch.einsum("nchw,c->nhw", probabilities(images), ratio).unsqueeze(1)
+            model(images)
+    for norm in norms:
         norm.running_mean, norm.running_var = torch.stack(moments[norm]).mean(0)

@@ -7,12 +7,17 @@ from typing import Literal, TypeVar
 import torch
 from torch import Tensor, nn
 
+from udamlf.models.base import SegmentationModel
+
 Module = TypeVar("Module", bound=nn.Module)
 
 
 def make_teacher(student: Module) -> Module:
-    """A copy of ``student`` whose parameters need no gradient, in the same mode."""
-    return copy.deepcopy(student).requires_grad_(False)
+    """A copy of ``student`` whose parameters need no gradient, in the same mode; it sees whole images."""
+    teacher = copy.deepcopy(student).requires_grad_(False)
+    if isinstance(teacher, SegmentationModel):
+        teacher.whole_view = True
+    return teacher
 
 
 def ramped_decay(step: int, cap: float) -> float:
@@ -24,7 +29,9 @@ def ramped_decay(step: int, cap: float) -> float:
 def ema_update(teacher: nn.Module, student: nn.Module, decay: float, buffers: Literal["copy", "keep"] = "copy") -> None:
     """In place: every teacher parameter becomes ``decay * teacher + (1 - decay) * student``. Buffers (BatchNorm):
     ``copy`` takes the student's (hiast.md 5, proda.md 7), ``keep`` leaves them alone (DAFormer)."""
-    torch._foreach_lerp_(list(teacher.parameters()), list(student.parameters()), 1 - decay)
+    mine, theirs = list[Tensor](teacher.parameters()), list[Tensor](student.parameters())
+    torch._foreach_mul_(mine, decay)  # not lerp, which rounds otherwise than the released code
+    torch._foreach_add_(mine, theirs, alpha=1 - decay)
     if buffers == "copy":
         copy_tensors(list(teacher.buffers()), list(student.buffers()))
 

@@ -1,5 +1,6 @@
 """Weights that are never trained, and are stored nowhere but in the file that they come from."""
 
+import copy
 import hashlib
 from collections.abc import Callable
 from typing import Any, Self
@@ -12,8 +13,8 @@ from udamlf.common.errors import UserError
 
 class Frozen(nn.Module):
     """Holds a module outside of the tree of modules, always in evaluation mode: no parameter of the network, so that no
-    optimiser steps it, no teacher averages it and no state holds it; copies share it. What a state has of it is the
-    SHA-256 of its tensors, and it takes no state with another one (UserError)."""
+    optimiser steps it, no teacher averages it and no state holds it; copies on one device share it. What a state has of
+    it is the SHA-256 of its tensors, and it takes no state with another one (UserError)."""
 
     module: nn.Module
     digest: Tensor  # uint8 [32]
@@ -31,10 +32,13 @@ class Frozen(nn.Module):
         return self.module(*inputs)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:
-        return self
+        clone = copy.copy(self)
+        clone._buffers = dict(self._buffers)
+        return clone
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
-        self.module._apply(fn, recurse)
+        if any(fn(value) is not value for value in self.module.parameters()):  # those that share it keep theirs
+            self.__dict__["module"] = copy.deepcopy(self.module)._apply(fn, recurse)
         return super()._apply(fn, recurse)
 
     def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *rest: Any) -> None:

@@ -63,6 +63,7 @@ class Network(mit.Network):
     """Fused logits at stride 4; in training with those of the detail crop and its box. Features are the context's."""
 
     Params = HrdaParams
+    sees_windows = True
 
     def __init__(self, num_classes: int, params: HrdaParams) -> None:
         super().__init__(num_classes, params)

@@ -61,20 +61,20 @@ class Released(NamedTuple):
 
     def for_space(self, space: LabelSpace) -> "Released":
         """The same with an output for each class of ``space``: of Cityscapes' 19 its rows. UserError: others."""
-        kept = self._replace(num_classes=space.num_classes, classes=list(space.classes))
+        selected = self._replace(num_classes=space.num_classes, classes=list(space.classes))
         if self.num_classes == space.num_classes:
-            return kept
+            return selected
         if self.num_classes != len(CITYSCAPES_CLASSES) or not set(space.classes) <= set(CITYSCAPES_CLASSES):
             message = f"the {FORMATS[self.project].title} checkpoint has {self.num_classes} outputs"
             expected = f"{space.num_classes}, of label space {space.name}, or Cityscapes' 19 of which these are a part"
             raise UserError(message, expected, "--scenario with the checkpoint's classes")
         rows = [CITYSCAPES_CLASSES.index(name) for name in space.classes]
         after = _on_meta(self.backbone, space.num_classes).state_dict()
-        return kept._replace(state={n: t if t.shape == after[n].shape else t[rows] for n, t in self.state.items()})
+        return selected._replace(state={n: t if t.shape == after[n].shape else t[rows] for n, t in self.state.items()})
 
     def report(self) -> dict[str, Any]:
-        told = {name: getattr(self, name) for name in ("outputs", "classes", "used", "ignored", "missing")}
-        return {"project": FORMATS[self.project].title, "network": self.backbone.model_dump(), **told}
+        fields = {name: getattr(self, name) for name in ("outputs", "classes", "used", "ignored", "missing")}
+        return {"project": FORMATS[self.project].title, "network": self.backbone.model_dump(), **fields}
 
 
 def read(path: Path) -> Released:

@@ -13,6 +13,7 @@ from typing import Any
 import pandas as pd
 
 from udamlf.config.labels import LabelSpace, find_space
+from udamlf.config.references import CONTROL
 from udamlf.report import KINDS
 
 # Tags of a chain: digests of its configuration, of its matched control's, of its protocol; the last round scored.
@@ -21,7 +22,7 @@ REFERENCE = "udamlf.source_only"  # digest of the configuration of the source_on
 COMPLETE = "udamlf.complete"  # "true" of a whole chain, "superseded" once another one has taken its place
 CODE = "udamlf.code"  # digest of what scored a chain
 DATA = "udamlf.data"  # digest of the listings of its splits
-SOURCE_ONLY, CONTROL = "source_only", "control"
+SOURCE_ONLY = "source_only"
 ABSENT, NO_RUN = "-", "no run"
 OVER = ("seeds", "worlds")
 COSTS = ("parameters", "gflops", "frames_per_second", "hours")

@@ -19,7 +19,7 @@ It chooses what it takes for best."""
 
 def trainings(chains: Iterable[Any], evaluations: Iterable[Any]) -> pd.DataFrame:
     """A line for every scored training of every chain, from their runs as MLflow returns them: where it belongs, ids,
-    ``name``, whether it is the chain's ``last``, the validators, and the headline mIoU in per cent as ``labels``."""
+    ``name``, whether it is the chain's ``last``, the validators, and the headline mIoU in per cent as ``miou``."""
     lines, scored = [], {run.info.run_id: run.data.metrics for run in evaluations}
     for chain in chains:
         tags, headline = chain.data.tags, f"miou/{find_space(chain.data.tags['label_space']).headline}"
@@ -30,20 +30,20 @@ def trainings(chains: Iterable[Any], evaluations: Iterable[Any]) -> pd.DataFrame
                 line: dict[str, Any] = {name: tags.get(name, "") for name in _TABLE}
                 line |= {name: metrics[f"validator/{name}"] for name in BETTER}
                 line |= {"chain": chain.info.run_id, "run_id": run_id, "last": number == max(rounds)}
-                lines.append({**line, "name": f"{chain.info.run_name} round {number}", "labels": metrics[headline]})
+                lines.append({**line, "name": f"{chain.info.run_name} round {number}", "miou": metrics[headline]})
     return pd.DataFrame(lines)
 
 
 def ranking(table: pd.DataFrame) -> pd.DataFrame:
-    """Of the trainings of one scenario, data, profile and split a line for every validator, and for the labels:
-    Spearman's correlations (nan: fewer than three, or all equal), the choice and its mIoU."""
+    """Of the trainings of one scenario, data, profile and split a line for every validator, and for the mIoU, which
+    needs labels: Spearman's correlations (nan: fewer than three, or all equal), the choice and its mIoU."""
     lines: dict[str, tuple[Any, ...]] = {}
     last, chains = table[table["last"]].drop_duplicates("run_id"), [chain for _, chain in table.groupby("chain")]
-    for name, sign in {**BETTER, "labels": 1}.items():
-        ranks = [(part[name].rank(), part["labels"].rank()) for part in (last, *chains)]
-        by_methods, *by_rounds = (sign * seen.corr(miou, min_periods=3) for seen, miou in ranks)
+    for name, sign in {**BETTER, "miou": 1}.items():
+        ranks = [(part[name].rank(), part["miou"].rank()) for part in (last, *chains)]
+        by_methods, *by_rounds = (sign * values.corr(miou, min_periods=3) for values, miou in ranks)
         best = table.loc[(sign * table[name]).idxmax()]
-        lines[name] = (by_methods, pd.Series(by_rounds).mean(), best["name"], best["labels"])
+        lines[name] = (by_methods, pd.Series(by_rounds).mean(), best["name"], best["miou"])
     columns = ["by methods", "by rounds", "chooses", "its mIoU"]
     return pd.DataFrame.from_dict(lines, orient="index", columns=columns)
 

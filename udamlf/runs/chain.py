@@ -15,7 +15,7 @@ from typing import Any
 from udamlf.common.errors import UserError
 from udamlf.common.files import digest_file, digest_json, file_lock, write_text
 from udamlf.config.labels import space_tag
-from udamlf.config.references import control, network
+from udamlf.config.references import CONTROL, control, network
 from udamlf.config.schema import SOURCE, SOURCE_VAL, TARGET, Config
 from udamlf.data.check import check_apart, check_headers
 from udamlf.data.splits import ScenarioData, check_subset
@@ -25,7 +25,7 @@ from udamlf.runs.launch import LOCAL, check_manager, environment, identity, laun
 from udamlf.runs.log import RunLog, ending
 from udamlf.runs.maintenance import reap
 from udamlf.runs.pages import address, report
-from udamlf.runs.plan import CONTROL, Request, Step, data_root, key_of, key_parts, module_digests, opened, plan, until
+from udamlf.runs.plan import Request, Step, data_root, key_of, key_parts, module_digests, plan, splits_of, up_to_step
 from udamlf.runs.reuse import changes, claim, finished_chain
 from udamlf.runs.runner import stage_tags
 from udamlf.runs.signals import StopFlag
@@ -54,11 +54,11 @@ class Chain:
         config = self.config = request.resolve()
         self.steps, self.data = plan(config), ScenarioData(config, data_root(config))
         self.digest = cache(self.data.digest)
-        splits = opened(config, self.steps)
+        splits = splits_of(config, self.steps)
         for split in sorted({SOURCE, TARGET, config.report_split} & splits.keys()):
             self.data.samples(split)
         if config.report_split in splits:
-            trained = opened(config, [step for step in self.steps if step.stage in WITH_WEIGHTS])
+            trained = splits_of(config, [step for step in self.steps if step.stage in WITH_WEIGHTS])
             if trained.get(TARGET) and config.method.role != "oracle":
                 message = f"method {config.method.name} learns the labels of {TARGET}"
                 raise UserError(message, "source: source_train; or `role: oracle` in its file, which marks its rows")
@@ -100,7 +100,7 @@ class Chain:
         parent.set_tags({**self.parent_tags, PROCESS: identity()})
         write_text(parent.work / CONFIG, self.config.to_yaml())
         parent.log_file(parent.work / CONFIG)
-        splits = opened(self.config, steps)
+        splits = splits_of(self.config, steps)
         for split, labelled in splits.items():
             if data.has(split):
                 use = split.partition("_")[0] if split in (SOURCE, TARGET) else "evaluation"
@@ -210,7 +210,7 @@ def run_chain(
         reap(tracker)
         if last_step is not None:
             with _parent(chain, tracker, stop, adopted) as parent:
-                last, result = list(chain.run(parent, until(chain.steps, *last_step)).items())[-1]
+                last, result = list(chain.run(parent, up_to_step(chain.steps, *last_step)).items())[-1]
             return result.run_id, f"{last}: run {result.run_id}"
         run_ids = [*(_whole(each, tracker, stop) for each in before), _whole(chain, tracker, stop, adopted)]
         runs = [tracker.get(run_id) for run_id in run_ids]

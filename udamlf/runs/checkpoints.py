@@ -23,7 +23,7 @@ from udamlf.runs.environment import CONFIG
 from udamlf.runs.log import ending
 from udamlf.runs.plan import Request, data_root, key_of, key_parts
 from udamlf.runs.runner import execute, remove_work, run_stage
-from udamlf.runs.serving import Image, Prediction, Segmenter, load_model, read_image, register_version, use
+from udamlf.runs.serving import Image, Prediction, Segmenter, load_model, read_image, register_version, segmenter_config
 from udamlf.runs.signals import StopFlag
 from udamlf.runs.tags import CHAIN, MODEL, step_runs
 from udamlf.runs.tracker import Tracker
@@ -139,7 +139,7 @@ def segmenter(run_id: str = "", model: str = "") -> Segmenter:
         return load_model(model)
     inputs, config = trained(tracker, run_id)
     folders = [each.path / "checkpoint" for each in inputs.values()]
-    return Segmenter(folders, use(config))
+    return Segmenter(folders, segmenter_config(config))
 
 
 def predict(images: Sequence[Image], run_id: str = "", model: str = "") -> list[Prediction]:

@@ -13,7 +13,7 @@ from udamlf.config.schema import SOURCE, TARGET
 from udamlf.data.check import look
 from udamlf.data.splits import ScenarioData
 from udamlf.runs.launch import gpus, managers
-from udamlf.runs.plan import Request, data_root, opened, plan
+from udamlf.runs.plan import Request, data_root, plan, splits_of
 from udamlf.runs.store import store_uri, work_root
 from udamlf.stages.stage import WITH_WEIGHTS
 
@@ -64,7 +64,7 @@ def cache_data(request: dict[str, Any]) -> Iterator[str]:
     config = Request(**request).resolve()
     data = ScenarioData(config, data_root(config))
     trainings = [step for step in plan(config) if step.stage in WITH_WEIGHTS]
-    for split, labelled in opened(config, trainings).items():
+    for split, labelled in splits_of(config, trainings).items():
         frames = data.frames(split, labelled)
         size = "their own size" if frames.size is None else "{1}x{0}".format(*frames.size)
         yield f"{split}: {len(frames)} frames at {size} in {cache_folder() / 'frames'}"

@@ -9,9 +9,9 @@ from udamlf.config.schema import TARGET, Config
 from udamlf.data.pseudo_labels import decode_soft_label
 from udamlf.data.sample import Sample
 from udamlf.data.splits import ScenarioData
-from udamlf.evaluation.predict import evaluating, label_scores
+from udamlf.evaluation.predict import evaluating, label_scores, probabilities
 from udamlf.models.base import SegmentationModel
-from udamlf.runs.launch import apart
+from udamlf.runs.launch import in_fresh_process
 from udamlf.runs.plan import data_root, plan
 from udamlf.selection.base import build, label_images
 from udamlf.stages.pseudo_label import selector_part
@@ -24,10 +24,11 @@ def measured_steps(config: Config) -> Iterator[str]:
     where = torch.cuda.get_device_name() if torch.cuda.is_available() else f"CPU, {torch.get_num_threads()} threads"
     yield f"{config.method.name} with profile {config.profile.name}, {config.profile.precision}, on noise, on {where}"
     images = len(ScenarioData(config, data_root(config)).samples(TARGET)) if config.data_root else 0
+    images = min(images, subset.top_k) if (subset := config.method.target_subset) else images
     hours, labelling = 0.0, 0.0
     for step in plan(config):
         if step.stage in ("warmup", "pretrain", "self_train"):
-            text, training_h, label_s = apart(_measured, config, step.round, step.stage == "pretrain")
+            text, training_h, label_s = in_fresh_process(_measured, config, step.round, step.stage == "pretrain")
             labels = f"; a frame is labelled in {label_s:.2f} s" if label_s else ""
             yield f"{step}: {text}: {training_h:.2f} h{labels}"
             hours, labelling = hours + training_h, labelling + label_s * images / 3600
@@ -46,9 +47,13 @@ def labels_of(config: Config, round: int) -> Label | None:
         if selector.observes_network:
             with evaluating(model):
                 images = torch.from_numpy(frame.image[None]).to(next(model.parameters()).device)
-                selector.observe_network(model(model.normalise(images)), 0)
+                output = model(model.normalise(images))
+            selector.observe_network(output, 0)
+            if selector.observes_source:
+                selector.observe_source(output, frame.label)
         protocol = config.labelling(round)
-        list(label_images(selector, 1, config.seed, lambda _: label_scores(model, frame.image, protocol)))
+        scores = probabilities(label_scores(model, frame.image, protocol), protocol)
+        list(label_images(selector, 1, config.seed, lambda _: scores))
         soft = decode_soft_label(selector.soft_label(0), config.space.num_classes) if selector.stores_soft else None
         return selector.publish().arrays, {} if soft is None else {"soft": soft.numpy()}
 

@@ -33,9 +33,9 @@ from types import ModuleType
 from typing import Any, TypeVar
 
 from udamlf.common.errors import UserError
+from udamlf.config.parts import PROJECT_ROOT
 from udamlf.runs.signals import GRACE_S
 
-PROJECT_ROOT = Path(__file__).resolve().parents[2]
 LAUNCHER = "UDAMLF_LAUNCHER"
 """Id of the process of udamlf that waits for this one; ``UDAMLF_PARENT``: of `mlflow run`, as MLproject says it."""
 LOCAL, MANAGERS = "local", ("local", "uv", "virtualenv", "conda")
@@ -285,7 +285,7 @@ def run_command(
         return process.wait(), text()
 
 
-def apart(function: Callable[..., T], *arguments: Any) -> T:
+def in_fresh_process(function: Callable[..., T], *arguments: Any) -> T:
     """``function(*arguments)`` in a fresh process, whose peak memory is the function's alone. UserError: it was killed,
     as the kernel does where memory runs out."""
     with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:

@@ -17,15 +17,13 @@ from typing import Any
 from udamlf.common.errors import UserError
 from udamlf.common.files import digest_file, digest_json
 from udamlf.config.compose import resolve
-from udamlf.config.parts import Part
-from udamlf.config.references import control, reference
+from udamlf.config.parts import PROJECT_ROOT, Part
+from udamlf.config.references import CONTROL, control, reference
 from udamlf.config.schema import Config, Recipe
 from udamlf.data.dataset import split_of
 from udamlf.miniature import cached_world
 from udamlf.stages.stage import STAGES, stage
 
-CONTROL = "control"  # the method name of a control that is matched to another method (``config.references``)
-ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = "udamlf"
 # What counts with its values instead (configuration, label spaces), and figures, on which no result depends.
 _LEFT_OUT = tuple(f"{PACKAGE}.{name}." for name in ("config", "common.errors", "report"))
@@ -45,7 +43,7 @@ def data_root(config: Config, splits: Iterable[str] | None = None) -> Path:
     return cached_world(needs=tuple(sorted({config.scenario.splits[name].dataset for name in names})))
 
 
-def started(config: Config, file: Path) -> Config:
+def with_start_file(config: Config, file: Path) -> Config:
     """The configuration of a chain that begins with the network of a released file; what the file decides of the
     network wins over the profile. UserError: see ``released.read``."""
     from udamlf.models import released  # imports torch, which bad names need not wait for
@@ -107,12 +105,12 @@ class Request:
         names = (self.scenario, self.method, self.profile, self.seed, self.rounds)
         root = _absolute(self.data_root) if self.data_root else None
         config = resolve(*names, root, self.recipe, self.overrides)
-        if self.start and not config.method.numbers and config.method.name != "source_only":
+        if self.start and not config.method.round_numbers and config.method.name != "source_only":
             message = f"--start with {config.method.name}, which has no rounds after its warm-up"
             raise UserError(message, "a method with rounds", "--method source_only for the file alone")
         if config.method.labeller and not self.start:
             raise UserError("method.labeller without --start", "the file that is trained on as well", "--start FILE")
-        return started(config, Path(_absolute(self.start))) if self.start else config
+        return with_start_file(config, Path(_absolute(self.start))) if self.start else config
 
     def title(self) -> str:
         """Its scenario, method and seed, in a few words."""
@@ -171,7 +169,7 @@ def plan(config: Config) -> list[Step]:
     return list(steps.values())
 
 
-def opened(config: Config, steps: Iterable[Step]) -> dict[str, bool]:
+def splits_of(config: Config, steps: Iterable[Step]) -> dict[str, bool]:
     """Splits that the steps open -> whether any of them reads their labels."""
     splits: dict[str, bool] = {}
     for step in steps:
@@ -180,7 +178,7 @@ def opened(config: Config, steps: Iterable[Step]) -> dict[str, bool]:
     return splits
 
 
-def until(steps: Sequence[Step], name: str, round: int | None = None) -> list[Step]:
+def up_to_step(steps: Sequence[Step], name: str, round: int | None = None) -> list[Step]:
     """The plan of one step (no round: the stage's first one): all that it needs, and it. UserError: no such step."""
     last = next((step for step in steps if step.stage == name and round in (None, step.round)), None)
     if last is None:
@@ -229,7 +227,7 @@ def modules(config: Config, name: str, round: int) -> list[str]:
     return sorted({module for kind, each in [(STAGES, name), *blocks] for module in kind.modules(each)})
 
 
-def module_digests(names: Iterable[str], root: Path = ROOT) -> dict[str, str]:
+def module_digests(names: Iterable[str], root: Path = PROJECT_ROOT) -> dict[str, str]:
     """Modules, and all that they import from the package under ``root`` -> hash of their syntax trees."""
     digests: dict[str, str] = {}
     pending = list(names)

@@ -48,10 +48,11 @@ def _facts(tracker: Tracker, run_id: str) -> dict[str, dict[str, Any]]:
     by_clock = ("system/", "cost/")
     results = {n: value for n, value in sorted(metrics.items()) if not n.startswith(by_clock) and value == value}
     # Every setting, its value with its origin: the command line, or the file of its kind.
-    settings, given = {}, [text.partition("=")[0] for text in literal_eval(run.data.params.get("cfg.overrides", "()"))]
+    changed = [text.partition("=")[0] for text in literal_eval(run.data.params.get("cfg.overrides", "()"))]
+    settings = {}
     for key, value in ((name[4:], value) for name, value in run.data.params.items() if name.startswith("cfg.")):
         kind = key.partition(".")[0]
-        origin = "--set" if any(f"{key}.".startswith(f"{path}.") for path in given) else f"{kind} {tags.get(kind)}"
+        origin = "--set" if any(f"{key}.".startswith(f"{path}.") for path in changed) else f"{kind} {tags.get(kind)}"
         settings[key] = f"{value} ({origin})" if "." in key else value
     settings.pop("overrides", None)
     return {"configuration": settings, "data": data, "code": code, "environment": environment, "results": results}

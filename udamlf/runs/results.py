@@ -39,10 +39,10 @@ def run(
 
     request = Request(scenario, method, **{**fields, "overrides": tuple(fields.get("overrides", ()))})
     run_id, _ = run_chain(request.compared(references, control), StopFlag())
-    (found,) = comparison.plain(comparison.rows([Tracker.existing().get(run_id)]))
-    scores = {k: {name: v and v["mean"] for name, v in found[k].items()} for k in comparison.METRICS}
-    named = {name: found[name] for name in ("scenario", "method", "split")}
-    return {"run_id": run_id, **named, "seed": found["seeds"][0], **scores}
+    (row,) = comparison.plain(comparison.rows([Tracker.existing().get(run_id)]))
+    scores = {k: {name: v and v["mean"] for name, v in row[k].items()} for k in comparison.METRICS}
+    named = {name: row[name] for name in ("scenario", "method", "split")}
+    return {"run_id": run_id, **named, "seed": row["seeds"][0], **scores}
 
 
 def evaluate(run_id: str, **options: Any) -> dict[str, Any]:

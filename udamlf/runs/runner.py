@@ -13,13 +13,13 @@ from udamlf.common.errors import UserError
 from udamlf.common.files import file_lock, write_json, write_text
 from udamlf.config.compose import mapping
 from udamlf.config.parts import validated
-from udamlf.config.schema import OF_SOURCE, Config
+from udamlf.config.schema import SOURCE_PREFIX, Config
 from udamlf.data.splits import ScenarioData
 from udamlf.models.numerics import numerics
 from udamlf.runs.environment import CONFIG, device_name, kept_log, write_record
 from udamlf.runs.launch import identity
 from udamlf.runs.log import RunLog, ending
-from udamlf.runs.plan import data_root, key_of, key_parts, module_digests, modules, plan, until
+from udamlf.runs.plan import data_root, key_of, key_parts, module_digests, modules, plan, up_to_step
 from udamlf.runs.serving import log_model
 from udamlf.runs.signals import StopFlag
 from udamlf.runs.tags import DEVICE, DIGEST, HOURS, KEY, KEY_FILE, MODEL, PROCESS
@@ -85,7 +85,7 @@ def stage_tags(config: Config, data: ScenarioData, name: str, round: int | None 
 
 def _check_inputs(config: Config, name: str, round: int | None, ids: Mapping[str, str]) -> int:
     """The stage's round. UserError: the method has no such stage, or an input of it has no run id or is unknown."""
-    step = until(plan(config), name, round)[-1]
+    step = up_to_step(plan(config), name, round)[-1]
     missing = [] if stage(name).partial and ids else [f"without the input {key}" for key in step.needs.keys() - ids]
     if problems := sorted(missing) or [f"has no input {key!r}" for key in ids.keys() - step.needs]:
         expected = " ".join(f"{key}=RUN_ID" for key in step.needs)
@@ -106,8 +106,8 @@ def execute(
     name: str, config: Config, round: int, inputs: Mapping[str, Input], tracker: Tracker, run_id: str, key: str,
     tags: Mapping[str, str], stop: StopFlag, predictions: Path | None = None,
 ) -> dict[str, Any]:  # fmt: skip
-    """Run a stage in this process under an existing run; publish its output, or nothing. Its ``evaluation.json``. The
-    work folder stays until the run is marked as finished (``remove_work``)."""
+    """Run a stage in this process under an existing run, and publish all of its output or none. Returns the content of
+    its ``evaluation.json``, or {}. The work folder stays until the run is FINISHED (``remove_work``)."""
     work, splits = tracker.work / "steps" / key, stage(name).declare(config, round).splits
     with (
         file_lock(work.with_suffix(".lock"), name),
@@ -117,7 +117,7 @@ def execute(
         # Whose process this is must be known at once, not with the next batch.
         tracker.client.set_tag(run_id, PROCESS, identity())
         log.set_tags({**tags, **{f"udamlf.input.{key}": value.run_id for key, value in inputs.items()}})
-        if any(labels and not split.startswith(OF_SOURCE) for split, labels in splits.items()):
+        if any(labels and not split.startswith(SOURCE_PREFIX) for split, labels in splits.items()):
             log.set_tags({"uses_target_labels": "true"})
         log.log_params({f"cfg.{name}": value for name, value in config.flat().items()})
         write_record(work / RECORD, config)

@@ -28,7 +28,7 @@ from udamlf.config.budget import EvalProtocol
 from udamlf.config.labels import find_space, space_tag
 from udamlf.config.schema import Config
 from udamlf.data.raster import read_rgb
-from udamlf.evaluation.predict import scores
+from udamlf.evaluation.predict import probabilities, scores
 from udamlf.models import checkpoint
 from udamlf.models.base import device
 from udamlf.report.figures import colour
@@ -74,9 +74,8 @@ class Segmenter:
         """UserError: see ``read_image``."""
         values = scores(self.model, read_image(image)[None], self.protocol)[0]
         classes = values.argmax(0, keepdim=True)
-        shares = values.softmax(0) if self.protocol.average == "logits" else values
         class_map = classes[0].byte().cpu().numpy()
-        confidence = shares.gather(0, classes)[0].clamp(0, 1).cpu().numpy()
+        confidence = probabilities(values, self.protocol).gather(0, classes)[0].clamp(0, 1).cpu().numpy()
         return Prediction(class_map, confidence, colour(class_map, self.space), self.space.classes)
 
     def predict(self, table: Any, params: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
@@ -103,7 +102,7 @@ def _png(values: np.ndarray) -> str:
     return base64.b64encode(cv2.imencode(".png", pixels.astype(np.uint8))[1].tobytes()).decode()
 
 
-def use(config: Config) -> dict[str, Any]:
+def segmenter_config(config: Config) -> dict[str, Any]:
     """What a ``Segmenter`` takes of a run's configuration, as plain values."""
     protocol = config.protocol(config.report_split).model_dump(mode="json")
     return {"label_space": space_tag(config.scenario.label_space), "protocol": protocol}
@@ -138,7 +137,7 @@ def log_model(tracker: Tracker, run_id: str, networks: Sequence[Path], config: C
     colours = [bytes(rgb).hex() for rgb in config.space.palette]
     metadata = {"classes": list(config.space.classes), "colours": colours}
     model = Model(run_id=run_id, model_id=logged.model_id, signature=SIGNATURE, metadata=metadata)
-    mlflow.pyfunc.add_to_model(model, __name__, data=NETWORKS, model_config=use(config))
+    mlflow.pyfunc.add_to_model(model, __name__, data=NETWORKS, model_config=segmenter_config(config))
     with tempfile.TemporaryDirectory() as temporary:
         local = local_folder(logged.artifact_location)
         folder = local or Path(temporary)

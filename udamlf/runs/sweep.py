@@ -19,9 +19,10 @@ from rich.live import Live
 from rich.table import Table
 
 from udamlf.common.errors import UserError
+from udamlf.config.references import CONTROL
 from udamlf.config.schema import Config
 from udamlf.runs.launch import PROJECT_ROOT, RunCommand, gpus, run_command
-from udamlf.runs.plan import CONTROL, Request
+from udamlf.runs.plan import Request
 from udamlf.runs.reuse import finished_chain, survey
 from udamlf.runs.tags import KEY
 from udamlf.runs.tracker import Tracker
@@ -60,16 +61,16 @@ class Cell:
 def matrix(wanted: Sequence[Request], references: bool, controls: bool) -> list[Cell]:
     """The chains of a sweep, references first, one that several have in common once. What is set for methods is not for
     a baseline among them. UserError: one that cannot be run."""
-    asked, adapting = [], []
+    requests, adapting = [], []
     for request in wanted:
         alone = request.beside(request.method)
         adapts = alone.configuration().method.role == "method"
-        asked.append(request if adapts else alone)
+        requests.append(request if adapts else alone)
         adapting += [request] if adapts else []
-    every = [request.reference("source_only") for request in asked if references]
+    every = [request.reference("source_only") for request in requests if references]
     every += [request.reference(CONTROL) for request in adapting if controls]
     unique: dict[tuple[str, ...], Cell] = {}
-    for request in (*every, *asked):
+    for request in (*every, *requests):
         config = request.resolve()
         keys = tuple(planned.key for planned in survey(config, None))
         unique.setdefault(keys, Cell(request, config, keys[0]))
@@ -169,18 +170,18 @@ def ray_slots(address: str, jobs: int | None, uri: str) -> tuple[int, RunCommand
     except (ConnectionError, RuntimeError, ValueError) as error:
         raise UserError(f"no Ray cluster at {address}: {error}", "its address", _JOIN) from error
     nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
-    found = {kind: int(ray.cluster_resources().get(kind, 0)) for kind in ("GPU", "CPU")}
+    resources = {kind: int(ray.cluster_resources().get(kind, 0)) for kind in ("GPU", "CPU")}
     if len(nodes) > 1 and urlparse(uri).hostname in ("127.0.0.1", "localhost"):
         raise UserError(f"the store {uri} for a cluster of {len(nodes)} machines", "an address that all of them reach")
-    if not found["CPU"]:
-        raise UserError(f"the Ray cluster at {address} has {found}", "1 CPU a chain, and a GPU where there is any")
-    slots = min(jobs or found["CPU"], found["GPU"] or found["CPU"])
+    if not resources["CPU"]:
+        raise UserError(f"the Ray cluster at {address} has {resources}", "1 CPU a chain, and a GPU where there is any")
+    slots = min(jobs or resources["CPU"], resources["GPU"] or resources["CPU"])
     # No more than one machine has: Ray waits for ever for what there is not.
-    cpus = 1 if found["GPU"] else min(found["CPU"] // slots, max(int(node.get("CPU", 0)) for node in nodes))
+    cpus = 1 if resources["GPU"] else min(resources["CPU"] // slots, max(int(node.get("CPU", 0)) for node in nodes))
     # A chain whose machine is lost is tried again on another; what it had finished is in the store.
-    task = ray.remote(num_gpus=int(found["GPU"] > 0), num_cpus=cpus, max_retries=2)(run_command)
+    task = ray.remote(num_gpus=int(resources["GPU"] > 0), num_cpus=cpus, max_retries=2)(run_command)
     passed = {k: v for k, v in os.environ.items() if k.startswith("MLFLOW_") and k != "MLFLOW_RUN_ID"}
-    threads = os.environ.get("OMP_NUM_THREADS", str(max(1, found["CPU"] // slots)))
+    threads = os.environ.get("OMP_NUM_THREADS", str(max(1, resources["CPU"] // slots)))
     changes = {**passed, "MLFLOW_TRACKING_URI": uri, "OMP_NUM_THREADS": threads}
 
     def run(arguments: Sequence[str], slot: int, watch: Callable[[str], bool]) -> tuple[int, str]:

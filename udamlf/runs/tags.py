@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any
 
-from udamlf.common.errors import CONTROL, UserError
+from udamlf.common.errors import CONTROL_CHARACTER, UserError
 from udamlf.config.labels import find_space
 
 KEY, DIGEST, PROCESS, HEARTBEAT = "udamlf.key", "udamlf.artifacts_digest", "udamlf.process", "udamlf.heartbeat"
@@ -57,7 +57,7 @@ def damage(run: Any) -> str:
     if tags.get("udamlf.complete") == "true" and "evaluate" not in {stage for stage, _ in step_runs(tags)}:
         return "a whole chain without an evaluation"
     shown = {name: value for name, value in {**run.data.params, **tags}.items() if not name.startswith("mlflow.")}
-    return next((f"{name}={value!r}" for name, value in shown.items() if CONTROL.search(name + value)), "")
+    return next((f"{name}={value!r}" for name, value in shown.items() if CONTROL_CHARACTER.search(name + value)), "")
 
 
 def readable(run: Any) -> bool:

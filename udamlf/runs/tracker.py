@@ -238,8 +238,8 @@ class Tracker:
         return None
 
     def publish(self, run_id: str, out: Path, elsewhere: str = "") -> None:
-        """Upload the files of ``out`` but for one that lies with the LoggedModel, then a manifest of their hashes, then
-        tag its digest: what raises on the way is not tagged, so that nothing counts as published."""
+        """Upload the files of ``out`` (but ``elsewhere``, which lies with the LoggedModel), then the manifest of their
+        hashes, then tag the manifest's digest: a run without that tag has published nothing."""
         files = {p.relative_to(out).as_posix(): p for p in sorted(out.rglob("*")) if p.is_file()}
         manifest = out.parent / MANIFEST
         write_json(manifest, {"version": 1, "files": {name: digest_file(file) for name, file in files.items()}})

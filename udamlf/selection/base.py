@@ -48,6 +48,7 @@ class BaseSelector:
     observes_source: ClassVar[bool] = False  # ``observe_source`` must see every source image before the first image
     group: int = 1  # images pooled by one ``assign`` call
     parts: ClassVar[tuple[str, ...]] = ()  # parts of the target that it publishes
+    publishes: tuple[str, ...] = ("thresholds",)  # further arrays of ``publish``, which an objective may need
     passes: int = 0  # times every image is observed before the first ``assign``; each pass ends with ``finish``
     stores_soft: bool = False  # ``soft_label`` gives something to publish
 

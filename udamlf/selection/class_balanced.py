@@ -37,10 +37,11 @@ def entropy_regularised(scores: Tensor, thresholds: Tensor, alpha: float = 0.25)
     """LRENT's soft labels y_c = w_c / Z, float32 [C, H, W], and where they are selected, bool [H, W]: Z > 1 (cbst.md
     10, rearranged); w_c = (score_c / t_c)**(1/alpha) and Z is their sum. From scores float32 [C, H, W], >= 0, and
     thresholds t float32 [C], > 0; infinity takes a class out; without any class, y is uniform."""
-    # The logarithm keeps (score / t)**(1 / alpha) in range; log 0 = -inf is a class without a share.
-    log_weights = (scores / thresholds[:, None, None]).clamp(min=0).log() / alpha
+    # The logarithm keeps (score / t)**(1 / alpha) in range; log 0 = -inf is a class without a share. In float32 Z of
+    # the pixel that is the threshold may round to 1.
+    log_weights = (scores.double() / thresholds[:, None, None]).clamp(min=0).log() / alpha
     log_sum = log_weights.logsumexp(0)
-    soft = (log_weights - log_sum).exp()
+    soft = (log_weights - log_sum).exp().float()
     return torch.where(torch.isneginf(log_sum), 1 / len(scores), soft), log_sum > 0
 
 
@@ -52,6 +53,7 @@ class Selector(BaseSelector):
     # 19 classes: 45 MB; a probability is at least 1/C > 2**-8, and bicubic upsampling overshoots 1 a little.
     code = Code(mantissa_bits=15, low_exponent=-8, high_exponent=1)
     pooled = False
+    publishes = ("thresholds", "class_sizes")
 
     def __init__(self, params: PortionParams, space: LabelSpace, round: int) -> None:
         super().__init__(params, space, round)

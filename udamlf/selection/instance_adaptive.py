@@ -85,8 +85,8 @@ class ClassStatistics:
         classes = len(self.mean)
         sums, pixels = np.zeros(classes), np.zeros(classes, np.int64)
         for index, confidence, label in zip(indices, confidences, labels, strict=True):
-            kept = np.flatnonzero(label != IGNORE)  # a fifth of the pixels, more or less
-            label, weights = label.ravel()[kept], confidence.ravel()[kept]
+            labelled = np.flatnonzero(label != IGNORE)  # a fifth of the pixels, more or less
+            label, weights = label.ravel()[labelled], confidence.ravel()[labelled]
             self._pixels[index] = np.bincount(label, minlength=classes)
             sums += np.bincount(label, weights, minlength=classes)
             pixels += self._pixels[index]
@@ -122,6 +122,7 @@ class Selector(BaseSelector):
         self.alpha: float = per_round(params.alpha, round)
         self.theta = np.full(space.num_classes, INITIAL)
         self.statistics = ClassStatistics(space.num_classes)
+        self.publishes += tuple(self.statistics.arrays()) if params.statistics else ()
 
     def order(self, count: int, seed: int) -> list[int]:
         return rng(seed, "selection order", self.round).permutation(count).tolist()

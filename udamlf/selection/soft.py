@@ -7,7 +7,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from udamlf.common.errors import UserError
 from udamlf.config.labels import LabelSpace
 from udamlf.data.maps import resize_matrix
 from udamlf.data.pseudo_labels import encode_soft_label
@@ -73,6 +72,7 @@ class Selector(BaseSelector):
 
     observes_network = True
     stores_soft = True
+    publishes = ("thresholds", "prototypes", "prototype_counts")
 
     def __init__(self, params: Any, space: LabelSpace, round: int) -> None:
         super().__init__(params, space, round)
@@ -87,9 +87,7 @@ class Selector(BaseSelector):
 
     def learn(self, output: Output, classes: Tensor) -> None:
         """Fold an image's features into the prototypes, by its classes int [1, h, w]."""
-        if output.features is None:
-            raise UserError("selector soft needs features, and this network returns none", "another backbone")
-        means = class_means(output.features, classes, self.space.num_classes)
+        means = class_means(output.needed_features("selector soft"), classes, self.space.num_classes)
         # On the CPU, where every device's sums can be added up in float64.
         self.prototypes = update_prototypes(self.prototypes, ClassMeans(means.means.cpu(), means.pixels.cpu()))
 

@@ -8,16 +8,16 @@ import numpy as np
 from torch import Tensor
 
 from udamlf.common.errors import UserError
-from udamlf.common.files import atomic_file, write_json
+from udamlf.common.files import write_json
 from udamlf.common.progress import tracked
 from udamlf.common.seeding import rng
 from udamlf.config.schema import SOURCE_VAL, TARGET, Config
 from udamlf.data.colour import jitter
 from udamlf.data.dataset import Frame
-from udamlf.data.pseudo_labels import PseudoLabels
+from udamlf.data.pseudo_labels import PseudoLabels, write_arrays
 from udamlf.evaluation.calibration import CONFIDENCE, expected_calibration_error, sample
 from udamlf.evaluation.cost import inference_cost
-from udamlf.evaluation.predict import label_scores
+from udamlf.evaluation.predict import label_scores, probabilities
 from udamlf.evaluation.score import Score, audit, evaluate
 from udamlf.evaluation.validators import validators
 from udamlf.models import checkpoint
@@ -36,7 +36,7 @@ class Stage(BaseStage):
     partial = True
 
     def rounds(self, config: Config) -> Iterable[int]:
-        return 0, *config.method.numbers
+        return 0, *config.method.round_numbers
 
     def declare(self, config: Config, round: int) -> Declaration:
         profile, split = config.profile, config.report_split
@@ -53,6 +53,7 @@ class Stage(BaseStage):
             "evaluation": {name: config.protocol(name).model_dump() for name in splits},
             "audit": audited,
             "validators": config.protocol(TARGET).model_dump() if profile.validators else None,
+            "tf32": profile.precision == "tf32",
         }
         splits |= {TARGET: audited or split == TARGET} if audited or profile.validators else {}
         return Declaration(inputs, reads, splits, [(NETWORKS, config.backbone(round))])
@@ -83,8 +84,7 @@ class Stage(BaseStage):
         job.log.log_metrics({**metrics, **cost}, job.round)
         folder, figures = job.out / "evaluation", job.out / "figures"
         write_json(folder / "evaluation.json", {**result, "run_id": job.inputs["training"].run_id, "metrics": metrics})
-        with atomic_file(folder / "confusion.npz") as temporary, open(temporary, "wb") as handle:
-            np.savez_compressed(handle, allow_pickle=False, **confusions)  # int64 [C, C], rows = truth
+        write_arrays(folder / "confusion.npz", confusions)  # int64 [C, C], rows = truth
         named = [{"image": image, "truth": truth, "prediction": map} for _, image, truth, map in examples]
         write_examples(job.out / "examples" / split, named, config.space)
         predictions_figure(examples, config.space, job.data.kind, figures / "predictions.png")
@@ -105,14 +105,13 @@ def _validators(job: Job, model: SegmentationModel) -> dict[str, float]:
     frames, dataset, protocol = sample(job.data.samples(TARGET)), job.data.dataset(TARGET), job.config.protocol(TARGET)
     job.log_split(TARGET, "validators", len(frames))
 
-    def probabilities(image: np.ndarray) -> Tensor:
-        scores = label_scores(model, image, protocol)
-        return scores.softmax(0) if protocol.average == "logits" else scores.clamp(0, 1)
+    def predicted(image: np.ndarray) -> Tensor:
+        return probabilities(label_scores(model, image, protocol), protocol).clamp(0, 1)
 
     def views() -> Iterator[tuple[Tensor, Tensor]]:
         for frame in tracked(frames, f"{job.title}, validators", len(frames)):
             image = dataset.read_image(frame)
-            yield probabilities(image), probabilities(jitter(image, rng(0, "validators", frame.name), 1.0))
+            yield predicted(image), predicted(jitter(image, rng(0, "validators", frame.name), 1.0))
 
     return validators(views())
 

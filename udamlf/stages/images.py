@@ -10,7 +10,7 @@ import numpy as np
 from udamlf.common.errors import UserError
 from udamlf.common.rounds import per_round
 from udamlf.config.labels import IGNORE
-from udamlf.config.schema import OF_LABELS, TARGET, Config, Round
+from udamlf.config.schema import LABELS_PREFIX, TARGET, Config, Round
 from udamlf.data.geometry import resize_label
 from udamlf.data.pseudo_labels import PseudoLabels, decode_soft_label
 from udamlf.data.sample import Sample
@@ -65,7 +65,7 @@ def unlabelled_images(data: ScenarioData, split: str = TARGET, labels: PseudoLab
 def round_splits(config: Config, round: int) -> dict[str, bool]:
     """Splits that the training of round 1, 2, ... has a use for -> whether with their labels."""
     settings, training = config.method.round_at(round), config.training(round)
-    from_target, trains = settings.source.startswith(OF_LABELS), bool(training.steps)
+    from_target, trains = settings.source.startswith(LABELS_PREFIX), bool(training.steps)
     source, target = trains and training.batch.source > 0, trains and training.batch.target > 0
     target = target or bool(settings.reestimate_bn) or (source and from_target)
     source = source and not from_target and per_round(settings.source_portion, round) > 0
@@ -78,7 +78,7 @@ def round_domains(config: Config, data: ScenarioData, round: int, labels: Pseudo
     batch, domains = training.batch, Domains()
     if not training.steps:
         return domains
-    from_target = settings.source.startswith(OF_LABELS)
+    from_target = settings.source.startswith(LABELS_PREFIX)
     target = unlabelled_images(data, TARGET, labels) if batch.target or from_target else None
     if batch.source and target is not None and from_target:
         source = _part(target, labels, settings.source)
@@ -95,7 +95,7 @@ def round_domains(config: Config, data: ScenarioData, round: int, labels: Pseudo
 
 
 def _part(target: Images, labels: PseudoLabels | None, name: str) -> Images:
-    key = name.removeprefix(OF_LABELS)
+    key = name.removeprefix(LABELS_PREFIX)
     if labels is None or key not in labels.extras:
         raise UserError(f"the run of the labels has no part {name}", "a run of this round's selector")
     return target.only(labels.extras[key])

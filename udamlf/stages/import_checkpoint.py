@@ -21,8 +21,8 @@ class Stage(BaseStage):
         return (0,) if config.start else ()
 
     def declare(self, config: Config, round: int) -> Declaration:
-        needed = (TABLE, Path(str(config.start)), *map(Path, filter(None, [config.method.labeller])))
-        files = [file for file in needed if file.is_file()]
+        files_read = (TABLE, Path(str(config.start)), *map(Path, filter(None, [config.method.labeller])))
+        files = [file for file in files_read if file.is_file()]
         return Declaration(inputs={}, reads={}, splits={}, parts=[(NETWORKS, config.backbone(0))], files=files)
 
     def run(self, job: Job) -> None:

@@ -16,7 +16,7 @@ class Stage(TrainingStage):
     needs_inputs = False
 
     def rounds(self, config: Config) -> Iterable[int]:
-        return [n for n in config.method.numbers if config.method.round_at(n).pretraining]
+        return [n for n in config.method.round_numbers if config.method.round_at(n).pretraining]
 
     def trained(self, config: Config, round: int) -> tuple[Part, Training]:
         objective = config.method.round_at(round).pretraining

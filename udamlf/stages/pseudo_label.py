@@ -17,19 +17,19 @@ from torch import Tensor
 
 from udamlf.common.ahead import Item, Result, ahead
 from udamlf.common.errors import UserError
-from udamlf.common.files import atomic_file, write_json, write_text
+from udamlf.common.files import write_json, write_text
 from udamlf.common.progress import progress, tracked
 from udamlf.config.budget import EvalProtocol, Size
 from udamlf.config.parts import Part
 from udamlf.config.schema import SOURCE, TARGET, Config
 from udamlf.data.maps import top1
-from udamlf.data.pseudo_labels import publish
+from udamlf.data.pseudo_labels import publish, write_arrays
 from udamlf.data.splits import ScenarioData
 from udamlf.evaluation.calibration import CONFIDENCE, sample, stored_confidence
-from udamlf.evaluation.predict import label_size, mean_scores, network_logits, resized
+from udamlf.evaluation.predict import label_size, mean_scores, network_logits, probabilities, resized
 from udamlf.models.base import NETWORKS, Output, SegmentationModel, device, devices
 from udamlf.report.figures import examples_figure
-from udamlf.selection.base import SELECTORS, BaseSelector, Table, build, label_images
+from udamlf.selection.base import SELECTORS, BaseSelector, Publication, Table, build, label_images
 from udamlf.selection.quality import Quality
 from udamlf.stages.labelling import labelling_network, labelling_reads
 from udamlf.stages.stage import BaseStage, Declaration, Job, previous_training, subset_input
@@ -41,7 +41,7 @@ class Stage(BaseStage):
     every_gpu: ClassVar[bool] = True
 
     def rounds(self, config: Config) -> Iterable[int]:
-        return [n for n in config.method.numbers if config.method.round_at(n).selector]
+        return [n for n in config.method.round_numbers if config.method.round_at(n).selector]
 
     def declare(self, config: Config, round: int) -> Declaration:
         selector = selector_part(config, round)
@@ -55,9 +55,11 @@ class Stage(BaseStage):
     def check(self, config: Config, round: int) -> None:
         super().check(config, round)
         selector, settings = build(selector_part(config, round), config.space, round), config.method.round_at(round)
-        config.labelling(round)
-        if lacking := [name for name in settings.parts_of_target if name not in selector.parts]:
-            message = f"method.round: selector {selector_part(config, round).name} publishes no part {lacking[0]!r}"
+        name = selector_part(config, round).name
+        if config.labelling(round).window and selector.observes_network:
+            raise UserError(f"selector {name} with labelling.window", "whole images: it learns the network's outputs")
+        if lacking := [part for part in settings.parts_of_target if part not in selector.parts]:
+            message = f"method.round: selector {name} publishes no part {lacking[0]!r}"
             raise UserError(f"{message} of the target", " | ".join(selector.parts) or "target_train")
 
     def run(self, job: Job) -> None:
@@ -71,8 +73,7 @@ class Stage(BaseStage):
         labeller = Labeller(job, selector)
         if selector.observes_source:
             labeller.observe_source(SourceLabels(data))
-        labeller.publish()
-        publication, names = selector.publish(), [frame.name for frame in labeller.frames]
+        publication, names = labeller.publish(), [frame.name for frame in labeller.frames]
         if publication.table is not None:
             _publish_table(job, publication.table, names)
         if publication.examples:
@@ -135,8 +136,8 @@ class Networks:
 
 
 class Labeller:
-    """Labels one target image after another, each read ahead; the scores of the images that the selector pools stay at
-    hand, the network's outputs for those that it sees more than once on the disk: each is one forward pass."""
+    """Labels the target image by image; each passes the network once. The scores of the images that one ``assign``
+    pools are held in memory; for a selector with ``passes`` the logits stay on the disk and read again."""
 
     def __init__(self, job: Job, selector: BaseSelector) -> None:
         self.job, self.selector, self.workers = job, selector, job.config.profile.workers
@@ -148,7 +149,7 @@ class Labeller:
         count = len(self.frames)
         first = range(count) if selector.passes else selector.order(count, job.config.seed)
         self.coming = self.networks.ahead(self.look, ahead(self.read, first, self.workers))
-        self.kept = KeptLogits(job.work) if selector.passes else None
+        self.stored = StoredLogits(job.work) if selector.passes else None
 
     def image(self, index: int) -> np.ndarray:
         """uint8 RGB [H, W, 3] of its own size."""
@@ -165,23 +166,23 @@ class Labeller:
 
     def scores(self, index: int) -> Tensor:
         """Probabilities float32 [C, H, W] at the labelling size."""
-        if self.kept and (kept := self.kept.get(index)):
-            native_hw, logits = kept
+        if self.stored and (earlier := self.stored.get(index)):
+            native_hw, logits = earlier
         else:
             native_hw, logits, output = next(self.coming, None) or self.look(self.read(index))
-            if self.kept:
-                self.kept.put(index, native_hw, logits)
+            if self.stored:
+                self.stored.put(index, native_hw, logits)
             if self.selector.observes_network:
                 self.selector.observe_network(output, index)
         size = label_size(self.protocol, native_hw)
-        self.recent[index] = mean_scores(self.model, logits, native_hw, self.protocol, size)[0]
+        values = mean_scores(self.model, logits, native_hw, self.protocol, size)[0]
+        self.recent[index] = probabilities(values, self.protocol)
         while len(self.recent) > self.selector.group:
             self.recent.popitem(last=False)
         return self.recent[index]
 
     def observe_source(self, labels: SourceLabels) -> None:
-        size = self.job.config.profile.source_frames_hw
-        protocol = self.protocol.model_copy(update={"size_hw": size}) if size else self.protocol
+        protocol = self.job.config.at_split(self.protocol, SOURCE)
 
         def read(index: int) -> tuple[list[np.ndarray], np.ndarray]:
             return resized(labels.dataset.read_image(labels.frames[index])[None], protocol), labels[index]
@@ -193,11 +194,11 @@ class Labeller:
         for output, label in tracked(pairs, f"{self.job.title}, looking at the source", len(labels)):
             self.selector.observe_source(output, label)
 
-    def publish(self) -> None:
-        """Write ``pseudo_labels/``, and log their quality."""
+    def publish(self) -> Publication:
+        """Write ``pseudo_labels/``, and log their quality; what the selector gives."""
         job, config, names = self.job, self.job.config, [frame.name for frame in self.frames]
         quality, order = Quality(config.space.num_classes, device()), list[int]()
-        confidence = dict.fromkeys(sample(names), np.empty(0, np.uint8))
+        confidence, publication = dict.fromkeys(sample(names), np.empty(0, np.uint8)), list[Publication]()
 
         def labelled() -> Iterator[tuple[int, np.ndarray, Tensor]]:
             with progress(f"{job.title}, labelling", len(names) * (self.selector.passes + 1)) as update:
@@ -210,10 +211,10 @@ class Labeller:
                     yield index, label, self.recent.pop(index)
 
         def measured(item: tuple[int, np.ndarray, Tensor]) -> tuple[str, np.ndarray]:
-            index, label, probabilities = item
-            quality.add(*top1(probabilities), torch.from_numpy(label).to(device()))
+            index, label, scores = item
+            quality.add(*top1(scores), torch.from_numpy(label).to(device()))
             if names[index] in confidence:
-                confidence[names[index]] = stored_confidence(probabilities, label)
+                confidence[names[index]] = stored_confidence(scores, label)
             order.append(index)
             return names[index], label
 
@@ -226,18 +227,19 @@ class Labeller:
                 "protocol": self.protocol.model_dump(),
                 "quality": quality.metrics(config.space, self.selector.thresholds()),
             }
-            return facts, self.selector.publish().arrays
+            publication.append(self.selector.publish())
+            return facts, publication[0].arrays
 
         folder, places = job.out / "pseudo_labels", {name: index for index, name in enumerate(names)}
         soft = (lambda name: self.selector.soft_label(places[name])) if self.selector.stores_soft else None
         labels = ahead(measured, labelled(), min(self.workers, 1), each=1)
         manifest = publish(folder, labels, finish, soft)
         job.log.log_metrics(manifest["quality"], job.round)
-        with atomic_file(folder / CONFIDENCE) as temporary, open(temporary, "wb") as handle:
-            np.savez_compressed(handle, allow_pickle=False, **confidence)
+        write_arrays(folder / CONFIDENCE, confidence)
+        return publication[0]
 
 
-class KeptLogits:
+class StoredLogits:
     """The network's outputs on the disk, in a file without a name, until it has half of the space that there was."""
 
     def __init__(self, folder: Path) -> None:

@@ -4,23 +4,26 @@ from collections.abc import Iterable
 from functools import partial
 
 from udamlf.common.errors import UserError
+from udamlf.common.rounds import per_round
 from udamlf.config.budget import Training
 from udamlf.config.parts import Part
 from udamlf.config.schema import SOURCE, Config
 from udamlf.data.pseudo_labels import PseudoLabels
 from udamlf.models import checkpoint
 from udamlf.models.base import NETWORKS
+from udamlf.selection.base import build
 from udamlf.stages.images import round_domains, round_splits
 from udamlf.stages.labelling import labelling_network
 from udamlf.stages.stage import Declaration, Job, Need, previous_training, subset_input
 from udamlf.stages.train import TrainingStage, initial_network, train
+from udamlf.training.objective import OBJECTIVES, check_published
 
 
 class Stage(TrainingStage):
     """Trains from the input "start" or "pretrain" with those of the input "labels"; publishes ``checkpoint/``."""
 
     def rounds(self, config: Config) -> Iterable[int]:
-        return config.method.numbers
+        return config.method.round_numbers
 
     def trained(self, config: Config, round: int) -> tuple[Part, Training]:
         return config.method.round_at(round).objective, config.training(round)
@@ -33,16 +36,27 @@ class Stage(TrainingStage):
         read_elsewhere = {"selector", "training", "model", "pretrain", "labelling", "ensemble"}
         reads = {
             "round settings": settings.model_dump(exclude=read_elsewhere),
-            "keeps_middle": config.keeps_middle(round),
+            "keeps_middle": config.labelled_by(round, "middle"),
         }
         declared = self.declared(config, round, inputs, reads, round_splits(config, round))
         return declared._replace(parts=[*declared.parts, (NETWORKS, config.backbone(round - 1))])
 
     def check(self, config: Config, round: int) -> None:
         super().check(config, round)
-        settings = config.method.round_at(round)
+        settings, training = config.method.round_at(round), config.training(round)
+        part, objective = settings.objective, OBJECTIVES.find(settings.objective.name)
+        if training.steps:
+            check_published(part, build(settings.selector, config.space, round).publishes if settings.selector else ())
+        if training.steps and "source" in objective.domains and not per_round(settings.source_portion, round):
+            raise UserError(f"{part.name} with source_portion 0", "above 0: it needs labelled source images")
+        followed = round + 1 in config.method.round_numbers
+        if followed and config.labelled_by(round, "teacher") and not objective.has_teacher:
+            message = f"generator: teacher after a round of {part.name}, which has none"
+            raise UserError(message, "generator: last, or middle")
         where = f"method {config.method.name}, round {round}: balanced_bn"
-        if settings.balanced_bn and (settings.source != SOURCE or not config.training(round).batch.source):
+        if settings.balanced_bn and NETWORKS.find(config.backbone(round).name).sees_windows:
+            raise UserError(f"{where} with {config.backbone(round).name}, which sees windows", "balanced_bn=false")
+        if settings.balanced_bn and (settings.source != SOURCE or not training.batch.source):
             raise UserError(f"{where} without source images", "batch.source above 0, whose labels are counted")
         if settings.balanced_bn and not {"before", "after"} & {*settings.reestimate_bn}:
             raise UserError(f"{where} without a re-estimation", "reestimate_bn before or after, or balanced_bn=false")

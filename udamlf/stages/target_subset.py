@@ -11,7 +11,7 @@ from udamlf.common.files import write_json
 from udamlf.common.progress import tracked
 from udamlf.config.schema import TARGET, Config
 from udamlf.data.splits import SUBSET, check_subset
-from udamlf.evaluation.predict import label_scores
+from udamlf.evaluation.predict import label_scores, probabilities
 from udamlf.models.base import NETWORKS
 from udamlf.stages.labelling import labelling_network, labelling_reads
 from udamlf.stages.stage import BaseStage, Declaration, Job, previous_training
@@ -55,6 +55,7 @@ class Stage(BaseStage):
         scores: dict[str, float] = {}
         images = ahead(dataset.read_image, frames, job.config.profile.workers)
         for frame, image in tracked(zip(frames, images, strict=True), "choosing target images", len(frames)):
-            scores[frame.name] = class_balanced_score(label_scores(network, image, protocol))
+            values = probabilities(label_scores(network, image, protocol), protocol)
+            scores[frame.name] = class_balanced_score(values)
         chosen = [frames[index].name for index in highest(list(scores.values()), subset.top_k)]
         write_json(job.out / SUBSET, {**subset.model_dump(), "images": chosen, "scores": scores})

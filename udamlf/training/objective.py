@@ -1,7 +1,7 @@
 """The contract of a training objective, one file ``udamlf/methods/<name>.py`` with a class ``Objective``: which images
 it reads, how a sample is prepared, which losses it minimises. It knows nothing of MLflow, files or processes."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, ClassVar
@@ -60,14 +60,17 @@ class Context:
 
 class BaseObjective:
     Params: ClassVar[type[Strict]] = Strict  # of the YAML part
-    domains: ClassVar[tuple[str, ...]] = ("source",)  # a batch must hold images of every one, or,
-    mixes: ClassVar[bool] = False  # of any
+    domains: ClassVar[tuple[str, ...]] = ("source",)  # of which every batch must hold images
+    mixes: ClassVar[bool] = False  # a batch may hold images of one domain alone (``batch.mixed``)
+    has_teacher: ClassVar[bool] = False  # whose weights are published, and can label the next round
+    # Parameter -> the arrays beside the round's labels (``Context.published``) without which it cannot be set; "": any.
+    needs: ClassVar[Mapping[str, tuple[str, ...]]] = {}
 
     def __init__(self, params: Any, context: Context) -> None:
         self.params, self.context, self.model = params, context, context.model
         self.weights: dict[str, float] = {}  # of each named loss; 1 where a name is missing
         self.modules: dict[str, nn.Module] = {}  # whose state belongs to the training; "teacher" is published
-        # Further ones: parameter groups and configuration.
+        # Beside the network's: name -> parameter groups and configuration.
         self.optimisers: dict[str, tuple[list[dict[str, Any]], OptimiserConfig]] = {}
 
     def prepare(self, draw: Draw) -> Sample:
@@ -86,7 +89,8 @@ class BaseObjective:
         return {}
 
     def at_loss_resolution(self, logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-        """Logits float [N, C, h, w] and labels int64 [N, H, W] -> float32 and int64 at ceil(H / loss_stride)."""
+        """Logits float [N, C, h, w] and labels int64 [N, H, W] -> float32 and int64 at the size of
+        ``maps_at_loss_resolution``."""
         labels, logits = self.maps_at_loss_resolution(labels), logits.float()
         same = logits.shape[-2:] == labels.shape[-2:]
         return (logits if same else self.model.upsample(logits, labels.shape[-2:])), labels
@@ -102,7 +106,7 @@ class BaseObjective:
         return None if weights is None or power == 0 else weights**power
 
     def maps_at_loss_resolution(self, maps: Tensor) -> Tensor:
-        """Any map [N, H, W] at 1/loss_stride: the centre pixel of each cell."""
+        """Any map [N, H, W] at 1/loss_stride: the centre pixel of each cell that has one."""
         cells = slice(self.context.training.loss_stride // 2, None, self.context.training.loss_stride)
         return maps[:, cells, cells]
 
@@ -144,10 +148,11 @@ class TargetObjective(BaseObjective):
         """``in_parts`` of the terms, after the source's cross-entropy where there is one."""
         return self.in_parts(joint, *([(source.images, partial(self.on_source, source))] if source else []), *terms)
 
-    def weighted_loss(self, output: Output, labels: Tensor, weights: Tensor) -> Tensor:
-        """``mixed_cross_entropy`` of labels and weights [N, H, W]; a tenth is the detail crop's (mic-hrda.md 3)."""
+    def weighted_loss(self, output: Output, labels: Tensor, weights: Tensor, scale: float = 1.0) -> Tensor:
+        """``mixed_cross_entropy`` of labels and weights [N, H, W], times ``scale``; a tenth is the detail crop's, which
+        it does not scale (mic-hrda.md 3, 8)."""
         logits, at_cells = self.at_loss_resolution(output.logits, labels)
-        loss = mixed_cross_entropy(logits, at_cells, self.maps_at_loss_resolution(weights))
+        loss = scale * mixed_cross_entropy(logits, at_cells, self.maps_at_loss_resolution(weights))
         if output.detail is None or output.box is None:
             return loss
         part = Output(output.detail), crop_of(labels, output.box), crop_of(weights, output.box)
@@ -158,8 +163,19 @@ OBJECTIVES = Parts("udamlf.methods", "Objective", "objective")
 
 
 def build(part: Part, context: Context) -> BaseObjective:
-    """The objective named by ``part`` with its parameters. UserError: unknown, or refused parameters."""
+    """The objective named by ``part`` with its parameters. UserError: unknown, refused parameters, or see
+    ``check_published``."""
+    check_published(part, context.published)
     return OBJECTIVES.find(part.name)(OBJECTIVES.params(part), context)  # type: ignore[no-any-return]
+
+
+def check_published(part: Part, names: Container[str]) -> None:
+    """UserError: the objective needs an array beside the labels that is not among the published ``names``."""
+    for key, arrays in OBJECTIVES.find(part.name).needs.items():
+        lacking = [name for name in arrays if name not in names]
+        if lacking and (not key or getattr(OBJECTIVES.params(part), key)):
+            message = f"objective {part.name}{f' with {key}' if key else ''} needs {lacking[0]!r} of the labels"
+            raise UserError(message, "a round whose selector publishes it", "see configs/methods")
 
 
 def check_batch(part: Part, training: Training) -> None:
