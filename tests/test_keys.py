@@ -21,7 +21,8 @@ STEPS = {"warmup": 0, "pseudo_label": 1, "self_train": 1, "evaluate": 3}
 @pytest.fixture
 def package(tmp_path: Path) -> Path:
     """The root of a copy of the package."""
-    shutil.copytree(keys.ROOT / keys.PACKAGE, tmp_path / keys.PACKAGE, ignore=shutil.ignore_patterns("__pycache__"))
+    ignored = shutil.ignore_patterns("__pycache__")
+    shutil.copytree(keys.PROJECT_ROOT / keys.PACKAGE, tmp_path / keys.PACKAGE, ignore=ignored)
     return tmp_path
 
 
@@ -164,4 +165,4 @@ def test_every_step_of_every_method_has_its_parts_in_its_code(method: str) -> No
         modules = keys.modules(config, step.stage, step.round)
         assert f"udamlf.stages.{step.stage}" in modules
         for name in modules:
-            assert keys._file(name, keys.ROOT).is_file(), name
+            assert keys._file(name, keys.PROJECT_ROOT).is_file(), name

@@ -272,9 +272,9 @@ class Config(Strict):
         """Whether what is scored is the mean of this training's network and the one before it."""
         return round > 0 and self.method.round_at(round).ensemble
 
-    def labelled_by(self, round: int, generator: str) -> bool:
-        """Whether the round after 1, 2, ... would be labelled by that part of its training ("middle": as IAST's)."""
-        return round > 0 and self.method.round_at(round + 1).generator == generator
+    def keeps_middle(self, round: int) -> bool:
+        """Whether the next round is labelled by the middle of this training, as IAST's are."""
+        return round > 0 and self.method.round_at(round + 1).generator == "middle"
 
     def backbone(self, round: int) -> Part:
         """Backbone of the warm-up (round 0) or of a round."""

@@ -85,6 +85,7 @@ class Request:
         config = self.configuration()
         for split in config.scenario.splits:
             split_of(config.scenario, split)
+        check_rounds(config)
         for step in plan(config):
             stage(step.stage).check(config, step.round)
             if files:
@@ -140,6 +141,23 @@ class Request:
         """The same budget and data for another method: what was set for the method itself falls away."""
         shared = tuple(text for text in self.overrides if not text.strip().startswith("method."))
         return replace(self, method=method, rounds=None, overrides=shared)
+
+
+def check_rounds(config: Config) -> None:
+    """UserError: an objective needs what its round's selector does not publish, or a round the teacher of one without;
+    no stage can see that alone."""
+    from udamlf.selection.base import build
+    from udamlf.training.objective import OBJECTIVES, check_published
+
+    for number in config.method.round_numbers:
+        settings = config.method.round_at(number)
+        if config.training(number).steps:
+            selector = settings.selector and build(settings.selector, config.space, number)
+            check_published(settings.objective, selector.publishes if selector else ())
+        before = config.method.round_at(max(number - 1, 1)).objective.name
+        taught = settings.generator == "teacher" and number > config.method.first_round
+        if taught and not OBJECTIVES.find(before).has_teacher:
+            raise UserError(f"generator: teacher after a round of {before}, which has none", "last, or middle")
 
 
 @dataclass(frozen=True)

@@ -11,12 +11,11 @@ from udamlf.config.schema import SOURCE, Config
 from udamlf.data.pseudo_labels import PseudoLabels
 from udamlf.models import checkpoint
 from udamlf.models.base import NETWORKS
-from udamlf.selection.base import build
 from udamlf.stages.images import round_domains, round_splits
 from udamlf.stages.labelling import labelling_network
 from udamlf.stages.stage import Declaration, Job, Need, previous_training, subset_input
 from udamlf.stages.train import TrainingStage, initial_network, train
-from udamlf.training.objective import OBJECTIVES, check_published
+from udamlf.training.objective import OBJECTIVES
 
 
 class Stage(TrainingStage):
@@ -36,7 +35,7 @@ class Stage(TrainingStage):
         read_elsewhere = {"selector", "training", "model", "pretrain", "labelling", "ensemble"}
         reads = {
             "round settings": settings.model_dump(exclude=read_elsewhere),
-            "keeps_middle": config.labelled_by(round, "middle"),
+            "keeps_middle": config.keeps_middle(round),
         }
         declared = self.declared(config, round, inputs, reads, round_splits(config, round))
         return declared._replace(parts=[*declared.parts, (NETWORKS, config.backbone(round - 1))])
@@ -45,14 +44,8 @@ class Stage(TrainingStage):
         super().check(config, round)
         settings, training = config.method.round_at(round), config.training(round)
         part, objective = settings.objective, OBJECTIVES.find(settings.objective.name)
-        if training.steps:
-            check_published(part, build(settings.selector, config.space, round).publishes if settings.selector else ())
         if training.steps and "source" in objective.domains and not per_round(settings.source_portion, round):
             raise UserError(f"{part.name} with source_portion 0", "above 0: it needs labelled source images")
-        followed = round + 1 in config.method.round_numbers
-        if followed and config.labelled_by(round, "teacher") and not objective.has_teacher:
-            message = f"generator: teacher after a round of {part.name}, which has none"
-            raise UserError(message, "generator: last, or middle")
         where = f"method {config.method.name}, round {round}: balanced_bn"
         if settings.balanced_bn and NETWORKS.find(config.backbone(round).name).sees_windows:
             raise UserError(f"{where} with {config.backbone(round).name}, which sees windows", "balanced_bn=false")

@@ -150,7 +150,7 @@ def _run(job: Job, objective: BaseObjective, domains: Domains) -> dict[str, dict
     budget = profile.precision, profile.micro_batch, profile.workers
     trainer = Trainer(objective, drawn, context.seed, job.key, job.work / "state.pt", *budget)
     middle, half = job.work / "middle", max(trainer.steps // 2, 1)
-    keeps_middle = config.labelled_by(job.round, "middle")
+    keeps_middle = config.keeps_middle(job.round)
 
     def on_step(done: int) -> None:
         # Kept on disk, so that a training killed after its middle still has it.
