@@ -123,7 +123,7 @@ def lookup_table(raw_classes: Mapping[int, str], space: LabelSpace) -> np.ndarra
 
 _ENTRIES = yaml.safe_load((CONFIGS / "label_spaces.yaml").read_text(encoding="utf-8"))
 LABEL_SPACES = {name: CustomSpace(**fields).space(name) for name, fields in _ENTRIES.items()}
-# Those that code names; the file may hold more.
+# For code and tests to import; the file may hold more.
 CITYSCAPES_19, CITYSCAPES_16, CITYSCAPES_13 = (LABEL_SPACES[f"cityscapes{number}"] for number in (19, 16, 13))
 SYNTHIA_19, ROBOTCAR_9, CAMVID_11 = (LABEL_SPACES[name] for name in ("synthia19", "robotcar9", "camvid11"))
 CITYSCAPES_CLASSES = CITYSCAPES_19.classes
