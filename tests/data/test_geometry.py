@@ -156,6 +156,12 @@ def test_weak_views_lie_inside(seed: int, height: int, width: int, nominal: int)
     assert cut_image(np.zeros((height, width, 3), np.uint8), view).shape == (48, 80, 3)
 
 
+@pytest.mark.parametrize(("flip", "mirrored"), [(0.0, 0), (1.0, 20)])
+def test_weak_views_are_mirrored_as_often_as_is_asked(flip: float, mirrored: int) -> None:
+    rule = Augmentation(crop_hw=(48, 80), nominal_width=160, flip=flip)
+    assert sum(draw_geometry(rng(n), (100, 200), rule).flip for n in range(20)) == mirrored
+
+
 @pytest.mark.parametrize("flip", [False, True])
 @pytest.mark.parametrize(("resized", "top", "left"), [((70, 140), 4, 25), ((94, 188), 11, 74)])
 def test_only_the_crop_of_a_weak_view_is_resized_and_equals_the_whole(

@@ -46,6 +46,21 @@ def test_one_forward_pass_a_frame_and_the_same_bytes(
     assert counts[0] == counts[1] and counts[2] == counts[0] * (3 if exact else 1)
 
 
+@pytest.mark.parametrize("selector", ["{name: global, portion: 0.4}", "{name: threshold, threshold: 0.7}"])
+def test_selectors_see_probabilities_whatever_is_averaged(
+    selector: str, chains: InProcess, tiny_world: Path, tmp_path: Path
+) -> None:
+    """Of one view, logits averaged at the frame's size are softmax taken there."""
+    overrides = ("profile.labelling.flip=false", f"method.round.selector={selector}")
+    warmup = chains.run(small("st", tiny_world, *overrides, rounds=1), evaluate=False)["warmup"]
+    archives = []
+    for average in ("probabilities", "logits"):
+        config = small("st", tiny_world, *overrides, f"profile.labelling.average={average}", rounds=1)
+        done, _ = run_step(config, Step("pseudo_label", 1), {"generator": warmup}, tmp_path / average)
+        archives.append((done.path / "pseudo_labels" / "labels.zip").read_bytes())
+    assert archives[0] == archives[1]
+
+
 def test_what_is_kept_comes_back_until_there_is_no_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Bit by bit, of any sizes; nothing lies in the folder, whatever ends the process."""
     monkeypatch.setattr(pseudo_label.shutil, "disk_usage", lambda path: SimpleNamespace(free=2000))
