@@ -2,8 +2,12 @@
 
     python benchmarks/gpu.py [--out gpu.json] [--minutes 10] [--only steps methods ...] [--tiny]
 
-Needs torch >= 2.11, pydantic, safetensors, opencv, pillow, scipy and pyyaml, and no mlflow. The parts, in this order;
-what is not reached in time is said:
+Needs torch >= 2.11, pydantic, safetensors, opencv, pillow, scipy and pyyaml, and no mlflow. Without a network there:
+
+    pip download --only-binary=:all: -d wheels pydantic safetensors opencv-python-headless pillow scipy pyyaml   # here
+    pip install --no-index --find-links wheels pydantic safetensors opencv-python-headless pillow scipy pyyaml   # there
+
+The parts, in this order; what is not reached in time is said:
 
     methods    a step of IAST, HIAST, ProDA and ema_mix at their published budget
     steps      DeepLabV2-ResNet-101 at 512x1024, batch 2, 4, 8, in float32, tf32, bfloat16, float16: seconds, images/s,

@@ -6,6 +6,7 @@ import json
 import logging
 import os
 import resource
+import shutil
 import signal
 import subprocess
 import sys
@@ -241,6 +242,18 @@ def test_doctor_answers_at_once_and_looks_at_data_when_asked(
     guarded(cli, ["doctor", "--scenario", "syn2city", "--data-root", str(tiny_world)])
     out = capsys.readouterr().out
     assert "source_train: 4 images, 4 with label" in out and "% of pixels in 4 labels: road" in out
+
+
+def test_doctor_fails_where_a_file_of_the_scenario_is_bad(
+    store: Path, tiny_world: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With the command that lists them all, of the same folder."""
+    shutil.copytree(tiny_world, tmp_path / "my data")
+    min((tmp_path / "my data/synthia").rglob("RGB/*.png")).write_bytes(b"no image")
+    with pytest.raises(SystemExit) as ended:
+        guarded(cli, ["doctor", "--scenario", "syn2city", "--data-root", str(tmp_path / "my data")])
+    assert ended.value.code == 2
+    assert f"udamlf data check syn2city --data-root '{tmp_path}/my data'" in capsys.readouterr().out
 
 
 def test_the_shell_completes_names(tmp_path: Path) -> None:

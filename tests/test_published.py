@@ -12,7 +12,7 @@ from udamlf.config.compose import available, resolve
 from udamlf.evaluation.predict import input_sizes
 
 SEEDS = ("st", "cbst", "cbst_sp", "crst_mrkld", "iast", "hiast", "advent", "intrada", "proda")
-ONLINE = ("daformer", "hrda", "mic")
+ONLINE = ("daformer", "hrda", "mic", "mic_hrda")
 ROWS = [(method, row) for method, rows in read().items() for row in rows]
 
 

@@ -58,7 +58,8 @@ def test_the_parent_has_scores_by_round_figures_and_a_description(place: Place, 
     figures = {Path(f.path).name for f in client.list_artifacts(parent.info.run_id, "figures")}
     assert figures == {"predictions.png", "confusion.png", "reliability.png", "rounds.png"}
     note = parent.data.tags["mlflow.note.content"]
-    assert "| road " in note and "udamlf run --scenario syn2city --method st" in note
+    assert "| IoU, % | st (adapted) |" in note and "| road " in note
+    assert "udamlf run --scenario syn2city --method st" in note
     assert parent.data.params["cfg.profile.warmup.steps"] == "4"
 
 

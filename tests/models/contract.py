@@ -33,6 +33,11 @@ class ModelContract:
     def images(height: int = 48, width: int = 64, count: int = 2) -> Tensor:
         return torch.rand(count, 3, height, width, generator=torch.Generator().manual_seed(1))
 
+    def test_what_is_called_its_classifier_gives_the_classes(self, model: SegmentationModel) -> None:
+        """What SHOT leaves as it is."""
+        outputs = [p.shape[0] for p in model.get_submodule(model.classifier_name).parameters()]
+        assert outputs and set(outputs) == {CLASSES}
+
     @pytest.mark.parametrize(("height", "width"), [(64, 96), (65, 97), (47, 50)])
     def test_any_size_gives_logits_at_stride_that_upsample_to_the_image(
         self, model: SegmentationModel, height: int, width: int

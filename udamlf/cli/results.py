@@ -83,7 +83,8 @@ def compare(scenario: str | None, baseline: str, over: str, form: str, content: 
         click.echo(f"{tables.render(rows, form, baseline, 'summary')}\n")
     click.echo(tables.render(rows, form, baseline, content or "classes"))
     running = tracker.search(comparison.chains(scenario), "RUNNING") if form == "table" else []
-    click.echo(tables.render_running(running), nl=False)
+    if running:
+        click.echo(tables.render_running(running))
 
 
 @click.command()

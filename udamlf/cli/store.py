@@ -1,5 +1,6 @@
 """Commands that look after the store, the data and the machine."""
 
+import shlex
 import sys
 from pathlib import Path
 from typing import Any
@@ -54,10 +55,15 @@ def doctor(with_data: bool, scenarios: tuple[str, ...], folder: str | None, step
     from udamlf.runs.doctor import SAMPLED_LABELS, look_at, report
 
     click.echo("\n".join(report()))
+    root, damaged = f" --data-root {shlex.quote(folder)}" if folder else "", 0
     for name in scenarios or (available("scenarios") if with_data or folder else ()):
         click.echo()
         for text, bad in look_at(name, folder, SAMPLED_LABELS):
-            click.echo(text + (f"\n  bad files: {len(bad)}, e.g. {bad[0]}\n  udamlf data check {name}" if bad else ""))
+            damaged += len(bad) if scenarios else 0  # of all scenarios some have no data here
+            more = f"\n  bad files: {len(bad)}, e.g. {bad[0]}\n  udamlf data check {name}{root}" if bad else ""
+            click.echo(text + more)
+    if damaged:
+        sys.exit(EXIT_USER_ERROR)
 
 
 @click.group()

@@ -155,7 +155,10 @@ class DataSet:
             raw = resize_label(raw, size_hw)
         odd = set(np.flatnonzero(np.bincount(raw.ravel())).tolist()) - set(self.known_ids)
         if odd:
-            expected = f"{self.name}'s ids {min(self.known_ids)}-{max(self.known_ids)}: raw label files, not train ids"
+            known = sorted(self.known_ids)
+            whole = known == list(range(known[0], known[-1] + 1))
+            ids = f"{known[0]}-{known[-1]}" if whole else ", ".join(map(str, known))
+            expected = f"{self.name}'s ids {ids}: raw label files, not train ids"
             raise UserError(f"label {frame.label} holds the ids {sorted(odd)[:8]}", expected)
         return self.train_ids(space)[raw]
 

@@ -25,7 +25,6 @@ class ShotParams(self_training.SelfTrainingParams):
 
     certainty: float = Field(1.0, ge=0)  # weight of the mean entropy of all pixels
     diversity: float = Field(1.0, ge=0)
-    frozen: str = "classifier"  # first letters of the names of the parameters that stay as they are
 
 
 class Objective(self_training.Objective):
@@ -37,7 +36,7 @@ class Objective(self_training.Objective):
         super().__init__(params, context)
         self.weights |= {"target_certainty": params.certainty, "target_diversity": params.diversity}
         for name, parameter in self.model.named_parameters():
-            if params.frozen and name.startswith(params.frozen):
+            if name.startswith(f"{self.model.classifier_name}."):
                 parameter.requires_grad_(False)
 
     def regularisers(self, logits: Tensor, labels: Tensor) -> dict[str, Tensor]:

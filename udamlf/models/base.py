@@ -61,6 +61,7 @@ class SegmentationModel(nn.Module):
     bgr: bool = False  # the channels are reversed afterwards
     align_corners: bool = False
     stored_statistics: bool = False  # BatchNorm uses them in training mode too, and never updates them
+    classifier_name: ClassVar[str] = "classifier"  # the module that maps features to classes
     needs_weights: ClassVar[bool] = False  # a checkpoint has not all of them: their file is read whenever it is built
     whole_view: bool = False  # no part of the image is drawn in training mode either: of a teacher
     sees_windows: ClassVar[bool] = False  # its BatchNorm sees windows of the images, more than there are images

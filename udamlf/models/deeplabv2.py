@@ -36,6 +36,7 @@ class Network(ResNetSegmentation):
     """Logits (and auxiliary logits) [N, C, h, w] at stride 8; features are layer4's 2048 channels."""
 
     Params = DeepLabV2Params
+    classifier_name = "head"
 
     def __init__(self, num_classes: int, params: DeepLabV2Params) -> None:
         super().__init__(num_classes)

@@ -162,6 +162,7 @@ class Network(SegmentationModel):
     """Logits [N, C, h, w] at stride 4; features are the last stage at stride 32."""
 
     Params = MitParams
+    classifier_name = "head.conv_seg"
 
     def __init__(self, num_classes: int, params: MitParams) -> None:
         super().__init__(num_classes)

@@ -50,6 +50,7 @@ class Network(ResNetSegmentation):
     """Backbone, optional BatchNorm and head: logits [N, C, h, w] and features [N, 256, h, w] at stride 8."""
 
     Params = ProDAParams
+    classifier_name = "head.classifier"
     mean, std = (0.0, 0.0, 0.0), (1.0, 1.0, 1.0)
 
     def __init__(self, num_classes: int, params: ProDAParams) -> None:

@@ -131,6 +131,7 @@ class Network(SegmentationModel):
     """Logits and features, the last block's, at the stride of a patch; images are resized up to whole patches."""
 
     Params = VitParams
+    classifier_name = "head.conv_seg"
     needs_weights: ClassVar[bool] = True
 
     def __init__(self, num_classes: int, params: VitParams) -> None:

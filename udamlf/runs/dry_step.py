@@ -27,8 +27,10 @@ def measured_steps(config: Config) -> Iterator[str]:
     images = min(images, subset.top_k) if (subset := config.method.target_subset) else images
     hours, labelling = 0.0, 0.0
     for step in plan(config):
-        if step.stage in ("warmup", "pretrain", "self_train"):
-            text, training_h, label_s = in_fresh_process(_measured, config, step.round, step.stage == "pretrain")
+        pretraining = step.stage == "pretrain"
+        training = config.pretraining(step.round) if pretraining else config.training(step.round)
+        if step.stage in ("warmup", "pretrain", "self_train") and training.steps:
+            text, training_h, label_s = in_fresh_process(_measured, config, step.round, pretraining)
             labels = f"; a frame is labelled in {label_s:.2f} s" if label_s else ""
             yield f"{step}: {text}: {training_h:.2f} h{labels}"
             hours, labelling = hours + training_h, labelling + label_s * images / 3600
@@ -73,7 +75,10 @@ def _measured(config: Config, round: int, pretraining: bool) -> tuple[str, float
         label_s = time.perf_counter() - began
         return arrays
 
-    measured = measure_step(config, round, pretraining, timed if label else None)
+    try:
+        measured = measure_step(config, round, pretraining, timed if label else None)
+    except torch.OutOfMemoryError:
+        return "does not fit into the memory of this GPU", 0.0, 0.0
     batch, steps = training.batch, int(str(training.steps))
     text = f"{measured} ({batch.source} + {batch.target} images), {steps} steps"
     return text, measured.seconds * steps / 3600, label_s

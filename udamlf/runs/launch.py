@@ -294,6 +294,10 @@ def in_fresh_process(function: Callable[..., T], *arguments: Any) -> T:
         except BrokenProcessPool as error:
             message = "the process was killed, most likely because this machine's memory ran out"
             raise UserError(message, "more memory, or a smaller profile", "--profile paper_8gb") from error
+        except BaseException:
+            for child in multiprocessing.active_children():  # leaving the pool would wait for it
+                child.kill()
+            raise
 
 
 def managers() -> dict[str, str | None]:

@@ -32,7 +32,8 @@ Others = dict[str, Any]  # ``source_only`` and ``control`` -> the run that a gai
 
 def address(tracker: Tracker, base: str = "", scenario: str | None = None, like: dict[str, str] | None = None) -> str:
     """Addresses of the MLflow pages that compare whole chains, a line for each table (of a scenario, or of a chain with
-    the tags ``like``), newest first; else of what is running. MLflow reads a page from a tag of the experiment."""
+    the tags ``like``), newest first; of all chains where there is none, or some are running. MLflow reads a page from
+    a tag of the experiment."""
     root = masked(base or (tracker.uri if tracker.uri.startswith("http") else "http://127.0.0.1:5000")).rstrip("/")
     root += f"/#/experiments/{tracker.experiment_id}/runs?workflowType=machine_learning"
     tables: dict[str, dict[str, str]] = {}
@@ -45,7 +46,9 @@ def address(tracker: Tracker, base: str = "", scenario: str | None = None, like:
         tracker.client.set_experiment_tag(tracker.experiment_id, f"mlflow.sharedViewState.{name}", state)
     running = quote(f"tags.stage = '{CHAIN}'", safe="")
     pages = [f"{root}&viewStateShareKey={quote(name)}" for name in tables]
-    return "\n".join(pages) or f"{root}&searchFilter={running}"
+    if not tables or (not like and tracker.search({"stage": CHAIN}, "RUNNING", most=1)):
+        pages.append(f"{root}&searchFilter={running}")
+    return "\n".join(pages)
 
 
 def _alike(tags: Mapping[str, str]) -> dict[str, str]:
@@ -57,7 +60,8 @@ def _view(tags: Mapping[str, str], space: LabelSpace) -> str:
     """A page as MLflow keeps a shared view, of the whole chains of a table: the best first; method, seed, mIoU, gains
     and classes as columns; mIoU over rounds as the first chart. The keys are those of MLflow 3.17, found by trying."""
     conditions = [f"tags.`{key}` = '{value}'" for key, value in _alike(tags).items()]
-    metrics = ["miou", "gain/source_only", "gain/control", *(f"iou/{each}" for each in space.classes)]
+    home = f"source/miou/{space.headline}"
+    metrics = ["miou", "gain/source_only", "gain/control", home, *(f"iou/{each}" for each in space.classes)]
     widths = {"attributes.`Run Name`": 400, **{f"tags.`{key}`": width for key, width in _WIDTHS.items()}}
     widths |= {f"metrics.`{metric}`": max(85, 9 * len(metric)) for metric in metrics}
     chart = {"type": "LINE", "uuid": "miou", "metricKey": "miou", "metricSectionId": "first", "lineSmoothness": 0}
@@ -118,6 +122,7 @@ def _gain(metric: str, run: Any, other: Any) -> float | None:
 def _page(run: Any, space: LabelSpace, others: Others) -> str:
     """Markdown for the description of a run, which MLflow draws in a narrow column."""
     tags, metrics = run.data.tags, run.data.metrics
+    method = f"{tags['method']} ({tags['recipe']})" if tags.get("recipe") else tags["method"]
     where = f"{tags['scenario']} {KINDS[tags['data']]}, split {tags['split']}, profile {tags['profile']}"
     lines = [f"## {metrics['miou']:.1f} mIoU-{space.headline}", f"{where}, seed {tags['seed']}", ""]
     for name, other in others.items():
@@ -128,7 +133,7 @@ def _page(run: Any, space: LabelSpace, others: Others) -> str:
             lines.append(f"- {title}: {other}")
     # The address is relative to MLflow's page, whatever the server is called.
     lines += ["", f"![rounds](get-artifact?path=figures/rounds.png&run_uuid={run.info.run_id})", ""]
-    lines += [f"| IoU, % | {tags['method']} | {' | '.join(_TITLES.values())} |", "| --- | ---: | ---: | ---: |"]
+    lines += [f"| IoU, % | {method} | {' | '.join(_TITLES.values())} |", "| --- | ---: | ---: | ---: |"]
     named = {f"mIoU {name}": f"miou/{name}" for name in space.subsets} | {n: f"iou/{n}" for n in space.classes}
     for title, metric in {**named, "mIoU at home": f"source/miou/{space.headline}"}.items():
         gains = [_gain(metric, run, other) for other in others.values()]
