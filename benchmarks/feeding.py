@@ -20,12 +20,13 @@ import torch
 from udamlf.config.compose import resolve
 from udamlf.config.schema import Config
 from udamlf.data.batches import Batches
+from udamlf.runs.dry_step import labels_of
 from udamlf.training.measure import measure_step, trainer_on_noise
 
 
 def data_seconds(config: Config, workers: int, batches: int) -> float:
     """Mean seconds a batch when nothing else is done."""
-    streams = trainer_on_noise(config, 1, False, torch.device("cpu")).streams
+    streams = trainer_on_noise(config, 1, False, torch.device("cpu"), labels_of(config, 1)).streams
     start = time.perf_counter()
     for _ in Batches(streams, 0, batches, workers):
         pass
@@ -49,7 +50,7 @@ def main() -> None:
         workers = config.profile.workers
         alone, together = (data_seconds(config, n, args.batches) for n in (1, workers))
         line = f"{method:12} data {1e3 * alone:8.1f} ms (1 thread) {1e3 * together:8.1f} ms ({workers})"
-        seconds = None if args.no_step else measure_step(config, 1).seconds
+        seconds = None if args.no_step else measure_step(config, 1, label=labels_of(config, 1)).seconds
         print(line if seconds is None else f"{line}, step {1e3 * seconds:8.1f} ms, share {together / seconds:6.1%}")
 
 

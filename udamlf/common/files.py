@@ -14,6 +14,7 @@ from typing import Any
 
 from udamlf.common.errors import UserError
 
+PROJECT_ROOT = Path(__file__).resolve().parents[2]
 logger = logging.getLogger("udamlf")
 
 

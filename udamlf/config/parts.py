@@ -10,8 +10,8 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from udamlf.common.errors import UserError, nearest
+from udamlf.common.files import PROJECT_ROOT
 
-PROJECT_ROOT = Path(__file__).resolve().parents[2]
 CONFIGS = PROJECT_ROOT / "configs"
 _UNION_TAG = re.compile(r"[A-Z]|constrained-|int$|float$|.*\[")  # what pydantic puts into a location for `A | B`
 

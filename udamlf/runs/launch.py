@@ -33,7 +33,7 @@ from types import ModuleType
 from typing import Any, TypeVar
 
 from udamlf.common.errors import UserError
-from udamlf.config.parts import PROJECT_ROOT
+from udamlf.common.files import PROJECT_ROOT
 from udamlf.runs.signals import GRACE_S
 
 LAUNCHER = "UDAMLF_LAUNCHER"

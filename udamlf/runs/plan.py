@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from udamlf.common.errors import UserError
-from udamlf.common.files import digest_file, digest_json
+from udamlf.common.files import PROJECT_ROOT, digest_file, digest_json
 from udamlf.config.compose import resolve
-from udamlf.config.parts import PROJECT_ROOT, Part
+from udamlf.config.parts import Part
 from udamlf.config.references import CONTROL, control, reference
 from udamlf.config.schema import Config, Recipe
 from udamlf.data.dataset import split_of
