@@ -11,7 +11,6 @@ if TYPE_CHECKING:
     from udamlf.runs.results import evaluate as evaluate
     from udamlf.runs.results import run as run
 
-
 _LIBRARY = {"compare": "runs.results", "run": "runs.results", "evaluate": "runs.results", "predict": "runs.checkpoints"}
 
 

@@ -190,7 +190,7 @@ def weak_view(
     mirror: float = 0.5,
 ) -> Geometry:  # fmt: skip
     """ProDA's weak view (proda.md 3): the image resized to width floor(factor x ``nominal_width``), its aspect kept, or
-    enlarged to the crop where it would be smaller (the released code fails); then a uniform crop, mirrored at times."""
+    enlarged to the crop if smaller (the released code fails); a uniform crop, mirrored with probability ``mirror``."""
     (height, width), (crop_height, crop_width) = image_hw, crop_hw
     new_width = int(rng.uniform(*factor) * nominal_width)
     new_width = max(new_width, crop_width, -(-crop_height * width // height))

@@ -198,7 +198,7 @@ class Labeller:
         """Write ``pseudo_labels/``, and log their quality; what the selector gives."""
         job, config, names = self.job, self.job.config, [frame.name for frame in self.frames]
         quality, order = Quality(config.space.num_classes, device()), list[int]()
-        confidence, publication = dict.fromkeys(sample(names), np.empty(0, np.uint8)), list[Publication]()
+        confidence, publication = dict.fromkeys(sample(names), np.empty(0, np.uint8)), Publication({})
 
         def labelled() -> Iterator[tuple[int, np.ndarray, Tensor]]:
             with progress(f"{job.title}, labelling", len(names) * (self.selector.passes + 1)) as update:
@@ -219,6 +219,7 @@ class Labeller:
             return names[index], label
 
         def finish() -> tuple[dict[str, Any], Mapping[str, np.ndarray]]:
+            nonlocal publication
             facts = {
                 "label_space": config.space.name,
                 "selector": selector_part(config, job.round).model_dump(),
@@ -227,8 +228,8 @@ class Labeller:
                 "protocol": self.protocol.model_dump(),
                 "quality": quality.metrics(config.space, self.selector.thresholds()),
             }
-            publication.append(self.selector.publish())
-            return facts, publication[0].arrays
+            publication = self.selector.publish()
+            return facts, publication.arrays
 
         folder, places = job.out / "pseudo_labels", {name: index for index, name in enumerate(names)}
         soft = (lambda name: self.selector.soft_label(places[name])) if self.selector.stores_soft else None
@@ -236,7 +237,7 @@ class Labeller:
         manifest = publish(folder, labels, finish, soft)
         job.log.log_metrics(manifest["quality"], job.round)
         write_arrays(folder / CONFIDENCE, confidence)
-        return publication[0]
+        return publication
 
 
 class StoredLogits:
