@@ -181,27 +181,31 @@ def test_only_the_crop_of_a_weak_view_is_resized_and_equals_the_whole(
 # --- resizing -------------------------------------------------------------------------------------------------------
 
 
-@given(size=SIZES, target=SIZES, rule=st.sampled_from(["opencv", "pillow"]))
-def test_nearest_follows_its_definition(size: tuple[int, int], target: tuple[int, int], rule: str) -> None:
-    """floor(i * n / N) or floor((i + 0.5) * n / N), in integers."""
-    label = np.arange(size[0] * size[1]).reshape(size)
-    resized = resize_label(label, target, rule)
-    for axis in (0, 1):
-        n, big = size[axis], target[axis]
-        index = [i * n // big if rule == "opencv" else (2 * i + 1) * n // (2 * big) for i in range(big)]
-        picked = resized[:, 0] // size[1] if axis == 0 else resized[0] % size[1]
-        np.testing.assert_array_equal(picked, index)
+@given(size=SIZES, target=SIZES, dtype=st.sampled_from([np.uint8, np.int64]))
+def test_nearest_follows_its_definition(size: tuple[int, int], target: tuple[int, int], dtype: type) -> None:
+    """ "opencv" is OpenCV itself: floor(i * n / N), or one lower where the exact value is an integer. "pillow" is
+    floor((i + 0.5) * n / N) in integers."""
+    for axis, (n, big) in enumerate(zip(size, target, strict=True)):
+        line = np.arange(n, dtype=dtype).reshape((-1, 1) if axis == 0 else (1, -1))
+        wanted = (big, 1) if axis == 0 else (1, big)
+        by_opencv = resize_label(line, wanted, "opencv").ravel()
+        itself = cv2.resize(line.astype(np.uint8), wanted[::-1], interpolation=cv2.INTER_NEAREST)
+        np.testing.assert_array_equal(by_opencv, itself.ravel())
+        for i, picked in enumerate(by_opencv):
+            assert picked == i * n // big or (picked == i * n // big - 1 and i * n % big == 0)
+        centres = [(2 * i + 1) * n // (2 * big) for i in range(big)]
+        np.testing.assert_array_equal(resize_label(line, wanted, "pillow").ravel(), centres)
 
 
-@given(size=SIZES, target=SIZES)
-def test_nearest_is_what_the_libraries_do_when_enlarging(size: tuple[int, int], target: tuple[int, int]) -> None:
-    """Pillow and OpenCV themselves, on enlargements by whole factors (elsewhere their floats may round)."""
-    target = (size[0] * (1 + target[0] % 4), size[1] * (1 + target[1] % 4))
+@given(size=SIZES, target=SIZES, dtype=st.sampled_from([np.uint8, np.int64]))
+def test_the_axes_of_a_label_are_resized_apart(size: tuple[int, int], target: tuple[int, int], dtype: type) -> None:
+    """OpenCV's rule on any sizes, Pillow's on enlargements by whole factors (elsewhere its floats may round)."""
     label = np.random.default_rng(0).integers(0, 256, size, dtype=np.uint8)
-    by_opencv = cv2.resize(label, target[::-1], interpolation=cv2.INTER_NEAREST)
-    by_pillow = np.asarray(Image.fromarray(label).resize(target[::-1], Image.Resampling.NEAREST))
-    np.testing.assert_array_equal(resize_label(label, target, "opencv"), by_opencv.reshape(target))
-    np.testing.assert_array_equal(resize_label(label, target, "pillow"), by_pillow)
+    by_opencv = cv2.resize(label, target[::-1], interpolation=cv2.INTER_NEAREST).reshape(target)
+    np.testing.assert_array_equal(resize_label(label.astype(dtype), target, "opencv"), by_opencv)
+    larger = (size[0] * (1 + target[0] % 4), size[1] * (1 + target[1] % 4))
+    by_pillow = np.asarray(Image.fromarray(label).resize(larger[::-1], Image.Resampling.NEAREST))
+    np.testing.assert_array_equal(resize_label(label.astype(dtype), larger, "pillow"), by_pillow)
 
 
 @pytest.mark.parametrize("rule", ["area", "bilinear", "bicubic", "lanczos"])

@@ -42,8 +42,8 @@ _NEAREST: dict[str, Callable[[int, int], np.ndarray]] = {
 
 
 def resize_label(label: np.ndarray, size_hw: Size, rule: str = "pillow") -> np.ndarray:
-    """Resize ids [H, W]: "opencv" picks floor(i*n/N) (INTER_NEAREST; HIAST), "pillow" floor((i+0.5)*n/N), the sample
-    under the centre, both in integers (IAST); "pillow_ties" is "pillow" with Pillow's own rounding of ties (ProDA)."""
+    """Resize ids [H, W]: "opencv" picks floor(i*n/N) in its doubles (INTER_NEAREST; HIAST), "pillow" the sample under
+    the centre, floor((i+0.5)*n/N) in integers (IAST), "pillow_ties" the same with Pillow's rounding of ties (ProDA)."""
     if label.shape == tuple(size_hw):
         return label
     axes = [_nearest(rule, *lengths) for lengths in zip(label.shape, size_hw, strict=True)]
