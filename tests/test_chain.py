@@ -15,10 +15,12 @@ import pytest
 
 from tests.fake_stages import FakeStages
 from udamlf.common.errors import UserError
+from udamlf.report import comparison
 from udamlf.runs import plan as keys
 from udamlf.runs.chain import Chain
 from udamlf.runs.log import RunLog
 from udamlf.runs.plan import Request, key_parts, plan, up_to_step
+from udamlf.runs.repeat import recorded_request
 from udamlf.runs.runner import read_config
 from udamlf.runs.signals import StopFlag
 from udamlf.runs.tags import DIGEST, ERROR, PROCESS
@@ -234,6 +236,28 @@ def test_a_stage_gets_the_configuration_as_it_was_resolved(go: Any, request_: Re
         assert read_config(Path(parameters["config"])) == sent.resolve()
     with pytest.raises(UserError, match="no configuration"):
         read_config(Path("/nowhere.yaml"))
+
+
+@pytest.mark.parametrize("changed", ["", "profile.evaluation.flip=true", "method.round.selector.exact=false"])
+def test_a_repeated_chain_has_its_gain_over_source_only(
+    go: Any, tracker: Tracker, request_: Request, changed: str
+) -> None:
+    """Over the recorded source_only, or the one repeated with the same change where that concerns it too."""
+
+    def gains() -> list[dict[str, Any]]:
+        lines = comparison.plain(comparison.rows(tracker.search(comparison.finished())))
+        return [line["delta"]["source_only"] for line in lines if line["method"] == "st"]
+
+    source_only, (recorded, _) = go(request_.reference("source_only"))[0], go(request_)
+    before = gains()
+    overrides = (changed,) if changed else ()
+    repeated = [*([source_only] if changed.startswith("profile") else []), recorded]
+    again = [go(recorded_request(tracker, run_id, overrides))[0] for run_id in repeated]
+    after = gains()
+    assert len(after) == (2 if changed else 1)
+    assert all(gain["miou"] == before[0]["miou"] for gain in after)
+    compared_with = {run_id for gain in after for run_id in gain["run_ids"]}
+    assert compared_with == {source_only, *again[:-1]}
 
 
 def test_the_command_in_the_description_repeats_the_request(request_: Request) -> None:

@@ -6,6 +6,7 @@ from udamlf.common.errors import UserError
 from udamlf.config.parts import Part, flatten
 from udamlf.config.schema import Config, Method, Round, Warmup
 
+SOURCE_ONLY = "source_only"
 CONTROL = "control"  # the name of the method that is matched to another
 _SUPERVISED = Part(name="supervised")
 # Options of a network that a score does not depend on: heads that only train, and where training starts.

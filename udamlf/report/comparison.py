@@ -13,7 +13,7 @@ from typing import Any
 import pandas as pd
 
 from udamlf.config.labels import LabelSpace, find_space
-from udamlf.config.references import CONTROL
+from udamlf.config.references import CONTROL, SOURCE_ONLY
 from udamlf.report import KINDS
 
 # Tags of a chain: digests of its configuration, of its matched control's, of its protocol; the last round scored.
@@ -22,7 +22,6 @@ REFERENCE = "udamlf.source_only"  # digest of the configuration of the source_on
 COMPLETE = "udamlf.complete"  # "true" of a whole chain, "superseded" once another one has taken its place
 CODE = "udamlf.code"  # digest of what scored a chain
 DATA = "udamlf.data"  # digest of the listings of its splits
-SOURCE_ONLY = "source_only"
 ABSENT, NO_RUN = "-", "no run"
 OVER = ("seeds", "worlds")
 COSTS = ("parameters", "gflops", "frames_per_second", "hours")
@@ -35,7 +34,7 @@ _GROUP = [*IDENTITY, "role", "label_space", "files", "protocol", "of"]
 _TABLE = attrgetter("scenario", "data", "profile", "split", "space.name", "files")  # what the rows of one table share
 _ROLES = {"baseline": 0, "method": 1, "oracle": 2}
 _NOTHING = dict.fromkeys(("mean", "std", "low", "high", "n", "p"))
-_FIRST = {"source_only": 0, "adabn": 1, "control": 2}
+_FIRST = {SOURCE_ONLY: 0, "adabn": 1, CONTROL: 2}
 
 Run = tuple[str, int]  # digest of the data's listing (a world), and seed: what runs of two methods are paired by
 Estimate = dict[str, Any]

@@ -1,6 +1,5 @@
 """Runs a plan: each step reuses a finished run or becomes a process; two chains that need the same step do it once."""
 
-import json
 import logging
 import math
 import shlex
@@ -13,10 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from udamlf.common.errors import UserError
-from udamlf.common.files import digest_file, digest_json, file_lock, write_text
+from udamlf.common.files import digest_json, file_lock, write_text
 from udamlf.config.labels import space_tag
 from udamlf.config.references import CONTROL, control, network
-from udamlf.config.schema import SOURCE, SOURCE_VAL, TARGET, Config
+from udamlf.config.schema import SOURCE, SOURCE_VAL, TARGET
 from udamlf.data.check import check_apart, check_headers
 from udamlf.data.splits import ScenarioData, check_subset
 from udamlf.report import comparison, tables
@@ -25,25 +24,27 @@ from udamlf.runs.launch import LOCAL, check_manager, environment, identity, laun
 from udamlf.runs.log import RunLog, ending
 from udamlf.runs.maintenance import reap
 from udamlf.runs.pages import address, report
-from udamlf.runs.plan import Request, Step, data_root, key_of, key_parts, module_digests, plan, splits_of, up_to_step
+from udamlf.runs.plan import (
+    Request,
+    Step,
+    data_root,
+    digest_config,
+    key_of,
+    key_parts,
+    module_digests,
+    plan,
+    splits_of,
+    up_to_step,
+)
 from udamlf.runs.reuse import changes, claim, finished_chain
 from udamlf.runs.runner import stage_tags
 from udamlf.runs.signals import StopFlag
 from udamlf.runs.store import at_once
 from udamlf.runs.tags import CHAIN, COMMAND, DEVICE, DIGEST, ERROR, HOURS, INTERRUPTED, KEY, KEY_FILE, PROCESS, step_tag
 from udamlf.runs.tracker import UNAVAILABLE, Tracker
-from udamlf.stages.stage import STAGES, WITH_WEIGHTS, Input, stage
+from udamlf.stages.stage import STAGES, WITH_WEIGHTS, Input
 
 logger = logging.getLogger("udamlf")
-
-
-def _digest(config: Config) -> str:
-    """Of a resolved configuration, as far as its chain reads it."""
-    config, reads = config.model_copy(update={"seed": 0}), {}
-    for step in plan(config):
-        declared = stage(step.stage).declare(config, step.round)
-        reads[str(step)] = [declared.reads, declared.splits, [digest_file(file) for file in declared.files]]
-    return digest_json(json.loads(json.dumps([config.method.name, config.space.classes, reads], default=str)))
 
 
 class Chain:
@@ -84,9 +85,9 @@ class Chain:
             "overrides": shlex.join(config.overrides),
             "mlflow.runName": " ".join([self.name, *apart])[:120],
             COMMAND: self.request.command(),
-            comparison.CONFIG: _digest(config),
-            comparison.MATCHED: _digest(control(config)) if matched else "",
-            comparison.REFERENCE: _digest(self.request.reference(comparison.SOURCE_ONLY).configuration()),
+            comparison.CONFIG: digest_config(config),
+            comparison.MATCHED: digest_config(control(config)) if matched else "",
+            comparison.REFERENCE: self.request.source_only(),
             "network": network(config),
             comparison.PROTOCOL: digest_json(config.protocol(config.report_split).model_dump(mode="json"))[:16],
             comparison.CODE: digest_json(module_digests(STAGES.modules("evaluate")))[:16],

@@ -12,13 +12,13 @@ from dataclasses import dataclass, field, replace
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from udamlf.common.errors import UserError
 from udamlf.common.files import PROJECT_ROOT, digest_file, digest_json
 from udamlf.config.compose import resolve
 from udamlf.config.parts import Part
-from udamlf.config.references import CONTROL, control, reference
+from udamlf.config.references import CONTROL, SOURCE_ONLY, control, reference
 from udamlf.config.schema import Config, Recipe
 from udamlf.data.dataset import split_of
 from udamlf.miniature import cached_world
@@ -61,11 +61,20 @@ def with_start_file(config: Config, file: Path) -> Config:
     return config.model_copy(update=update)
 
 
+class Recorded(NamedTuple):
+    """A run that is to be repeated: its id, its configuration with the request's overrides, and the digest of the
+    source_only that its gain is over, which a configuration does not hold; "" where that is not known."""
+
+    run_id: str
+    config: Config
+    source_only: str
+
+
 @dataclass(frozen=True)
 class Request:
     """What a user asks for: the arguments of ``udamlf.config.compose.resolve``; ``of``: the method that ``method``, a
-    reference or ``CONTROL``, is matched to; ``start``: a released file that takes the warm-up's place; ``recorded``: id
-    and configuration, with ``overrides``, of a run that is to be repeated."""
+    reference or ``CONTROL``, is matched to; ``start``: a released file that takes the warm-up's place; ``recorded``: a
+    run that is to be repeated."""
 
     scenario: str
     method: str
@@ -77,7 +86,7 @@ class Request:
     of: str = ""
     overrides: tuple[str, ...] = ()
     start: str = ""
-    recorded: tuple[str, Config] | None = None
+    recorded: Recorded | None = None
 
     def resolve(self, files: bool = True) -> Config:
         """The configuration, checked by every stage of its chain (``files``: also that its weights are there).
@@ -95,7 +104,7 @@ class Request:
     def configuration(self) -> Config:
         """``resolve`` without the checks of the stages."""
         if self.recorded:
-            return self.recorded[1]
+            return self.recorded.config
         if self.of:
             matched = replace(self, method=self.of, of="").configuration()
             if self.method == CONTROL:
@@ -106,7 +115,7 @@ class Request:
         names = (self.scenario, self.method, self.profile, self.seed, self.rounds)
         root = _absolute(self.data_root) if self.data_root else None
         config = resolve(*names, root, self.recipe, self.overrides)
-        if self.start and not config.method.round_numbers and config.method.name != "source_only":
+        if self.start and not config.method.round_numbers and config.method.name != SOURCE_ONLY:
             message = f"--start with {config.method.name}, which has no rounds after its warm-up"
             raise UserError(message, "a method with rounds", "--method source_only for the file alone")
         if config.method.labeller and not self.start:
@@ -126,21 +135,31 @@ class Request:
         pairs = [] if self.recorded else pairs
         pairs += [("set", text) for text in self.overrides]
         words = (word for name, value in pairs for word in (f"--{name.replace('_', '-')}", value))
-        return shlex.join(["udamlf", *(["rerun", self.recorded[0]] if self.recorded else ["run"]), *words])
+        return shlex.join(["udamlf", *(["rerun", self.recorded.run_id] if self.recorded else ["run"]), *words])
 
     def reference(self, method: str) -> Request:
         """The request of a reference that this one's gain is measured from: ``CONTROL``, or a baseline's name."""
         return replace(self, method=method, of=self.of or self.method)
 
+    def source_only(self) -> str:
+        """Digest of the configuration of the source_only that its gain is over."""
+        if self.recorded:
+            return self.recorded.source_only
+        return digest_config(self.reference(SOURCE_ONLY).configuration())
+
     def compared(self, references: bool = True, control: bool = False) -> list[Request]:
         """It, after those that it is compared with: source_only and adabn, and its matched control."""
-        names = [*(("source_only", "adabn") if references else ()), *([CONTROL] if control else [])]
+        names = [*((SOURCE_ONLY, "adabn") if references else ()), *([CONTROL] if control else [])]
         return [*(self.reference(name) for name in names if name != self.method), self]
 
     def beside(self, method: str) -> Request:
         """The same budget and data for another method: what was set for the method itself falls away."""
-        shared = tuple(text for text in self.overrides if not text.strip().startswith("method."))
-        return replace(self, method=method, rounds=None, overrides=shared)
+        return replace(self, method=method, rounds=None, overrides=not_of_method(self.overrides))
+
+
+def not_of_method(overrides: Iterable[str]) -> tuple[str, ...]:
+    """The overrides that are not of the method alone."""
+    return tuple(text for text in overrides if not text.strip().startswith("method."))
 
 
 def check_rounds(config: Config) -> None:
@@ -216,6 +235,15 @@ def up_to_step(steps: Sequence[Step], name: str, round: int | None = None) -> li
 def key_of(parts: Mapping[str, Any]) -> str:
     """The key that ``key_parts`` make: a SHA-256."""
     return digest_json({**parts, "code": digest_json(parts["code"])})
+
+
+def digest_config(config: Config) -> str:
+    """Digest of a resolved configuration, as far as its chain reads it."""
+    config, reads = config.model_copy(update={"seed": 0}), {}
+    for step in plan(config):
+        declared = stage(step.stage).declare(config, step.round)
+        reads[str(step)] = [declared.reads, declared.splits, [digest_file(file) for file in declared.files]]
+    return digest_json(json.loads(json.dumps([config.method.name, config.space.classes, reads], default=str)))
 
 
 def key_parts(config: Config, name: str, round: int, inputs: Mapping[str, str], digest: Digest) -> dict[str, Any]:

@@ -6,10 +6,11 @@ from typing import Any
 from udamlf.common.errors import UserError
 from udamlf.config.compose import with_overrides
 from udamlf.config.parts import flatten
+from udamlf.report.comparison import CONFIG, REFERENCE, chains
 from udamlf.runs.chain import run_chain
 from udamlf.runs.checkpoints import recorded_config
 from udamlf.runs.environment import ENVIRONMENT, REQUIREMENTS
-from udamlf.runs.plan import Request
+from udamlf.runs.plan import Recorded, Request, digest_config, not_of_method
 from udamlf.runs.signals import StopFlag
 from udamlf.runs.tags import CHAIN, COMMIT, KEY_FILE, step_runs
 from udamlf.runs.tracker import Tracker
@@ -61,12 +62,22 @@ def _facts(tracker: Tracker, run_id: str) -> dict[str, dict[str, Any]]:
 def rerun(run_id: str, overrides: tuple[str, ...], stop: StopFlag, env_manager: str) -> str:
     """Run a chain as it was recorded, with further overrides; its table, what differs. UserError: see ``run_chain``."""
     tracker = Tracker.existing()
-    if (kind := tracker.get(run_id).data.tags.get("stage")) != CHAIN:
-        raise UserError(f"run {run_id} is of stage {kind}", "a chain", "udamlf compare --format json lists them")
-    config = with_overrides(recorded_config(tracker, run_id), overrides)
-    scenario, method, profile = config.names.values()
-    request = Request(scenario, method, profile, config.seed, overrides=overrides, recorded=(run_id, config))
+    request = recorded_request(tracker, run_id, overrides)
     request.resolve()  # bad input starts no run
     again = tracker.within(run_id).create_run(f"rerun of {run_id}", {"stage": CHAIN})
     _, table = run_chain([request], stop, env_manager, again)
     return f"{table}\n\nunlike run {run_id}:\n{differences(run_id, again)}"
+
+
+def recorded_request(tracker: Tracker, run_id: str, overrides: tuple[str, ...]) -> Request:
+    """The request of a recorded chain with further overrides. UserError: no such chain, or a bad override."""
+    tags = tracker.get(run_id).data.tags
+    if (kind := tags.get("stage")) != CHAIN:
+        raise UserError(f"run {run_id} is of stage {kind}", "a chain", "udamlf compare --format json lists them")
+    config, source_only = with_overrides(recorded_config(tracker, run_id), overrides), tags.get(REFERENCE, "")
+    if shared := not_of_method(overrides):
+        run = next(iter(tracker.search({**chains(), CONFIG: source_only}, status=None, most=1)), None)
+        source_only = digest_config(with_overrides(recorded_config(tracker, run.info.run_id), shared)) if run else ""
+    scenario, method, profile = config.names.values()
+    recorded = Recorded(run_id, config, source_only)
+    return Request(scenario, method, profile, config.seed, overrides=overrides, recorded=recorded)
