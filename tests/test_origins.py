@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -42,7 +43,14 @@ def test_a_copied_file_is_told_of_the_one_value_that_does_not_count(tmp_path: Pa
     assert said == []
 
 
-def test_a_file_that_extends_is_told_too_and_what_counts_is_not_named(tmp_path: Path, said: list[str]) -> None:
+@pytest.mark.parametrize("beside_the_shipped", [False, True])
+def test_a_file_that_extends_is_told_too_and_what_counts_is_not_named(
+    beside_the_shipped: bool, tmp_path: Path, said: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if beside_the_shipped:
+        shutil.copytree(CONFIGS, tmp_path, dirs_exist_ok=True)
+        monkeypatch.setattr(compose, "CONFIGS", tmp_path)
+        monkeypatch.chdir(tmp_path)
     tree = {"extends": "st", "name": "mine", "title": "mine", "round.selector.portion": [0.6], "rounds": 5}
     (tmp_path / "mine.yaml").write_text(yaml.safe_dump(tree))
     resolve("gta2city", str(tmp_path / "mine.yaml"))

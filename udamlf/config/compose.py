@@ -41,8 +41,13 @@ class Layer(NamedTuple):
         return wanted in (steps[: len(wanted)], [step for step in steps if not step.isdecimal()][: len(wanted)])
 
     @property
+    def file(self) -> str:
+        """The path of its file."""
+        return self.origin.partition(", ")[0]
+
+    @property
     def is_shipped(self) -> bool:
-        """Whether it is of a file that comes with the package."""
+        """Whether it is of a file in the folder of those that come with the package."""
         return self.origin.startswith(f"{CONFIGS}/")
 
 
@@ -190,7 +195,7 @@ def resolve(
     copied = [_read("methods", fields["name"]) for _, fields in methods if fields["name"] in available("methods")]
     theirs = [*_file_values("method", copied), *values(copied)]
     shipped = {f"{key}={value}" for layer in theirs for key, value in flatten(layer.value, layer.key)}
-    for text in (*_overridden(every, dict(flatten(tree)), shipped), *_outvoted(every, config)):
+    for text in (*_overridden(every, dict(flatten(tree)), shipped, methods[-1][0]), *_outvoted(every, config)):
         _warn(text)
     return config
 
@@ -220,14 +225,17 @@ def _last(layers: Sequence[Layer], leaf: str) -> Layer | None:
     return next((layer for layer in reversed(layers) if layer.covers(leaf)), None)
 
 
-def _overridden(layers: Sequence[Layer], final: Mapping[str, Any], shipped: Set[str]) -> Iterator[str]:
-    """A line for every value of a user's file that a later file overrides, from the layers in the order in which they
-    are set and the result by dotted key. What a copy of a shipped file has as that one, KEY=VALUE, is not named."""
+def _overridden(layers: Sequence[Layer], final: Mapping[str, Any], shipped: Set[str], method: str) -> Iterator[str]:
+    """A line for every value of a user's file that a later file overrides, or of the ``method``'s file that one which
+    it extends does, from the layers in the order in which they are set and the result by dotted key. What a copy of a
+    shipped file has as that one, KEY=VALUE, is not named."""
     for position, layer in enumerate(layers):
-        for leaf, value in [] if layer.is_shipped else flatten(layer.value, layer.key):
+        for leaf, value in flatten(layer.value, layer.key):
             winner, text = _last(layers[position + 1 :], leaf), f"{leaf}={value}"
             counts = final.get(leaf, layer) == value or text in shipped
-            if winner and not winner.origin.startswith("--") and not counts:
+            if not winner or winner.origin.startswith("--") or counts:
+                continue
+            if not layer.is_shipped or layer.file == method != winner.file:
                 wins = winner.key if isinstance(winner.value, dict) else f"{winner.key}={winner.value}"
                 yield f"not used: {text} of {layer.origin}; what counts is {wins} of {winner.origin}, or --set"
 

@@ -34,7 +34,8 @@ def recipe_text(config: Config, published: Config) -> str:
     lines = [f"{head} ({method.publication or 'no publication'})"]
     lines += [yaml.safe_dump(tree, sort_keys=False, default_flow_style=None, width=110).rstrip("\n")]
     if changed := differences(published, config):
-        lines += ["", "# published -> adapted, beyond the budget of the profile:"]
+        change = "published -> adapted" if method.publication else "without -> with the method's `adapted` block"
+        lines += ["", f"# {change}, beyond the budget of the profile:"]
         lines += [f"  {key}: {theirs} -> {ours}" for key, theirs, ours in changed]
     return "\n".join(lines)
 
