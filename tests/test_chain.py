@@ -191,8 +191,9 @@ def test_a_stage_that_ended_before_it_could_speak_has_a_reason(
 ) -> None:
     """A signal during its imports, for example."""
     chain = Chain(request_, launch=lambda *arguments: code)
-    with pytest.raises(UserError, match=f"its process was ended {reason}"):
+    with pytest.raises(UserError, match=f"its process was ended {reason}") as told:
         chain.run(RunLog(tracker, tracker.create_run("parent", {}), store / "parent"))
+    assert ("memory" in str(told.value)) == (code == -signal.SIGKILL)
     (run,) = tracker.search({"stage": "warmup"}, status=ended)
     assert reason in run.data.tags[ERROR]
 

@@ -80,6 +80,11 @@ def test_an_option_is_told_of_the_rounds_that_have_a_value_of_their_own(said: li
     assert said == []
 
 
+def test_a_reference_is_not_told_of_what_was_set_for_a_method(said: list[str]) -> None:
+    resolve("gta2city", "adabn", overrides=["profile.round.steps=60"])
+    assert said == []
+
+
 @pytest.mark.parametrize("method", compose.available("methods"))
 @pytest.mark.parametrize("scenario", ["gta2city", "camvid2kitti"])
 def test_shipped_files_are_silent(method: str, scenario: str, said: list[str]) -> None:

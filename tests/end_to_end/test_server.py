@@ -136,7 +136,7 @@ def cells(browser: Any, selector: str, axis: str) -> list[tuple[str, str]]:
 @needs_browser
 def test_the_page_is_a_table_of_gains_and_classes_the_best_first(remote: Place, page: str, browser: Any) -> None:
     runs = parents(remote)
-    gains = ["gain/source_only", "gain/control", "source/miou/16"]
+    gains = ["gain/source_only", "gain/control", "source/miou/16", "pl/coverage", "pl/precision"]
     names = ["miou", *gains, *(f"iou/{name}" for name in CITYSCAPES_16.classes)]
     wanted = [f"tags.`{name}`" for name in ("method", "recipe", "seed")] + [f"metrics.`{name}`" for name in names]
     metrics = {name: run.data.metrics for name, run in runs.items()}

@@ -6,13 +6,15 @@ import csv
 import io
 import json
 import statistics
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from udamlf.common.errors import UserError
 from udamlf.config.labels import CITYSCAPES_16
-from udamlf.report.comparison import CODE, CONFIG, MATCHED, SCORED, Row, rows, source_only_of
+from udamlf.report.comparison import CODE, CONFIG, MATCHED, SCORED, Row, chains, rows, source_only_of
 from udamlf.report.tables import NOT_IN_SOURCE, OTHER_CODE, render, render_evaluation, render_running
 
 
@@ -192,7 +194,7 @@ def test_worlds_are_never_compared_with_each_other() -> None:
 
 
 def test_networks_are_named_where_a_table_has_several() -> None:
-    text = render(rows([parent("a", "st", network="resnet38"), parent("b", "source_only")]), "table")
+    text = render(rows([parent("a", "st", network="resnet38"), parent("b", "source_only")]), "markdown")
     assert "st (resnet38)" in text and "source_only (compact)" in text
 
 
@@ -205,6 +207,20 @@ def test_a_running_chain_shows_its_last_scored_round() -> None:
         "running: syn2city iast-s0, round 1 of 3: mIoU 43.2", "running: syn2city st-s0, not scored yet",
     ]  # fmt: skip
     assert render_running([]) == ""
+
+
+def test_a_long_name_does_not_make_its_column_wide() -> None:
+    overrides = "method.round.selector.alpha=0.3 profile.round.steps=60 profile.evaluation.flip=true"
+    text = render(rows([parent("a", "iast", overrides=overrides), parent("b", "source_only")]), "table")
+    lines = text.splitlines()[2:]
+    assert max(map(len, lines)) < 80 and all(word in text for word in overrides.split())
+
+
+def test_a_scenario_is_asked_for_by_name_or_by_its_file(tmp_path: Path) -> None:
+    (tmp_path / "mine.yaml").write_text("name: fields")
+    assert chains(str(tmp_path / "mine.yaml")) == chains("fields")
+    with pytest.raises(UserError, match="unknown scenario"):
+        chains(str(tmp_path / "no.yaml"))
 
 
 def test_an_empty_store_says_how_to_fill_it() -> None:

@@ -90,7 +90,7 @@ def compare(scenario: str | None, baseline: str, over: str, form: str, content: 
 
 
 @click.command()
-@click.option("--scenario", required=True)
+@click.option("--scenario", required=True, help="A name, or its file.")
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), required=True, help="An HTML file.")
 @click.option("--run-id", "run_ids", multiple=True, help="Only these chains; may be given several times.")
 def report(scenario: str, out: Path, run_ids: tuple[str, ...]) -> None:

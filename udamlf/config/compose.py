@@ -63,6 +63,11 @@ def available(kind: str) -> list[str]:
     return sorted(path.stem for path in (CONFIGS / kind).glob("*.yaml"))
 
 
+def name_of(kind: str, name: str) -> str:
+    """The name that runs of a configuration have: of a YAML file its `name`. UserError: there is no such file."""
+    return str(_read(kind, name)[1].get("name")) if name.endswith((".yaml", ".yml")) else name
+
+
 def titles(kind: str) -> list[tuple[str, str]]:
     """Name and title of every shipped configuration of a kind, and its publication where there is one."""
     files = [(name, _read(kind, name)[1]) for name in available(kind)]
@@ -241,8 +246,10 @@ def _overridden(layers: Sequence[Layer], final: Mapping[str, Any], shipped: Set[
 
 
 def _outvoted(layers: Sequence[Layer], config: Config) -> Iterator[str]:
-    """A line for every value of the profile that a user sets in vain, as a shipped method's round has its own."""
-    every = [(n, *item) for n in range(1, config.method.rounds + 1) for item in _OF_ROUND.items()]
+    """A line for every value of the profile that a user sets in vain, as a shipped method's round has its own; a
+    reference's round, which trains nothing, is not what it was set for."""
+    numbers = range(1, config.method.rounds + 1) if config.method.role == "method" else ()
+    every = [(number, *item) for number in numbers for item in _OF_ROUND.items()]
     for number, block, target in every:
         settings = getattr(config.method.round_at(number), block)
         for key, value in flatten(settings) if settings else ():

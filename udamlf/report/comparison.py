@@ -12,6 +12,7 @@ from typing import Any
 
 import pandas as pd
 
+from udamlf.config.compose import name_of
 from udamlf.config.labels import LabelSpace, find_space
 from udamlf.config.references import CONTROL, SOURCE_ONLY
 from udamlf.report import KINDS
@@ -131,8 +132,8 @@ class Row:
 
 
 def chains(scenario: str | None = None) -> dict[str, str]:
-    """Tags of the parent runs of chains."""
-    return {"stage": "chain", **({"scenario": scenario} if scenario else {})}
+    """Tags of the parent runs of chains; ``scenario``: a name, or a YAML file."""
+    return {"stage": "chain", **({"scenario": name_of("scenarios", scenario)} if scenario else {})}
 
 
 def finished(scenario: str | None = None) -> dict[str, str]:

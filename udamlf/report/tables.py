@@ -3,6 +3,8 @@
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import zip_longest
+from textwrap import wrap
 from typing import Any
 
 import pandas as pd
@@ -37,7 +39,9 @@ def render(rows: Sequence[Row], form: str, baseline: str = "", content: str = "c
     for title, group in comparison.titled(rows):
         note, cells = CELLS[content](group, baseline)
         if content == "classes" and form == "table":
-            cells = list(zip(*[["", *cells[0][1:]], *cells[1:]], strict=True))
+            (_, *head), *lines = zip(*cells, strict=True)
+            heads = zip_longest(*(wrap(text, 16, break_long_words=False) for text in head), fillvalue="")
+            cells = [*(["", *line] for line in heads), *lines]
         texts.append(_latex(title + note, cells) if form == "latex" else f"{title}{note}\n\n{_aligned(cells, form)}")
         single |= dict.fromkeys(row.label(group) for row in group if len(row.seeds) == 1)
         if form != "latex" and len({code for row in group for code in row.codes}) > 1:

@@ -13,8 +13,8 @@ BETTER = {"entropy": -1, "snd": 1, "agreement": 1, "balance": 1}
 """Validator -> the sign of what is taken for better."""
 _TABLE, _PREFIX = ["scenario", "data", "profile", "split", DATA], "udamlf.run.evaluate."
 _NOTE = """A validator sees no label, but images that the methods trained on. By methods: Spearman's correlation with
-the mIoU over the last trainings of all chains; by rounds: within a chain, mean over chains.
-It chooses what it takes for best."""
+the mIoU over the last trainings of all chains; by rounds: within a chain, mean over chains; of what is lower where it
+takes less for better (entropy). It chooses what it takes for best."""
 
 
 def trainings(chains: Iterable[Any], evaluations: Iterable[Any]) -> pd.DataFrame:

@@ -169,7 +169,8 @@ class Chain:
             how = f"by {signal.Signals(-code).name}" if code < 0 else f"with code {code} and no message"
             tracker.end(run_id, "KILLED" if told else "FAILED", f"its process was ended {how}")
             reason = tracker.get(run_id).data.tags.get(ERROR, "it gave no reason")
-            raise UserError(f"stage {step} failed (run {run_id}): {reason}")
+            hint = "the same command again, which reuses what has finished; with a smaller batch if memory was short"
+            raise UserError(f"stage {step} failed (run {run_id}): {reason}", "", hint if code < 0 and not told else "")
 
     def _record(self, parent: RunLog, step: Step, result: Input) -> None:
         """Copy a step's metrics to the parent, with step = round, so that MLflow draws lines over rounds; pseudo-labels

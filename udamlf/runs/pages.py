@@ -57,11 +57,12 @@ def _alike(tags: Mapping[str, str]) -> dict[str, str]:
 
 
 def _view(tags: Mapping[str, str], space: LabelSpace) -> str:
-    """A page as MLflow keeps a shared view, of the whole chains of a table: the best first; method, seed, mIoU, gains
-    and classes as columns; mIoU over rounds as the first chart. The keys are those of MLflow 3.17, found by trying."""
+    """A page as MLflow keeps a shared view, of the whole chains of a table: the best first; method, seed, mIoU, gains,
+    pseudo-label quality and classes as columns; mIoU over rounds as the first chart. The keys are those of MLflow 3.17,
+    found by trying."""
     conditions = [f"tags.`{key}` = '{value}'" for key, value in _alike(tags).items()]
-    home = f"source/miou/{space.headline}"
-    metrics = ["miou", "gain/source_only", "gain/control", home, *(f"iou/{each}" for each in space.classes)]
+    metrics = ["miou", "gain/source_only", "gain/control", f"source/miou/{space.headline}"]
+    metrics += ["pl/coverage", "pl/precision", *(f"iou/{each}" for each in space.classes)]
     widths = {"attributes.`Run Name`": 400, **{f"tags.`{key}`": width for key, width in _WIDTHS.items()}}
     widths |= {f"metrics.`{metric}`": max(85, 9 * len(metric)) for metric in metrics}
     chart = {"type": "LINE", "uuid": "miou", "metricKey": "miou", "metricSectionId": "first", "lineSmoothness": 0}

@@ -64,8 +64,9 @@ def finished_rows(
         message = f"no finished chain {', '.join(sorted(missing))} of {scenario}"
         raise UserError(message, "run ids of chains", "udamlf compare --format json lists them")
     rows = comparison.rows((run for run in runs if not run_ids or run.info.run_id in run_ids), over)
-    if scenario and not rows and scenario not in available("scenarios"):
-        raise UserError(f"unknown scenario {scenario!r}", "", nearest(scenario, available("scenarios")))
+    if scenario and not rows and scenario not in (shipped := available("scenarios")):
+        known = {*shipped, *(run.data.tags["scenario"] for run in tracker.search(comparison.finished()))}
+        raise UserError(f"no finished chain of scenario {scenario!r}", "", nearest(scenario, sorted(known)))
     groups = [group for _, group in comparison.titled(rows)]
     names = {name for group in groups for row in group for name in (row.method, row.title, row.label(group))}
     if baseline and rows and baseline not in names:
@@ -101,8 +102,8 @@ def report(scenario: str, out: Path, run_ids: Sequence[str] = ()) -> str:
     if not rows:
         raise UserError(f"no finished chain of {scenario}", "at least one", f"udamlf run --scenario {scenario}")
     origins = {run_id: origin(run_id) for row in rows for run_id in row.run_ids}
-    write_text(out, page(f"udamlf: {scenario}", rows, rounds(tracker, rows), origins))
-    report_id = tracker.create_run(f"report {scenario}", {"stage": "report", "scenario": scenario})
+    write_text(out, page(f"udamlf: {rows[0].scenario}", rows, rounds(tracker, rows), origins))
+    report_id = tracker.create_run(f"report {rows[0].scenario}", {"stage": "report", "scenario": rows[0].scenario})
     with ending(tracker, report_id):
         tracker.client.log_artifact(report_id, str(out))
     return report_id
