@@ -135,8 +135,8 @@ def forecast(requests: Sequence[Request], tracker: Tracker | None, at_once: int 
             seen.add(each.key)
             yield f"  {each.step!s:16} {state}"
     spread = f" with {at_once} chains at once" if at_once > 1 else ""
-    more = f", and {unknown} steps of unknown time" if unknown else ""
-    yield f"to do: about {total / at_once / 60:.1f} min{spread}{more}"
+    known = [f"about {total / at_once / 60:.1f} min{spread}"] if total or not unknown else []
+    yield f"to do: {', and '.join([*known, *([f'{unknown} steps of unknown time'] if unknown else [])])}"
 
 
 @cache
