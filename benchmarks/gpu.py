@@ -168,7 +168,7 @@ def published(model: SegmentationModel, frame: Any) -> tuple[dict[str, np.ndarra
         output = model(torch.zeros(1, 3, 64, 64, device=next(model.parameters()).device))
     features = 0 if output.features is None else output.features.shape[1]
     soft = np.full((classes, -(-height // 8), -(-width // 8)), 1 / classes, np.float32)
-    arrays = {"prototypes": np.random.default_rng(0).random((classes, features), np.float32)}
+    arrays: dict[str, np.ndarray] = {"prototypes": np.random.default_rng(0).random((classes, features), np.float32)}
     arrays |= {"thresholds": np.full(classes, 0.5), "class_sizes": np.full(classes, 100)}
     arrays |= {"class_mean_confidence": np.linspace(0.5, 0.9, classes), "labelled_images": np.zeros(1, np.int64)}
     return arrays | {"class_pixels": np.full((1, classes), 100)}, {"soft": soft}

@@ -9,7 +9,10 @@ machine stretches both. A row without a direct side is a time alone.
 from __future__ import annotations
 
 import io
+import os
 import platform
+import resource
+import subprocess
 import sys
 import tempfile
 import time
@@ -22,6 +25,7 @@ from typing import Any, NamedTuple
 import cv2
 import numpy as np
 import torch
+from mlflow import MlflowClient
 from PIL import Image
 
 from udamlf.common.seeding import rng
@@ -40,6 +44,7 @@ from udamlf.evaluation.score import evaluate
 from udamlf.miniature.frame import draw_frame
 from udamlf.miniature.style import CAMERA
 from udamlf.models.base import build as build_network
+from udamlf.runs.tags import HOURS
 from udamlf.selection.base import build, label_images
 
 SPACE, CLASSES = CITYSCAPES_19, CITYSCAPES_19.num_classes
@@ -271,6 +276,31 @@ def small() -> Iterator[Row]:
     yield Row("drawing a frame of the miniature", None, seconds / 20, f"{20 / seconds:.0f} frames a second and core")
 
 
+def commands() -> Iterator[Row]:
+    """What a user waits for, in an empty folder: the chain of `make demo`, it again, its comparison."""
+    with tempfile.TemporaryDirectory() as folder:
+        places = {"MLFLOW_TRACKING_URI": f"sqlite:///{folder}/mlflow.db", "UDAMLF_CACHE": f"{folder}/cache"}
+
+        def call(words: str) -> tuple[float, float, str]:
+            """Seconds by the clock, CPU seconds of the process without those it forked, and what it printed."""
+            before, begin = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
+            command = [sys.executable, "-c", "from udamlf.cli import main; main()", *words.split()]
+            done = subprocess.run(command, env={**os.environ, **places}, check=True, capture_output=True, text=True)
+            after = resource.getrusage(resource.RUSAGE_CHILDREN)
+            spent = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+            return time.perf_counter() - begin, spent, done.stdout
+
+        demo = "run --scenario syn2city --method iast --profile demo --rounds 2"
+        (first, _, table), (again, _, same), (_, compared, _) = map(call, (demo, demo, "compare"))
+        assert same == table
+        runs = MlflowClient(places["MLFLOW_TRACKING_URI"]).search_runs(["0"], f"tags.`{HOURS}` != ''")
+        beside = [(run.info.end_time - run.info.start_time) / 1e3 - 3600 * float(run.data.tags[HOURS]) for run in runs]
+    yield Row("the chain of `make demo`, by the clock", None, first, f"{len(os.sched_getaffinity(0))} cores")
+    yield Row("the same command again, by the clock", None, again, "the same table")
+    yield Row("a stage's start and upload, by the clock", None, sum(beside) / len(beside), f"mean of {len(runs)}")
+    yield Row("udamlf compare", None, compared, "")
+
+
 def main() -> None:
     """Print the table."""
     torch.set_num_threads(1)
@@ -278,7 +308,7 @@ def main() -> None:
     word = " ".join(sys.argv[1:])
     print(f"{date.today()}, {platform.processor() or platform.machine()}, one thread, torch {torch.__version__}\n")
     print("| work | direct | ours | ratio | outputs |\n|---|---:|---:|---:|---|")
-    for part in (iast, cbst, crops, hiast_sample, scoring, small):
+    for part in (iast, cbst, crops, hiast_sample, scoring, small, commands):
         if word in part.__name__:
             for row in part():
                 direct = "-" if row.direct is None else f"{1e3 * row.direct:,.1f} ms"

@@ -97,7 +97,7 @@ def run_stage(name: str, folder: Path, root: Path, data_set: str, method: str) -
 
 def main() -> None:
     """Print a line for each data set and number of frames."""
-    from udamlf.runs.launch import apart
+    from udamlf.runs.launch import in_fresh_process
 
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--frames", type=int, nargs="+", default=(5, 20))
@@ -112,7 +112,7 @@ def main() -> None:
                 write_frames(root, data_set, count)
                 cells = [data_set, str(count)]
                 for name in ("warmup", "pseudo_label", "evaluate"):
-                    took = apart(run_stage, name, folder, root, data_set, arguments.method)
+                    took = in_fresh_process(run_stage, name, folder, root, data_set, arguments.method)
                     cells += [f"{took['mib']:.0f}, {took['seconds'] / count:.1f}"] if name != "warmup" else []
                 print(f"| {' | '.join(cells)} |", flush=True)
 

@@ -15,7 +15,9 @@ import argparse
 import multiprocessing
 import resource
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -72,7 +74,8 @@ def streamed(name: str, exact: bool, args: argparse.Namespace) -> Outcome:
     begin = time.perf_counter()
     thresholds = selector.thresholds()
     spent += time.perf_counter() - begin
-    kept = keep_above(*(t.numpy() for t in frame(0, args)), thresholds)
+    first = frame(0, args)
+    kept = keep_above(first[0].numpy(), first[1].numpy(), thresholds)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10
     return {"thresholds": thresholds, "kept": (kept < args.classes).mean(), "s": spent, "mb": peak - start}
 
@@ -121,7 +124,8 @@ def sorted_directly(name: str, args: argparse.Namespace) -> Outcome:
             thresholds[row] = descending[k - 1]
     thresholds = np.broadcast_to(thresholds, args.classes).copy()
     spent += time.perf_counter() - begin
-    kept = keep_above(*(t.numpy() for t in frame(0, args)), thresholds)
+    first = frame(0, args)
+    kept = keep_above(first[0].numpy(), first[1].numpy(), thresholds)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10
     return {"thresholds": thresholds, "kept": (kept < args.classes).mean(), "s": spent, "mb": peak - start}
 
@@ -144,7 +148,7 @@ def main() -> None:
         print(f"spatial_prior: {outcome['mb']:.0f} MiB, {outcome['s']:.2f} s, kept {outcome['kept']:.4f}")
     print(f"{args.frames} frames of {args.height}x{args.width}, {args.classes} classes, portion {args.portion}")
     for name in args.selector or SELECTORS:
-        ways = {"one pass": (streamed, (name, False, args))}
+        ways: dict[str, tuple[Callable[..., Outcome], tuple[Any, ...]]] = {"one pass": (streamed, (name, False, args))}
         if not args.no_exact:
             ways["exact, two passes"] = (streamed, (name, True, args))
         if not args.no_direct:
