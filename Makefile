@@ -1,5 +1,5 @@
 # make demo: the main job with a third of the miniature's training (make demo PROFILE=miniature ROUNDS=: all of it).
-# make test: the whole test suite.  make soak: the tests that have a long form, in it; hours.  All set up .venv first.
+# make test: the whole test suite.  make soak: properties on new examples, and the tests with a long form; hours.  All set up .venv first.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(CURDIR)/$(VENV)/bin
@@ -25,6 +25,7 @@ FUZZ_S ?= 600
 SOAK := tests/end_to_end/test_kill.py tests/end_to_end/test_soak.py tests/test_fuzz.py
 
 soak: $(VENV)/installed-test
+	$(BIN)/python -m pytest -q --hypothesis-profile=default tests/data tests/models tests/selection tests/training
 	SOAK_KILLS=$(KILLS) SOAK_METHODS=$(METHODS) SOAK_CHAINS=$(CHAINS) SOAK_FUZZ_S=$(FUZZ_S) \
 		$(BIN)/python -m pytest -q --durations=0 $(SOAK)
 	SOAK_STORE=server $(BIN)/python -m pytest -q tests/end_to_end

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import settings
 
 # Two test processes share the cores, and tiny tensors are slower on two threads than on one. Read when torch is loaded.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -26,6 +27,10 @@ if TYPE_CHECKING:
     from udamlf.runs.tracker import Tracker
 
 sys.dont_write_bytecode = False
+# The suite's answer is a function of the tree: a property is tried on the same examples each time, however slow the
+# machine. Others: python -m pytest --hypothesis-profile=default
+settings.register_profile("suite", derandomize=True, deadline=None)
+settings.load_profile("suite")
 _OURS = ("MLFLOW_TRACKING_URI", "MLFLOW_RUN_ID", "MLFLOW_EXPERIMENT_ID", "MLFLOW_EXPERIMENT_NAME", "UDAMLF_WORK",
          "UDAMLF_LAUNCHER")  # fmt: skip
 

@@ -74,7 +74,7 @@ def test_update_equals_the_sequential_rule(cap: int) -> None:
     same(update_prototypes(state, batch, MIN_PIXELS, cap), direct_fold(state, batch, cap))
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.lists(st.integers(0, 7), max_size=3))
 def test_any_split_of_the_images_gives_one_pass(cuts: list[int]) -> None:
     """Batches of any size, folded in turn, end in the same prototypes."""

@@ -26,7 +26,7 @@ ENTRIES = [{"metrics": {"loss": float(n)}, "step": n, "time_ms": n, "run": "a" *
 
 
 @given(data=st.data())
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 def test_a_damaged_journal_is_repaired(data: st.DataObject, tmp_path_factory: pytest.TempPathFactory) -> None:
     """Any bytes exchanged, cut off or put in, and any mark: what is whole is kept in order, and what follows is too."""
     folder = tmp_path_factory.mktemp("work")

@@ -67,7 +67,7 @@ def test_a_damaged_header_is_never_a_traceback(tmp_path: Path, name: str) -> Non
         path.write_bytes(whole)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(name=st.sampled_from([*FORMATS]), at=st.floats(0, 0.999), flip=st.integers(1, 255), cut=st.booleans())
 def test_random_damage_is_never_a_traceback(tmp_path_factory: pytest.TempPathFactory, name: str, at: float, flip: int,
                                             cut: bool) -> None:  # fmt: skip

@@ -88,7 +88,7 @@ def test_workers_and_start_do_not_matter(workers: int, start: int, reference: li
 
 
 @given(st.permutations(range(12)))
-@settings(max_examples=5, deadline=None)
+@settings(max_examples=5)
 def test_the_order_of_asking_does_not_matter(order: list[int]) -> None:
     """The same stream objects asked for steps in any order, also twice."""
     batches = Batches(streams(), 0, 12, 0)
@@ -141,7 +141,7 @@ def test_a_mixed_pass_holds_every_frame_of_both_domains_once() -> None:
 
 
 @given(count=st.integers(1, 40), size=st.integers(1, 9), seed=st.integers(0, 2**62))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_every_pass_is_a_permutation(count: int, size: int, seed: int) -> None:
     """Whatever the batch size, samples e*n .. e*n + n-1 of the training are each frame once; passes differ."""
     frame = Sample(np.zeros((2, 2, 3), np.uint8), np.zeros((2, 2), np.uint8))

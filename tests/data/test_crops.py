@@ -44,7 +44,7 @@ def training_crop(
 
 @pytest.mark.parametrize("rule", RULES)
 @given(seed=st.integers(0, 10**6), height=st.integers(16, 70), width=st.integers(16, 90))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_any_frame_gives_a_crop_of_the_configured_size(rule: str, seed: int, height: int, width: int) -> None:
     """Frames smaller than the crop too: what lies outside is ignored. Maps are cut as the label is; the frame is left
     as it was."""
@@ -78,7 +78,7 @@ def test_the_whole_frame_is_the_frame_or_its_mirror(flip: float) -> None:
 
 
 @given(seed=st.integers(0, 10**6))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_a_plain_crop_shows_the_frame_s_own_pixels(seed: int) -> None:
     """Without a scale nothing is resampled: red and green say where the crop was, and the label is that place's."""
     view = training_crop(frame(), Augmentation(crop_hw=(20, 30)), rng(seed))
@@ -136,7 +136,7 @@ def test_the_rules_follow_the_configuration() -> None:
 
 @pytest.mark.parametrize("rule", RULES)
 @given(seed=st.integers(0, 10**6), height=st.integers(16, 70), width=st.integers(16, 90))
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 def test_what_is_pasted_into_a_crop_is_the_crop_of_what_is_pasted(
     rule: str, seed: int, height: int, width: int
 ) -> None:

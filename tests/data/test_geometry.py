@@ -38,7 +38,7 @@ def coordinates(height: int, width: int) -> np.ndarray:
 
 
 @given(SIZES, st.integers(-20, 39), st.integers(-20, 39), SIZES, st.booleans())
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_a_crop_is_the_image_seen_through_a_window_and_mirrored(
     image_hw: tuple[int, int], top: int, left: int, box: tuple[int, int], flip: bool
 ) -> None:
@@ -60,7 +60,7 @@ def test_a_crop_is_the_image_seen_through_a_window_and_mirrored(
 
 
 @given(st.integers(0, 10**6), SIZES, SIZES)
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_a_crop_has_its_size_and_no_new_label(seed: int, image_hw: tuple[int, int], output_hw: tuple[int, int]) -> None:
     label = np.kron(np.arange(1, 1 + np.prod(image_hw)).reshape(image_hw) % 200, np.ones((8, 8))).astype(np.uint8)
     image = np.repeat(label[..., None], 3, 2)
@@ -90,7 +90,7 @@ def test_bilinear_image_and_nearest_label_stay_within_a_pixel() -> None:
 
 
 @given(st.integers(0, 10**6))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_random_sized_crop_stays_inside_and_keeps_the_aspect(seed: int) -> None:
     geometry = random_sized_crop(rng(seed), (104, 200), (34, 95), (51, 102))
     assert 34 <= geometry.height <= 95
@@ -126,7 +126,7 @@ def test_scale_crop_reaches_every_origin_and_both_zooms() -> None:
 
 
 @given(st.integers(0, 10**6), st.sampled_from([(1052, 1914), (1024, 2048), (300, 400)]))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_cbst_crop_follows_its_integer_rules(seed: int, image_hw: tuple[int, int]) -> None:
     geometry = cbst_scale_crop(rng(seed), image_hw, 2048, (0.7, 1.3), 504)
     assert geometry.height == geometry.width
@@ -145,7 +145,7 @@ def test_the_result_never_shares_memory_with_the_frame() -> None:
     assert not np.shares_memory(cut_label(label, whole), label)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.integers(0, 1000), st.integers(20, 300), st.integers(20, 300), st.integers(20, 400))
 def test_weak_views_lie_inside(seed: int, height: int, width: int, nominal: int) -> None:
     """Any image and nominal width, smaller than the crop too: the crop fits into the resized image."""

@@ -67,7 +67,7 @@ def test_the_same_labels_are_the_same_bytes(folder: Path, tmp_path: Path) -> Non
 
 
 @given(hnp.arrays(np.uint8, hnp.array_shapes(min_dims=2, max_dims=2, max_side=40)))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_any_map_survives(tmp_path_factory: pytest.TempPathFactory, label: np.ndarray) -> None:
     folder = tmp_path_factory.mktemp("any")
     publish(folder, [("a", label)], finish)

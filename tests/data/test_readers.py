@@ -54,7 +54,7 @@ def test_what_is_written_is_read_back(tmp_path: Path, name: str) -> None:
         np.testing.assert_array_equal(data_set.read_label(sample, space), ids)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(seed=st.integers(0, 10**6), height=st.integers(1, 9), width=st.integers(1, 9), name=st.sampled_from([*FORMATS]))
 def test_round_trip_of_any_size(tmp_path_factory: pytest.TempPathFactory, seed: int, height: int, width: int,
                                 name: str) -> None:  # fmt: skip

@@ -20,7 +20,7 @@ def maps(seed: int, num_classes: int, shape: tuple[int, ...] = (13, 17)) -> tupl
 
 
 @given(st.integers(0, 10**6), st.integers(1, 30))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_it_equals_a_loop_over_pixels(seed: int, num_classes: int) -> None:
     prediction, label = maps(seed, num_classes)
     expected = np.zeros((num_classes + 1, num_classes + 1), np.int64)

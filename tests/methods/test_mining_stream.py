@@ -143,7 +143,7 @@ def test_a_global_threshold_publishes_the_sizes_of_classes() -> None:
     assert selector.publish().arrays["class_sizes"].tolist() == [0, 18, 0, 0, 6]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     seed=st.integers(0, 10**6),
     height=st.integers(1, 60),

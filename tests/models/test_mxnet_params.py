@@ -83,7 +83,7 @@ def test_a_hostile_header_is_refused_at_once(what: str, tmp_path: Path) -> None:
 WHOLE = params(ARRAYS)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.lists(st.tuples(st.integers(0, len(WHOLE) - 1), st.integers(0, 255)), max_size=6), st.integers(0, len(WHOLE)))
 def test_damaged_bytes_give_arrays_within_the_file_or_a_message(
     tmp_path_factory: pytest.TempPathFactory, changes: list[tuple[int, int]], length: int

@@ -19,7 +19,7 @@ POLICIES = ["class_balanced", "global"]
 
 @pytest.mark.parametrize("name", POLICIES)
 @pytest.mark.parametrize("exact", [False, True])
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(seed=st.integers(0, 1000), portion=st.floats(0, 1))
 def test_thresholds_are_the_kth_largest_confidence(name: str, exact: bool, seed: int, portion: float) -> None:
     scores = probabilities(seed, images=2)

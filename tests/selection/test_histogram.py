@@ -50,7 +50,7 @@ def ranks(rows: np.ndarray, share: float) -> np.ndarray:
 
 
 @pytest.mark.parametrize("mantissa_bits", [8, 13, 15])
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(**draws)
 def test_float32_order_statistics_are_as_accurate_as_stated(
     mantissa_bits: int, seed: int, size: int, share: float, spread: float
@@ -69,7 +69,6 @@ def test_float32_order_statistics_are_as_accurate_as_stated(
         assert (values[rows == row] >= edges[row]).sum() >= k[row]
 
 
-@settings(deadline=None)
 @given(**draws)
 def test_refined_order_statistics_are_exact(seed: int, size: int, share: float, spread: float) -> None:
     """However the values are parted: a histogram and its refinement may see them in any portions."""

@@ -41,7 +41,7 @@ def defined(
     return moved, [np.where(q >= moved[y], y, IGNORE).astype(np.uint8) for q, y in frames]
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     seed=st.integers(0, 10**6),
     classes=st.integers(1, 6),

@@ -64,7 +64,7 @@ def test_another_training_is_refused(tmp_path: Path) -> None:
 
 
 @given(position=st.floats(0, 1, exclude_max=True), bit=st.integers(0, 7))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_a_flipped_bit_is_noticed(
     position: float, bit: int, written: bytes, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
@@ -86,7 +86,7 @@ def test_a_truncated_file_is_noticed(share: float, written: bytes, tmp_path: Pat
 
 
 @given(payload=st.binary(max_size=200) | st.sampled_from([pickle.dumps({"key": "k"}), pickle.dumps(print)]))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_a_file_that_others_wrote_is_refused(payload: bytes, tmp_path_factory: pytest.TempPathFactory) -> None:
     """Whatever it holds, a pickle included, under a digest that fits."""
     path = tmp_path_factory.getbasetemp() / "foreign.pt"
