@@ -6,14 +6,16 @@ import os
 import shutil
 import subprocess
 import sys
+from contextlib import nullcontext
 from itertools import combinations
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+import yaml
 
-from tests.data.own import CLASSES, frame, write_fields, write_scenario
+from tests.data.own import CLASSES, SCENARIO, frame, write_fields, write_scenario
 from udamlf.common.errors import UserError
 from udamlf.config.compose import resolve
 from udamlf.config.labels import IGNORE, LABEL_SPACES, CustomSpace, distinct_colours, find_space, space_tag
@@ -23,6 +25,9 @@ from udamlf.data.dataset import SHIPPED, DataSet, folder_data_set
 from udamlf.data.splits import ScenarioData
 from udamlf.runs.chain import Chain
 from udamlf.runs.plan import Request
+
+FIELDS = yaml.safe_load(SCENARIO)["datasets"]["fields"]
+SPLITS = yaml.safe_load(SCENARIO)["splits"]
 
 
 def data_of(root: Path, **changes: object) -> ScenarioData:
@@ -237,6 +242,14 @@ def test_gta5_as_it_is_released_has_no_val(tmp_path: Path, tiny_world: Path) -> 
         ({"datasets": {"fields": {"image": "a/*.png"}}}, "did you mean 'images'"),
         ({"splits": {"day*": {"dataset": "fields", "split": "day/*"}}}, "splits.day*"),
         ({"datasets": {}}, "unknown data set 'fields'"),
+        ({"splits": {**SPLITS, "target_dev": {"dataset": "feilds", "split": "*"}}}, "did you mean 'fields'? one of: "),
+        ({"label_space": {"classes": ["path", "corp", "weed"]}}, "class 'corp' of the label space has no id in"),
+        ({"label_space": {"classes": ["path", "crop", "tree"]}}, "no id in data set fields (source_train)"),
+        ({"datasets": {"fields": {**FIELDS, "ids": ["path", "corp", "weed"]}}}, "did you mean 'corp'?"),
+        (
+            {"datasets": {"fields": {**FIELDS, "ids": {0: "path", 1: "crop", 255: "weed"}}}},
+            "id 255 of data set fields is",
+        ),
         ({"label_space": {"classes": ["path", "path"]}}, "'path' stands there twice"),
         ({"label_space": {"classes": ["path"]}}, "label_space.classes"),
         ({"label_space": {"classes": ["path", "crop"], "subsets": {"2": ["path", "cop"]}}}, "'cop' is none of"),
@@ -251,6 +264,24 @@ def test_a_mistake_in_a_description_is_named_before_anything_runs(
     with pytest.raises(UserError) as error:
         Request(str(path), "source_only", data_root=str(root)).resolve()
     assert message in str(error.value)
+
+
+def test_a_target_may_lack_a_class_but_not_misspell_it(root: Path) -> None:
+    """What it never shows is left out of the mean; a name that is nearly one of the classes is a mistake."""
+    (root / "night").symlink_to(root / "fields")
+    for other, fits in (("tree", True), ("weeds", False)):
+        datasets = {"fields": FIELDS, "night": {**FIELDS, "ids": ["path", "crop", other]}}
+        splits = {**SPLITS, "target_test": {"dataset": "night", "split": "test"}}
+        request = Request(str(write_scenario(root, datasets=datasets, splits=splits)), "st", data_root=str(root))
+        with nullcontext() if fits else pytest.raises(UserError, match=r"'weed' .* \(target_test\)[\s\S]*'weeds'"):
+            request.resolve()
+
+
+@pytest.mark.parametrize("space", ["cityscapes13", "cityscapes16", "cityscapes19", "synthia19"])
+def test_shipped_data_and_label_spaces_go_together(space: str) -> None:
+    """SYNTHIA has ids for all 19 classes, though three of them never occur."""
+    for scenario in ("gta2city", "syn2city"):
+        Request(scenario, "st", overrides=(f"scenario.label_space={space}",)).resolve()
 
 
 def test_a_label_space_is_found_from_a_tag_alone() -> None:

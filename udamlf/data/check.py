@@ -3,22 +3,43 @@
 import os
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
 
 import numpy as np
 
 from udamlf.common.ahead import ahead
-from udamlf.common.errors import UserError
+from udamlf.common.errors import UserError, nearest
 from udamlf.common.files import cache_folder, digest_json, write_text
 from udamlf.config.labels import IGNORE, LabelSpace
-from udamlf.config.schema import SOURCE, SOURCE_VAL, TARGET
+from udamlf.config.schema import SOURCE, SOURCE_VAL, TARGET, Config
 from udamlf.data.dataset import Frame, collected, split_of
 from udamlf.data.splits import ScenarioData
 
 _THREADS = 2 * len(os.sched_getaffinity(0))
 _FORMAT = 2  # raise when more is looked at
 _NAMED = 5  # bad files in the message of a chain
+
+
+def check_classes(config: Config) -> None:
+    """UserError: a split of an unknown data set; a class of the label space for which the source has no id, or the own
+    data set of another split one of nearly that name; an id that is both void and of a class."""
+    scenario, space = config.scenario, config.space
+    for split in scenario.splits:
+        dataset, ref = split_of(scenario, split)
+        named = {raw: space.coarser.get(name, name) for raw, name in dataset.raw_classes.items()}
+        own = scenario.datasets.get(ref.dataset)
+        for raw in own.void if own and own.ids else ():
+            if named.get(raw) in space.classes:
+                problem = f"id {raw} of data set {ref.dataset} is in `void`, and in `ids` as class {named[raw]!r}"
+                raise UserError(problem, "it in one of them", "`void: []` where every id is of a class")
+        spare = sorted({*named.values()} - {*space.classes})
+        for name in sorted({*space.classes} - {*named.values()}) if named else ():
+            if split == SOURCE or (own and get_close_matches(name, spare)):
+                problem = f"class {name!r} of the label space has no id in data set {ref.dataset} ({split})"
+                expected = "every class among its ids or colours, but those that are `not_in_source`"
+                raise UserError(problem, expected, nearest(name, spare or [*named.values()]))
 
 
 @dataclass

@@ -264,12 +264,12 @@ SHIPPED = {name: _shipped(name, **fields) for name, fields in _ENTRIES.items()}
 def split_of(scenario: Scenario, split: str) -> tuple[DataSet, SplitRef]:
     """A scenario's split, and the data set that it is of. UserError: no such split, or an unknown data set."""
     if split not in scenario.splits:
-        raise UserError(f"scenario {scenario.name} has no split {split!r}", f"one of: {', '.join(scenario.splits)}")
+        raise UserError(f"scenario {scenario.name} has no split {split!r}", "", nearest(split, list(scenario.splits)))
     ref = scenario.splits[split]
     if folder := scenario.datasets.get(ref.dataset):
         return folder_data_set(ref.dataset, folder), ref
     if ref.dataset not in SHIPPED:
-        raise UserError(f"unknown data set {ref.dataset!r}", "", nearest(ref.dataset, list(SHIPPED)))
+        raise UserError(f"unknown data set {ref.dataset!r}", "", nearest(ref.dataset, [*scenario.datasets, *SHIPPED]))
     return SHIPPED[ref.dataset], ref
 
 

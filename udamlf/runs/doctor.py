@@ -10,7 +10,7 @@ from udamlf.common.errors import UserError, masked
 from udamlf.common.files import cache_folder
 from udamlf.common.progress import progress
 from udamlf.config.schema import SOURCE, TARGET
-from udamlf.data.check import look
+from udamlf.data.check import check_classes, look
 from udamlf.data.splits import ScenarioData
 from udamlf.runs.launch import gpus, managers
 from udamlf.runs.plan import Request, data_root, plan, splits_of
@@ -42,6 +42,7 @@ def look_at(scenario: str, folder: str | None, decode: int | None) -> Iterator[t
     """For a scenario and every split of it a text, and a line for each bad file; ``folder``: of the data sets (none:
     the embedded miniature), ``decode``: of how many labels the classes are counted (None: of all)."""
     config = Request(scenario, "source_only", data_root=folder).configuration()
+    check_classes(config)
     data = ScenarioData(config, data_root(config))
     yield f"{config.scenario.name} ({data.kind}, {data.root})", []
     for split, ref in config.scenario.splits.items():

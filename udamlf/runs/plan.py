@@ -20,6 +20,7 @@ from udamlf.config.compose import resolve
 from udamlf.config.parts import Part
 from udamlf.config.references import CONTROL, SOURCE_ONLY, control, reference
 from udamlf.config.schema import Config, Recipe
+from udamlf.data.check import check_classes
 from udamlf.data.dataset import split_of
 from udamlf.miniature import cached_world
 from udamlf.stages.stage import STAGES, stage
@@ -92,8 +93,7 @@ class Request:
         """The configuration, checked by every stage of its chain (``files``: also that its weights are there).
         UserError: see ``resolve`` and ``check``."""
         config = self.configuration()
-        for split in config.scenario.splits:
-            split_of(config.scenario, split)
+        check_classes(config)
         check_rounds(config)
         for step in plan(config):
             stage(step.stage).check(config, step.round)
