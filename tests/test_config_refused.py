@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import yaml
 
 from udamlf.common.errors import UserError
 from udamlf.config.compose import CONFIGS, resolve
+from udamlf.config.reading import read_yaml
 from udamlf.runs.plan import Request
 
 
@@ -192,6 +194,32 @@ def test_a_file_that_is_no_mapping_is_named(text: str, said: str, tmp_path: Path
     path.write_text(text)
     message = refused(method=str(path))
     assert str(path) in message and said in message
+
+
+@pytest.mark.parametrize(
+    ("text", "key", "lines"),
+    [
+        ("name: a\nround: {}\ntitle: b\nround: {}\n", "round", (4, 2)),
+        ("name: a\nwarmup:\n  objective: {name: supervised,\n    name: mic}\n", "name", (4, 3)),
+        ("a: &x {b: 1}\nc: {<<: *x, b: 2,\n  b: 3}\n", "b", (3, 2)),
+    ],
+)
+def test_a_key_that_stands_twice_is_named_with_both_lines(
+    text: str, key: str, lines: tuple[int, int], tmp_path: Path
+) -> None:
+    """PyYAML would take the last one; a key that replaces one of a merged block stands once."""
+    path = tmp_path / "mine.yaml"
+    path.write_text(text)
+    message = refused(method=str(path))
+    assert f"{path} is not YAML: key {key!r} stands there twice" in message
+    assert [int(number) for number in re.findall(r"line (\d+)", message)] == [*lines]
+    assert read_yaml("a: &x {b: 1}\nc: {<<: *x, b: 2}", "") == {"a": {"b": 1}, "c": {"b": 2}}
+
+
+def test_a_tab_is_named_with_its_line(tmp_path: Path) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text("name: a\nround:\n\tselector: x\n")
+    assert all(text in refused(method=str(path)) for text in (str(path), r"'\t'", "line 3, ", "indented by spaces"))
 
 
 def test_a_method_of_one_s_own_may_lie_anywhere(tmp_path: Path) -> None:

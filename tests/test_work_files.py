@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from udamlf.common.errors import UserError
 from udamlf.common.files import file_lock
-from udamlf.config.compose import mapping
+from udamlf.config.reading import mapping
 from udamlf.runs.checkpoints import recorded_config
 from udamlf.runs.log import Journal, RunLog
 from udamlf.runs.maintenance import reap, sync

@@ -9,21 +9,19 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import yaml
 from pydantic import BaseModel
 
-from udamlf.common.errors import CONTROL_CHARACTER, UserError, nearest
+from udamlf.common.errors import UserError, nearest
 from udamlf.config.budget import Profile
 from udamlf.config.labels import find_space
 from udamlf.config.parts import CONFIGS, assign, flatten, validated
+from udamlf.config.reading import mapping, read_yaml
 from udamlf.config.schema import Config, Method, Recipe, Scenario
 
-_MOST_NODES = 100_000
 _OWN_VALUES = ("scenarios", "profiles", "adapted")
 # What a round may set for itself, and the block of the profile over which that wins.
 _OF_ROUND = {"training": "profile.round", "labelling": "profile.labelling", "model": "profile.model"}
 logger = logging.getLogger("udamlf")
-_loaded = lru_cache(maxsize=256)(yaml.safe_load)  # a chain resolves some files dozens of times, at 15 ms each
 _warn = lru_cache(maxsize=None)(logger.warning)  # once: the references of a chain are resolved too
 _File = tuple[str, dict[str, Any]]  # path, content
 
@@ -80,35 +78,6 @@ def _read(kind: str, name: str, folder: Path = Path()) -> _File:
     if not path.is_file():
         raise UserError(f"unknown {kind[:-1]} {name!r}", "a name, or a YAML file", nearest(name, available(kind)))
     return str(path), mapping(path.read_bytes(), str(path))
-
-
-def mapping(text: bytes | str, where: str) -> dict[str, Any]:
-    """A YAML mapping. UserError that starts with ``where``: see ``read_yaml``, or it is another thing."""
-    tree = read_yaml(text, where)
-    if not isinstance(tree, dict):
-        raise UserError(f"{where} holds {type(tree).__name__}", "a YAML mapping")
-    return tree
-
-
-def read_yaml(text: bytes | str, where: str) -> Any:
-    """A YAML value, in which an anchored block is another one at every alias: a value set in one is not set in all.
-    UserError that starts with ``where``: none, one that contains itself or grows without bounds, or a text with control
-    characters, which no store takes and a terminal obeys."""
-    try:
-        tree, left = _loaded(text), iter(range(_MOST_NODES))
-
-        def unshared(node: Any) -> Any:
-            next(left)
-            if isinstance(node, dict):
-                return {unshared(key): unshared(value) for key, value in node.items()}
-            if isinstance(node, str) and CONTROL_CHARACTER.search(node):
-                raise ValueError(f"a control character in {node[:60]!r}")
-            return [unshared(value) for value in node] if isinstance(node, list) else node
-
-        return unshared(tree)
-    except (yaml.YAMLError, ValueError, RuntimeError, StopIteration) as error:
-        problem = f"{error}" or f"more than {_MOST_NODES} values, or a block within itself"
-        raise UserError(f"{where} is not YAML: {problem}", "YAML") from error
 
 
 def _lineage(kind: str, name: str) -> list[_File]:

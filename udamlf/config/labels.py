@@ -9,11 +9,11 @@ from dataclasses import dataclass, field
 from typing import Annotated, Self
 
 import numpy as np
-import yaml
 from pydantic import Discriminator, Field, Tag, ValidationError, model_validator
 
 from udamlf.common.errors import UserError, nearest
-from udamlf.config.parts import CONFIGS, Strict
+from udamlf.config.parts import Strict
+from udamlf.config.reading import table
 
 IGNORE = 255  # train id of a pixel that is left out of every loss and every score
 Grey = Annotated[int, Field(ge=0, lt=256)]
@@ -121,8 +121,7 @@ def lookup_table(raw_classes: Mapping[int, str], space: LabelSpace) -> np.ndarra
     return table
 
 
-_ENTRIES = yaml.safe_load((CONFIGS / "label_spaces.yaml").read_text(encoding="utf-8"))
-LABEL_SPACES = {name: CustomSpace(**fields).space(name) for name, fields in _ENTRIES.items()}
+LABEL_SPACES = {name: CustomSpace(**fields).space(name) for name, fields in table("label_spaces").items()}
 # For code and tests to import; the file may hold more.
 CITYSCAPES_19, CITYSCAPES_16, CITYSCAPES_13 = (LABEL_SPACES[f"cityscapes{number}"] for number in (19, 16, 13))
 SYNTHIA_19, ROBOTCAR_9, CAMVID_11 = (LABEL_SPACES[name] for name in ("synthia19", "robotcar9", "camvid11"))

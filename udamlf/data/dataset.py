@@ -15,12 +15,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import yaml
 
 from udamlf.common.errors import UserError, nearest
 from udamlf.common.files import digest_json, write_text
 from udamlf.config.labels import IGNORE, LabelSpace, lookup_table
-from udamlf.config.parts import CONFIGS
+from udamlf.config.reading import table
 from udamlf.config.schema import FolderData, Scenario, SplitRef, template
 from udamlf.data.contents import content_digests
 from udamlf.data.geometry import resize_label
@@ -257,8 +256,7 @@ def _shipped(name: str, labels: str, known_ids: int, splits: Sequence[str] = (),
     return DataSet(name, labels=FORMATS[labels], known_ids=range(known_ids), splits=tuple(splits), **fields)
 
 
-_ENTRIES = yaml.safe_load((CONFIGS / "datasets.yaml").read_text(encoding="utf-8"))
-SHIPPED = {name: _shipped(name, **fields) for name, fields in _ENTRIES.items()}
+SHIPPED = {name: _shipped(name, **fields) for name, fields in table("datasets").items()}
 
 
 def split_of(scenario: Scenario, split: str) -> tuple[DataSet, SplitRef]:

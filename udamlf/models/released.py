@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any, NamedTuple, cast
 
 import torch
-import yaml
 from torch import Tensor
 
 from udamlf.common.errors import UserError
 from udamlf.config.labels import CITYSCAPES_CLASSES, LabelSpace
 from udamlf.config.parts import CONFIGS, Part
+from udamlf.config.reading import table
 from udamlf.models import resnet38
 from udamlf.models.base import SegmentationModel, build
 from udamlf.models.weight_files import load_into, misfits, read_weights
@@ -37,7 +37,7 @@ class Format(NamedTuple):
 
 
 TABLE = CONFIGS / "released.yaml"
-FORMATS = {name: Format(**form) for name, form in yaml.safe_load(TABLE.read_text(encoding="utf-8")).items()}
+FORMATS = {name: Format(**form) for name, form in table("released").items()}
 
 
 class Released(NamedTuple):

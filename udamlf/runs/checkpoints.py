@@ -13,8 +13,8 @@ from pydantic import ValidationError
 from udamlf.common.errors import UserError, nearest
 from udamlf.common.files import file_lock, write_json
 from udamlf.common.progress import tracked
-from udamlf.config.compose import mapping
 from udamlf.config.parts import validated
+from udamlf.config.reading import mapping
 from udamlf.config.schema import SOURCE_VAL, TARGET, Config
 from udamlf.data.dataset import split_of
 from udamlf.data.raster import write_pixels

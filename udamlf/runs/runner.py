@@ -11,8 +11,8 @@ from typing import Any
 
 from udamlf.common.errors import UserError
 from udamlf.common.files import file_lock, write_json, write_text
-from udamlf.config.compose import mapping
 from udamlf.config.parts import validated
+from udamlf.config.reading import mapping
 from udamlf.config.schema import SOURCE_PREFIX, Config
 from udamlf.data.splits import ScenarioData
 from udamlf.models.numerics import numerics

@@ -27,7 +27,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from udamlf.common.errors import UserError, masked
 from udamlf.common.files import atomic_folder, cache_folder, digest_file, file_lock, write_json
-from udamlf.config.compose import mapping
+from udamlf.config.reading import mapping
 from udamlf.data.contents import content_digests
 from udamlf.runs.launch import git, identity
 from udamlf.runs.store import Patient, at_once, check_database, is_there, moved, sqlite_file, store_uri, work_root
