@@ -9,14 +9,14 @@ import cv2
 import numpy as np
 import pytest
 
-from tests.data.own import write_fields
+from tests.data.own import write_fields, write_scenario
 from udamlf.common.errors import UserError
 from udamlf.common.files import cache_folder
 from udamlf.config.compose import resolve
 from udamlf.data.check import check_headers, look
 from udamlf.data.dataset import DataSet, Frame
 from udamlf.data.splits import ScenarioData
-from udamlf.runs.doctor import cache_data
+from udamlf.runs.doctor import cache_data, look_at
 
 SIDES = ("source", "target")
 SPLITS = {"source_train": True, "target_train": False, "target_test": True}
@@ -53,6 +53,24 @@ def test_whole_data_has_counts_a_histogram_and_no_bad_file(data: ScenarioData) -
     assert look(data, "source_train", decode=2).decoded == 2
     unlabelled = look(data, "target_train")
     assert (unlabelled.images, unlabelled.labels, unlabelled.bad) == (4, 2, [])
+
+
+def test_a_look_names_splits_that_are_missing_or_not_apart(data: ScenarioData) -> None:
+    """An image that is learnt with its label and scored is a fault; one of the target's is told."""
+
+    def told(**globs: str) -> tuple[str, list[str]]:
+        splits = {name: {"dataset": "fields", "split": split} for name, split in globs.items()}
+        path = write_scenario(data.root, splits=splits)
+        texts, bad = zip(*look_at(str(path), str(data.root), None), strict=True)
+        return "\n".join(texts), [line for lines in bad for line in lines]
+
+    text, bad = told(source_train="day/*", source_val="day/00[23]", target_train="night/*", target_test="test")
+    assert "2 images of source_val, e.g. " in bad[0] and bad[0].endswith("in source_train too, whose labels are learnt")
+    assert len(bad) == 1 and "2 images of target_test, e.g. " in text and "in target_train too, whose images" in text
+    text, bad = told(source_train="day/*", target_trian="night/*", target_test="test")
+    assert bad[-1] == "scenario day2night has no split 'target_train'" and "did you mean 'target_trian'?" in text
+    text, bad = told(source_train="day/*", target_train="night/00[45]", target_test="test")
+    assert bad == [] and " too" not in text
 
 
 def test_every_bad_file_is_found(data: ScenarioData) -> None:

@@ -81,7 +81,7 @@ def test_the_real_readers_read_it(tiny: Path, name: str) -> None:
     splits = {"train", "val"} | ({"test"} if name in ("cityscapes", "robotcar") else set())
     for split in sorted(splits):
         labelled = (name, split) != ("robotcar", "train")
-        samples = data_set.samples(tiny, split, require_labels=labelled)
+        samples = data_set.samples(tiny, split)
         assert len(samples) == 3
         for sample in samples:
             image = data_set.read_image(sample)
@@ -104,7 +104,7 @@ def test_files_hold_what_was_drawn(tiny: Path) -> None:
 
 def test_cityscapes_serves_as_a_source_of_robotcar(tiny: Path) -> None:
     data_set = SHIPPED["cityscapes"]
-    label = data_set.read_label(data_set.samples(tiny, "train", require_labels=True)[0], ROBOTCAR_9)
+    label = data_set.read_label(data_set.samples(tiny, "train")[0], ROBOTCAR_9)
     assert ROBOTCAR_9.classes.index("road") in label
 
 
@@ -183,7 +183,7 @@ def test_cached_world_after_a_kill(cache: Path) -> None:
     (left_over / "synthia").mkdir(parents=True)
     cached_world(3, needs=("synthia",), frames=TINY, workers=1)
     assert not left_over.exists()
-    assert len(SHIPPED["synthia"].samples(root, "train", require_labels=True)) == 3
+    assert len(SHIPPED["synthia"].samples(root, "train")) == 3
 
 
 def test_cached_world_bad_input(cache: Path) -> None:

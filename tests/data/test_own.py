@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 from contextlib import nullcontext
+from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
 
@@ -98,7 +99,7 @@ def test_a_frame_s_name_is_what_the_wildcards_stand_for(
         path = tmp_path / "mine" / pattern.format(name=name)
         path.parent.mkdir(parents=True, exist_ok=True)
         cv2.imwrite(str(path), np.full((4, 6), 9 * number, np.uint8))
-    (found,) = dataset.samples(tmp_path, "*", require_labels=True)
+    (found,) = dataset.samples(tmp_path, "*")
     assert found.name == name
     space = CustomSpace(classes=CLASSES).space()
     assert (dataset.read_label(found, space) == 1).all()
@@ -116,7 +117,7 @@ def test_links_to_folders_are_followed_and_hidden_files_are_no_frames(root: Path
 def test_a_label_is_not_both_learnt_and_scored(root: Path) -> None:
     """Whatever names the splits give the image; the target's training images, whose labels nobody learns, may be."""
     check_apart(data_of(root), ["source_train"], "target_test")
-    globs = {"source_train": "*/*", "target_train": "night/*", "target_test": "test"}
+    globs = {"source_train": "*/00[0-367]", "target_train": "night/*", "target_test": "test"}
     splits = {name: {"dataset": "fields", "split": split} for name, split in globs.items()}
     path = write_scenario(root, splits=splits)
     with pytest.raises(UserError, match=r"2 images of target_test, e.g. \S*night\S*, are in source_train too"):
@@ -145,8 +146,34 @@ def test_a_method_that_learns_the_target_s_labels_says_so(root: Path) -> None:
     path, learns = str(root / "day2night.yaml"), ("method.warmup.source=target_train",)
     with pytest.raises(UserError, match=r"st learns the labels of target_train[\s\S]*role: oracle"):
         Chain(Request(path, "st", data_root=str(root), overrides=learns))
+    labelled = ("scenario.splits.target_train.split=night/00[67]",)
     with pytest.raises(UserError, match=r"2 images of target_test, .* are in target_train too"):
+        Chain(Request(path, "oracle", data_root=str(root), overrides=labelled))
+    with pytest.raises(UserError, match=r"image without label: \S*004.png \(2 of 4 in target_train\)"):
         Chain(Request(path, "oracle", data_root=str(root)))
+
+
+@pytest.mark.parametrize("held_out", [True, False])
+def test_a_reported_split_without_labels_is_refused_before_the_training(root: Path, held_out: bool) -> None:
+    """With what can be reported in its place: the score at home, once the source has frames that are not learnt."""
+    shutil.rmtree(root / "fields" / "masks" / "night")
+    source = {"source_train": "day/00[012]", "source_val": "day/00[3]"} if held_out else {"source_train": "day/*"}
+    globs = {**source, "target_train": "night/*", "target_test": "test"}
+    splits = {name: {"dataset": "fields", "split": split} for name, split in globs.items()}
+    request = Request(str(write_scenario(root, splits=splits)), "source_only", data_root=str(root))
+    with pytest.raises(UserError) as error:
+        Chain(request)
+    message, expected, hint = str(error.value).splitlines()
+    assert message.endswith("night/006.png (2 of 2 in target_test)") and expected.endswith("masks/night/006.png")
+    assert hint.startswith("try: --set profile.report=source_val") == held_out and "source_val" in hint
+    if held_out:
+        Chain(replace(request, overrides=("profile.report=source_val",)))
+
+
+def test_labels_that_are_not_described_are_asked_for(root: Path) -> None:
+    bare = {"images": "images/**/*.png"}
+    with pytest.raises(UserError, match=r"4 of 4 in source_train[\s\S]*`labels` in `datasets.fields`"):
+        Chain(Request(str(write_scenario(root, datasets={"fields": bare})), "st", data_root=str(root)))
 
 
 def test_labels_may_be_coloured_pictures(root: Path) -> None:

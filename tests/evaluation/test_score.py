@@ -92,7 +92,7 @@ def test_it_equals_a_count_image_by_image(name: str, tiny_world: Path) -> None:
     """Every class, every subset, on every data set of the miniature."""
     split, space = CASES[name]
     dataset = SHIPPED[name]
-    score, masks = scored(dataset, dataset.samples(tiny_world, split, require_labels=True), space)
+    score, masks = scored(dataset, dataset.samples(tiny_world, split), space)
     expected = counted(masks, space)
     assert score.images == len(masks) == 4
     assert sum(value is not None for value in expected.values()) >= space.num_classes // 2
@@ -108,7 +108,7 @@ def test_it_equals_a_count_image_by_image(name: str, tiny_world: Path) -> None:
 def test_it_equals_the_count_on_noise_with_ignored_pixels(name: str, tmp_path: Path) -> None:
     """Random labels and images: all classes and the ignore value occur in every image."""
     dataset, space, split = write_data_set(tmp_path, name)
-    score, masks = scored(dataset, dataset.samples(tmp_path, split, require_labels=True), space)
+    score, masks = scored(dataset, dataset.samples(tmp_path, split), space)
     assert all((truth == IGNORE).any() for _, truth, _ in masks)
     expected = counted(masks, space)
     assert all(score.iou[n] == pytest.approx(expected[n], abs=1e-9) for n in space.classes)
@@ -121,7 +121,7 @@ def test_the_official_evaluator_agrees(tiny_world: Path, tmp_path: Path) -> None
         "cityscapesscripts.evaluation.evalPixelLevelSemanticLabeling", reason="cityscapesscripts is not installed"
     )
     dataset = SHIPPED["cityscapes"]
-    samples = dataset.samples(tiny_world, "val", require_labels=True)
+    samples = dataset.samples(tiny_world, "val")
     score, masks = scored(dataset, samples, CITYSCAPES_19)
     pairs = []
     for sample, _, prediction in masks:
@@ -182,7 +182,7 @@ def test_nothing_labelled_gives_no_score() -> None:
 def test_the_published_form_carries_the_protocol(tiny_world: Path) -> None:
     """Every number comes with how it was made."""
     dataset = SHIPPED["robotcar"]
-    samples = dataset.samples(tiny_world, "val", require_labels=True)
+    samples = dataset.samples(tiny_world, "val")
     protocol = EvalProtocol(size_hw=(64, 128), scales=(1.0, 0.5), flip=True)
     score, _ = scored(dataset, samples, ROBOTCAR_9, protocol)
     published = score.to_json()
@@ -202,7 +202,7 @@ def test_an_image_without_label_is_refused(tiny_world: Path) -> None:
 def test_prediction_and_truth_meet_at_the_label_s_own_size(tiny_world: Path) -> None:
     """Whatever the network's input size, the mask has the label's resolution."""
     dataset = SHIPPED["cityscapes"]
-    samples = dataset.samples(tiny_world, "val", require_labels=True)[:1]
+    samples = dataset.samples(tiny_world, "val")[:1]
     for size in ((32, 64), (65, 97)):
         _, masks = scored(dataset, samples, CITYSCAPES_19, EvalProtocol(size_hw=size))
         assert masks[0][1].shape == masks[0][2].shape == dataset.read_label(samples[0], CITYSCAPES_19).shape

@@ -37,7 +37,7 @@ class FolderData(Strict):
     ids: Annotated[dict[Grey, Name], _FromList] = Field({})
     void: Annotated[tuple[Grey, ...], _FromOne] = Field((IGNORE,), description="further ids that occur, of no class")
     colours: dict[Name, Colour] = Field({}, description="where labels are coloured pictures, in place of ids")
-    home: str = Field("who made the scenario", description="where the data set is to be had")
+    home: str = Field("", description="where the data set is to be had")
 
     @model_validator(mode="after")
     def _fits(self) -> Self:

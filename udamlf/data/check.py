@@ -71,7 +71,10 @@ def look(
     chosen = {frame.name for frame in labelled[:: -(-len(labelled) // decode) or 1 if decode else 1]}
 
     def one(frame: Frame) -> tuple[list[str], np.ndarray | None]:
-        bad, counts = dataset.faults(frame, needed), None
+        bad, counts = dataset.faults(frame), None
+        if needed and frame.label is None:
+            wanted = dataset.wanted_label(data.root, frame.name, ref.split)
+            bad.append(f"image without label: {frame.image}; expected: {wanted}")
         if not bad and frame.name in chosen:
             with collected(bad):
                 counts = np.bincount(dataset.read_label(frame, data.config.space).ravel(), minlength=IGNORE + 1)
@@ -109,16 +112,20 @@ def check_headers(data: ScenarioData, splits: Mapping[str, bool], command: str) 
         write_text(marker, "")
 
 
-def check_apart(data: ScenarioData, learnt: Iterable[str], scored: str) -> None:
-    """UserError: an image of the split ``scored`` is in one of those whose labels a training learns."""
+def shared_images(data: ScenarioData, split: str, other: str) -> list[Path]:
+    """Images that two splits have in common, whatever their names there. UserError: a split is missing."""
     folder = cache(Path.resolve)  # of 25,000 files one after the other it takes a second
 
-    def images(split: str) -> set[Path]:
-        paths = (frame.image for frame in data.samples(split))
+    def images(name: str) -> set[Path]:
+        paths = (frame.image for frame in data.samples(name))
         return {path.resolve() if path.is_symlink() else folder(path.parent) / path.name for path in paths}
 
-    reported = images(scored)
+    return sorted(images(split) & images(other))
+
+
+def check_apart(data: ScenarioData, learnt: Iterable[str], scored: str) -> None:
+    """UserError: an image of the split ``scored`` is in one of those whose labels a training learns."""
     for split in learnt:
-        if both := sorted(reported & images(split)):
+        if both := shared_images(data, scored, split):
             problem = f"{len(both)} images of {scored}, e.g. {both[0]}, are in {split} too, whose labels are learnt"
             raise UserError(problem, "splits without a common image", "other globs or lists in the scenario's file")

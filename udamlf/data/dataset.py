@@ -68,19 +68,19 @@ class DataSet:
             pairs.append((base / image, base / label))
         return next((pair for pair in pairs if pair[0].is_file()), pairs[0])
 
-    def samples(self, data_root: Path, split: str, require_labels: bool = False) -> list[Frame]:
-        """Frames of ``split``, by name. UserError: none, an unknown split, an image or a required label missing."""
+    def samples(self, data_root: Path, split: str) -> list[Frame]:
+        """Frames of ``split``, by name. UserError: none, an unknown split, or an image is missing."""
         frames = self.listing(data_root, split)
         for frame in frames:
             if not frame.image.is_file():
                 message = f"split {split!r} of {self.name} lists {frame.name!r}, but there is no {frame.image}"
                 raise UserError(message, "an image file")
-        bare = [frame for frame in frames if frame.label is None] if require_labels else []
-        if bare:
-            message = f"image without label: {bare[0].image} ({len(bare)} of {len(frames)} in split {split!r})"
-            expected = f"a label file {self.locate(data_root / self.name, bare[0].name, split)[1]}"
-            raise UserError(message, expected, f"download the labels of {self.name} from {self.home}")
         return frames
+
+    @property
+    def remedy(self) -> str:
+        """What helps where it is not as described."""
+        return f"get it from {self.home}" if self.home else f"correct `datasets.{self.name}` in the scenario's file"
 
     def listing(self, data_root: Path, split: str) -> list[Frame]:
         """As ``samples``, but an image that a list names may be missing."""
@@ -92,6 +92,11 @@ class DataSet:
             raise UserError(message, f"{self.name} in its layout", hint)
         places = [(name, *self.locate(root, name, split)) for name in sorted(self._names(root, split))]
         return [Frame(name, image, label if label.is_file() else None) for name, image, label in places]
+
+    def wanted_label(self, data_root: Path, name: str, split: str) -> str:
+        """The label that a frame does not have."""
+        path = self.locate(data_root / self.name, name, split)[1]
+        return f"a label file {path}" if self.label else f"`labels` in `datasets.{self.name}` of the scenario's file"
 
     def known_splits(self, data_root: Path) -> list[str]:
         lists = (path.stem for path in (data_root / self.name / "lists").glob("*.txt"))
@@ -138,7 +143,7 @@ class DataSet:
         if not names:
             message = f"no frames in {path if path.is_file() else f'{root}, split {split!r}'}"
             expected = f"{self.name} in its layout, e.g. {self.locate(root, '<name>', split)[0]}"
-            raise UserError(message, expected, f"get it from {self.home}")
+            raise UserError(message, expected, self.remedy)
         return names
 
     def read_image(self, frame: Frame) -> np.ndarray:
@@ -161,15 +166,15 @@ class DataSet:
             raise UserError(f"label {frame.label} holds the ids {sorted(odd)[:8]}", expected)
         return self.train_ids(space)[raw]
 
-    def faults(self, frame: Frame, needs_label: bool = False) -> list[str]:
-        """A line for what the headers of a frame's files show to be wrong: one that is missing (a label: that is
-        needed), truncated, of another format or size. No pixel is decoded."""
+    def faults(self, frame: Frame) -> list[str]:
+        """A line for what the headers of a frame's files show to be wrong: one that is missing, truncated, of another
+        format or size. No pixel is decoded."""
         lines, sizes, labels = list[str](), list[tuple[int, int]](), self.labels
         with collected(lines):
             sizes.append(check_header(frame.image))
         with collected(lines):
-            if needs_label or frame.label is not None:
-                sizes.append(check_header(self._label(frame), labels.modes, labels.expected, labels.bits))
+            if frame.label is not None:
+                sizes.append(check_header(frame.label, labels.modes, labels.expected, labels.bits))
         with collected(lines):
             if len(sizes) == 2:
                 self._misfit(frame, sizes[1], sizes[0])
@@ -177,7 +182,7 @@ class DataSet:
 
     def _label(self, frame: Frame) -> Path:
         if frame.label is None:
-            raise UserError(f"image without label: {frame.image}", "a label file", f"get it from {self.home}")
+            raise UserError(f"image without label: {frame.image}", "a label file", self.remedy)
         return frame.label
 
     def _misfit(self, frame: Frame, label_hw: tuple[int, ...], size_hw: tuple[int, int]) -> bool:

@@ -49,10 +49,24 @@ class ScenarioData:
             what = f"labels of {name}" if require_labels else f"split {name}"
             raise UserError(f"the {what} opened by a stage that does not declare it", "a name in its `splits`")
         dataset, ref = split_of(self.config.scenario, name)
-        frames = dataset.samples(self.root, ref.split, require_labels)
+        frames = dataset.samples(self.root, ref.split)
+        bare = [frame for frame in frames if frame.label is None] if require_labels else []
+        if bare:
+            message = f"image without label: {bare[0].image} ({len(bare)} of {len(frames)} in {name})"
+            expected = dataset.wanted_label(self.root, bare[0].name, ref.split)
+            raise UserError(message, expected, self._other_report(name) or dataset.remedy)
         if name == TARGET and self.images is not None:
             frames = [frame for frame in frames if frame.name in self.images]
         return frames if may_read else [replace(frame, label=None) for frame in frames]
+
+    def _other_report(self, name: str) -> str:
+        """What helps where the reported split has no labels; of any other one nothing."""
+        if name != self.config.report_split or name == SOURCE_VAL:
+            return ""
+        home = self.has(SOURCE_VAL) and split_of(self.config.scenario, SOURCE_VAL)
+        labelled = home and all(frame.label for frame in home[0].listing(self.root, home[1].split))
+        first = "" if labelled else f"a split {SOURCE_VAL} of labelled frames of the source that are not learnt, and "
+        return f"{first}--set profile.report={SOURCE_VAL}"
 
     def source(self, name: str) -> str:
         """Where a split is: the data root as a URI, its data set and the list that it is."""

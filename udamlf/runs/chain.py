@@ -56,16 +56,16 @@ class Chain:
         self.steps, self.data = plan(config), ScenarioData(config, data_root(config))
         self.digest = cache(self.data.digest)
         splits = splits_of(config, self.steps)
-        for split in sorted({SOURCE, TARGET, config.report_split} & splits.keys()):
-            self.data.samples(split)
-        if config.report_split in splits:
-            trained = splits_of(config, [step for step in self.steps if step.stage in WITH_WEIGHTS])
-            if trained.get(TARGET) and config.method.role != "oracle":
-                message = f"method {config.method.name} learns the labels of {TARGET}"
-                raise UserError(message, "source: source_train; or `role: oracle` in its file, which marks its rows")
-            learnt = [split for split, labelled in trained.items() if labelled]
-            for scored in filter(self.data.has, sorted({config.report_split, SOURCE_VAL} & splits.keys())):
-                check_apart(self.data, learnt, scored)
+        trained = splits_of(config, [step for step in self.steps if step.stage in WITH_WEIGHTS])
+        if trained.get(TARGET) and config.method.role != "oracle":
+            message = f"method {config.method.name} learns the labels of {TARGET}"
+            raise UserError(message, "source: source_train; or `role: oracle` in its file, which marks its rows")
+        learnt = {split for split, labelled in trained.items() if labelled}
+        scored = {split for split in (config.report_split, SOURCE_VAL) if splits.get(split) and self.data.has(split)}
+        for split in sorted(splits.keys() - {SOURCE_VAL} | scored):
+            self.data.samples(split, split in learnt | scored)
+        for split in sorted(scored):
+            check_apart(self.data, learnt, split)
         if config.method.target_subset:
             check_subset(config.method.target_subset.top_k, len(self.data.samples(TARGET)))
         kind = Path(request.of).stem if request.method == CONTROL else config.recipe

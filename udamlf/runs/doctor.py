@@ -3,14 +3,16 @@
 import platform
 import shutil
 from collections.abc import Iterator
+from contextlib import suppress
 from importlib.metadata import distributions
+from itertools import product
 from typing import Any
 
 from udamlf.common.errors import UserError, masked
 from udamlf.common.files import cache_folder
 from udamlf.common.progress import progress
-from udamlf.config.schema import SOURCE, TARGET
-from udamlf.data.check import check_classes, look
+from udamlf.config.schema import SOURCE, SOURCE_VAL, TARGET
+from udamlf.data.check import check_classes, look, shared_images
 from udamlf.data.splits import ScenarioData
 from udamlf.runs.launch import gpus, managers
 from udamlf.runs.plan import Request, data_root, plan, splits_of
@@ -18,6 +20,7 @@ from udamlf.runs.store import store_uri, work_root
 from udamlf.stages.stage import WITH_WEIGHTS
 
 _PACKAGES = ("udamlf", "torch", "mlflow", "numpy", "opencv-python", "pydantic", "safetensors")
+_LEARNT = {SOURCE: "labels", TARGET: "images, without labels,"}
 SAMPLED_LABELS = 16
 
 
@@ -45,11 +48,11 @@ def look_at(scenario: str, folder: str | None, decode: int | None) -> Iterator[t
     check_classes(config)
     data = ScenarioData(config, data_root(config))
     yield f"{config.scenario.name} ({data.kind}, {data.root})", []
-    for split, ref in config.scenario.splits.items():
-        needed = split in (SOURCE, TARGET, config.report_split)
+    required = (SOURCE, TARGET, config.report_split)
+    for split in dict.fromkeys((*config.scenario.splits, *required)):
         try:
-            if not needed and not data.has(split):
-                yield f"{split}: no split {ref.split!r} of {ref.dataset}", []
+            if split not in required and not data.has(split):
+                yield f"{split}: not there", []
                 continue
             with progress(split) as watch:
                 findings = look(data, split, decode, watch)
@@ -58,6 +61,11 @@ def look_at(scenario: str, folder: str | None, decode: int | None) -> Iterator[t
             continue
         text = f"{split}: {findings.images} images, {findings.labels} with label"
         yield f"{text}\n  {findings.histogram(config.space)}" if findings.decoded else text, findings.bad
+    for split, (learnt, what) in product({config.report_split, SOURCE_VAL}, _LEARNT.items()):
+        with suppress(UserError):  # one of them is missing, which is told above
+            if split != learnt and (both := shared_images(data, split, learnt)):
+                text = f"{len(both)} images of {split}, e.g. {both[0]}, are in {learnt} too, whose {what} are learnt"
+                yield text, [text] if learnt == SOURCE else []
 
 
 def cache_data(request: dict[str, Any]) -> Iterator[str]:
