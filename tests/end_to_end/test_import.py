@@ -35,12 +35,15 @@ def imported(place: Place, file: Path) -> str:
 
 
 def test_an_import_says_what_became_of_the_file_and_is_a_run(place: Place, file: Path, imported: str) -> None:
-    lines = {line.split()[0]: line.split(maxsplit=1)[1] for line in imported.splitlines()}
+    lines = {line.split()[0]: line.split(maxsplit=1)[1] for line in imported.splitlines() if line}
     assert lines["project"] == "IAST"
     assert "deeplabv2" in lines["network"] and "19 outputs, of which 16 are kept: road" in lines["network"]
     assert (lines["used"], lines["missing"]) == ("632 tensors", "0")
     assert lines["ignored"] == "12 tensors or entries: backbone (2), discriminators (10)"
     (run,) = place.runs(stage="import_checkpoint")
+    *_, goes_on, score = imported.splitlines()
+    assert score == f"udamlf evaluate --run-id {run.info.run_id}"
+    assert goes_on.startswith("udamlf run --scenario syn2city ") and goes_on.endswith(f" --start {file}")
     tags = run.data.tags
     assert (run.info.run_id, run.info.status) == (lines["run"], "FINISHED")
     assert tags["sha256"] == lines["sha256"] == digest_file(file) and tags["project"] == "IAST"
@@ -49,7 +52,7 @@ def test_an_import_says_what_became_of_the_file_and_is_a_run(place: Place, file:
 
 def test_a_second_import_is_the_same_run(place: Place, file: Path, imported: str) -> None:
     again = place.udamlf("import-checkpoint", str(file), "--scenario", "syn2city", "--profile", "paper")
-    assert again == imported
+    assert again.splitlines()[:7] == imported.splitlines()[:7]
     assert len(place.runs(stage="import_checkpoint")) == 1
 
 

@@ -198,6 +198,28 @@ def test_a_tensor_that_does_not_fit_is_refused_by_its_name(
         released.read(path)
 
 
+def test_values_that_are_no_numbers_are_refused_by_name_and_counted(tmp_path: Path) -> None:
+    """In weights and in BatchNorm's statistics; what no forward pass uses may hold anything."""
+    state = files.state("iast_warmup")
+    state["module.backbone.fc.bias"] = torch.full((9,), torch.nan)
+    assert "backbone.fc.bias" in released.read(files.write(tmp_path / "ignored.pth", state)).ignored
+    state["module.backbone.bn1.running_var"][1:] = torch.nan
+    state["module.backbone.conv1.weight"][0, 0, 0, 0] = -torch.inf
+    said = r"2 tensors.*conv1\.weight is NaN or infinite in 1 of its 588 values; .*running_var is NaN .* in 3 of its 4"
+    with pytest.raises(UserError, match=said):
+        released.read(files.write(tmp_path / "broken.pth", state))
+
+
+@pytest.mark.parametrize("prefix", ["model.", "net.", "model.module."])
+def test_the_state_dict_in_a_file_of_lightning_is_read(prefix: str, tmp_path: Path) -> None:
+    """The network is an attribute of its module, and what is saved beside it is told as ignored."""
+    state = files.state("crst")
+    beside = {"pytorch-lightning_version": "2.4.0", "global_step": 9, "hyper_parameters": {"lr": 0.1}, "loops": {}}
+    inside = {"epoch": 3, **beside, "state_dict": {prefix + name: value for name, value in state.items()}}
+    checkpoint = released.read(files.write(tmp_path / "last.ckpt", inside, zipped=True))
+    assert (checkpoint.project, len(checkpoint.used), checkpoint.ignored) == ("crst", len(state), ["epoch", *beside])
+
+
 def test_entries_beside_the_tensors_are_known_or_refused(tmp_path: Path) -> None:
     """At every level of a container; an optimiser's state is known to be without use."""
     inside = files.content("proda")
@@ -255,6 +277,7 @@ def test_a_file_that_would_run_code_is_refused(zipped: bool, tmp_path: Path, mon
         with pytest.raises(UserError, match="refused") as told:
             released.read(files.write(tmp_path / "evil.pth", inside, zipped))
         assert "`False`" not in str(told.value), "torch's own message says how to run it all the same"
+        assert "evil.pth: it pickles posix.mkdir; save model.state_dict() alone" in str(told.value)
     assert not (tmp_path / "exploited").exists()
 
 
@@ -270,8 +293,21 @@ def test_a_truncated_file_is_refused(kind: str, zipped: bool, share: float, tmp_
 
 def test_missing_and_foreign_files_are_explained(tmp_path: Path) -> None:
     """Each is a ``UserError`` naming the file or what it holds."""
-    with pytest.raises(UserError, match=r"cannot read .*absent\.pth: .*No such file"):
+    with pytest.raises(UserError, match=r"cannot read .*absent\.pth: No such file"):
         released.read(tmp_path / "absent.pth")
+    with pytest.raises(UserError, match="Is a directory"):
+        released.read(tmp_path)
+    whole = files.write(tmp_path / "whole.pth", files.content("crst"), zipped=True).read_bytes()
+    contents = {
+        b"": "it is empty", b"\n <!DOCTYPE html><html>Sign in</html>": r"it is a page \(HTML",
+        whole[:-99]: r"it is a zip archive \(as of torch\.save\) that is cut off",
+        bytes(range(256)): r"damaged or of another kind \(UnpicklingError: Weights only load failed\)",
+    }  # fmt: skip
+    for content, said in contents.items():
+        (tmp_path / "foreign.pth").write_bytes(content)
+        with pytest.raises(UserError, match=said) as told:
+            released.read(tmp_path / "foreign.pth")
+        assert "\\x1b" not in str(told.value)
     with pytest.raises(UserError, match=r"not a checkpoint of a known project \(tensors: encoder\.weight"):
         released.read(files.write(tmp_path / "foreign.pth", {"encoder.weight": torch.zeros(1)}))
     with pytest.raises(UserError, match="known project"):

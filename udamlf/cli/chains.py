@@ -107,9 +107,12 @@ def import_checkpoint(file: str, **options: Any) -> None:
         raise UserError("import-checkpoint ''", "the path of a file")
     stop = StopFlag().install()
     from udamlf.runs.checkpoints import import_file, summary
+    from udamlf.runs.plan import Request
 
     imported, _, report = import_file(file, **options, stop=stop)
-    click.echo(summary(report, imported.run_id))
+    goes_on = Request(options["scenario"], "iast", options["profile"], data_root=options["folder"], start=file)
+    again = f"{goes_on.command()}\nudamlf evaluate --run-id {imported.run_id}"
+    click.echo(f"{summary(report, imported.run_id)}\n\n{again}")
 
 
 COMMANDS = (run, sweep, import_checkpoint)

@@ -1,8 +1,10 @@
 """Weights that were saved: read without running any code in the file, and copied into a network that they fit."""
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+from zipfile import is_zipfile
 
 import numpy as np
 import torch
@@ -40,12 +42,29 @@ def read_weights(source: str | Path) -> Mapping[str, Any]:
             else:
                 content = torch.load(source, map_location="cpu", weights_only=True)
     except Exception as error:  # 6 % of damaged files end in an IndexError, a KeyError or the like inside torch
-        reason = f"{type(error).__name__}: {error}".splitlines()[0].partition(" In PyTorch 2.6")[0]  # no unsafe advice
         expected = "a whole file of tensors (other objects are refused: loading them can run code)"
-        raise UserError(f"cannot read weights from {source}: {reason}", expected, hint) from error
+        raise UserError(f"cannot read weights from {source}: {_reason(source, error)}", expected, hint) from error
     if not isinstance(content, Mapping) or not all(isinstance(name, str) for name in content):
         raise UserError(f"{source} holds a {type(content).__name__}", "a mapping from names to tensors")
     return content
+
+
+def _reason(source: str, error: Exception) -> str:
+    """What keeps a file from being read, in a line; torch's own messages also say how to run the code in it."""
+    if pickled := re.search(r"GLOBAL (\S+)|TorchScript", str(error)):
+        return f"it pickles {pickled[1] or pickled[0]}; save model.state_dict() alone, where that class is known"
+    if isinstance(error, OSError):
+        return error.strerror or str(error)
+    told = f"{type(error).__name__}: {error}".splitlines()[0].partition(". ")[0]
+    if "://" in source:
+        return told
+    with open(source, "rb") as file:
+        start = file.read(64).lstrip().lower()
+    if start.startswith(b"<"):
+        return "it is a page (HTML or XML), as a server sends in a file's place"
+    if start.startswith(b"pk") and not is_zipfile(source):
+        return "it is a zip archive (as of torch.save) that is cut off"
+    return f"it is cut off, damaged or of another kind ({told})" if start else "it is empty"
 
 
 def misfits(expected: Mapping[str, Tensor], state: Mapping[str, Tensor]) -> list[str]:
@@ -54,10 +73,12 @@ def misfits(expected: Mapping[str, Tensor], state: Mapping[str, Tensor]) -> list
     shared = [n for n in expected if n in state]
     reshaped = [n for n in shared if expected[n].shape != state[n].shape]
     retyped = [n for n in shared if expected[n].is_floating_point() != state[n].is_floating_point()]
+    broken = {n: count for n in shared if (count := int((~state[n].isfinite()).sum()))}
     return [
         *(f"{n} is missing (expected: {list(expected[n].shape)})" for n in absent),
         *(f"{n} is of another shape: {list(state[n].shape)} (expected: {list(expected[n].shape)})" for n in reshaped),
         *(f"{n} is of another kind: {state[n].dtype} (expected: {expected[n].dtype})" for n in retyped),
+        *(f"{n} is NaN or infinite in {count} of its {state[n].numel()} values" for n, count in broken.items()),
         *(f"{n} is unknown: {list(state[n].shape)}" for n in state if n not in expected),
     ]
 
