@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from udamlf.config.compose import available, resolve
+from udamlf.runs import dry_step
 from udamlf.runs.dry_step import labels_of
 from udamlf.training.measure import measure_step
 
@@ -53,3 +54,14 @@ def test_the_peak_of_a_fresh_process_follows_the_batch() -> None:
     one, many = peak("profile.warmup.batch.source=1"), peak("profile.warmup.batch.source=16")
     assert many - one > 15 * 2 * 2**20
     assert peak("profile.warmup.batch.source=16", "profile.micro_batch=4") < 0.7 * many
+
+
+def test_a_training_that_does_not_fit_has_no_hours_and_neither_has_its_chain(monkeypatch: pytest.MonkeyPatch) -> None:
+    def short_of_memory(*arguments: object) -> None:
+        raise torch.OutOfMemoryError
+
+    monkeypatch.setattr(dry_step, "measure_step", short_of_memory)
+    monkeypatch.setattr(dry_step, "in_fresh_process", lambda function, *arguments: function(*arguments))
+    _, warmup, *_, chain = dry_step.measured_steps(resolve("gta2city", "st"))
+    assert warmup == "warmup: does not fit into the memory of this GPU"
+    assert chain.startswith("the chain: trainings that do not all fit, ")

@@ -1,5 +1,6 @@
 """What a training's step needs: one is done, on noise, in a process of its own."""
 
+import math
 import time
 from collections.abc import Iterator
 
@@ -32,10 +33,11 @@ def measured_steps(config: Config) -> Iterator[str]:
         if step.stage in ("warmup", "pretrain", "self_train") and training.steps:
             text, training_h, label_s = in_fresh_process(_measured, config, step.round, pretraining)
             labels = f"; a frame is labelled in {label_s:.2f} s" if label_s else ""
-            yield f"{step}: {text}: {training_h:.2f} h{labels}"
+            yield f"{step}: {text}{labels}"
             hours, labelling = hours + training_h, labelling + label_s * images / 3600
     more = f"labelling of {images} images {labelling:.2f} h" if images else "labelling not counted (give --data-root)"
-    yield f"the chain: trainings {hours:.2f} h, {more}; evaluation comes on top"
+    spent = "that do not all fit" if math.isnan(hours) else f"{hours:.2f} h"
+    yield f"the chain: trainings {spent}, {more}; evaluation comes on top"
 
 
 def labels_of(config: Config, round: int) -> Label | None:
@@ -63,7 +65,7 @@ def labels_of(config: Config, round: int) -> Label | None:
 
 
 def _measured(config: Config, round: int, pretraining: bool) -> tuple[str, float, float]:
-    """A training's step in words, the training's hours, the seconds in which its labels are made for a frame."""
+    """A training's step in words, the training's hours (nan: it does not fit), seconds in which a frame is labelled."""
     training = config.pretraining(round) if pretraining else config.training(round)
     label, label_s = labels_of(config, round), 0.0
 
@@ -78,7 +80,8 @@ def _measured(config: Config, round: int, pretraining: bool) -> tuple[str, float
     try:
         measured = measure_step(config, round, pretraining, timed if label else None)
     except torch.OutOfMemoryError:
-        return "does not fit into the memory of this GPU", 0.0, 0.0
+        return "does not fit into the memory of this GPU", math.nan, 0.0
     batch, steps = training.batch, int(str(training.steps))
-    text = f"{measured} ({batch.source} + {batch.target} images), {steps} steps"
-    return text, measured.seconds * steps / 3600, label_s
+    hours = measured.seconds * steps / 3600
+    text = f"{measured} ({batch.source} + {batch.target} images), {steps} steps: {hours:.2f} h"
+    return text, hours, label_s
