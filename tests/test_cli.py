@@ -244,6 +244,17 @@ def test_doctor_answers_at_once_and_looks_at_data_when_asked(
     assert "source_train: 4 images, 4 with label" in out and "% of pixels in 4 labels: road" in out
 
 
+def test_doctor_tells_in_a_line_of_which_scenarios_no_data_is_there(
+    store: Path, tiny_world: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Those of which some is there are shown, with what is missing."""
+    (tmp_path / "gta5").symlink_to(tiny_world / "gta5")
+    guarded(cli, ["doctor", "--data-root", str(tmp_path)])
+    out = capsys.readouterr().out
+    assert "\nno data set is here of: camvid2kitti, city2robotcar, day2dusk, syn2city\n" in out
+    assert out.count("source_train: ") == 1 and "no data set cityscapes: " in out
+
+
 def test_doctor_fails_where_a_file_of_the_scenario_is_bad(
     store: Path, tiny_world: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

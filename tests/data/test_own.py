@@ -28,6 +28,7 @@ from udamlf.runs.chain import Chain
 from udamlf.runs.plan import Request
 
 FIELDS = yaml.safe_load(SCENARIO)["datasets"]["fields"]
+COLOURED = {"images": "images/**/*.png", "labels": "masks/**/*.png"}
 SPLITS = yaml.safe_load(SCENARIO)["splits"]
 
 
@@ -57,6 +58,9 @@ def test_a_described_folder_is_read_by_globs_and_lists(root: Path) -> None:
     image, ids = frame(0)
     np.testing.assert_array_equal(data.dataset("source_train").read_image(first), image[:, :, ::-1])
     np.testing.assert_array_equal(data.dataset("source_train").read_label(first, data.config.space), ids)
+    cv2.imwrite(str(first.label), image)
+    with pytest.raises(UserError, match=r"pixel format 'RGB'[\s\S]*a picture has `colours`"):
+        data.dataset("source_train").read_label(first, data.config.space)
     assert data.config.space.classes == CLASSES and data.config.space.headline == "3"
 
 
@@ -188,7 +192,7 @@ def test_labels_may_be_coloured_pictures(root: Path) -> None:
     _, ids = frame(0)
     cv2.imwrite(str(first.label), table[ids][:, :, ::-1])
     np.testing.assert_array_equal(dataset.read_label(first, space), ids)
-    with pytest.raises(UserError, match="pixel format 'L'"):
+    with pytest.raises(UserError, match=r"pixel format 'L'[\s\S]*is described by `ids`"):
         dataset.read_label(second, space)
     dataset.labels.write(second.label, dataset.raw_ids(space)[ids])  # type: ignore[arg-type]
     np.testing.assert_array_equal(dataset.read_label(second, space), ids)
@@ -233,6 +237,40 @@ def test_a_shipped_source_and_an_own_target_share_an_own_space_of_coarser_classe
     assert data.dataset("source_train") is SHIPPED["gta5"] and isinstance(data.dataset("target_train"), DataSet)
 
 
+@pytest.mark.parametrize(
+    ("splits", "images", "said"),
+    [
+        (
+            {"target_test": "tset"},
+            "images/**/*.png",
+            "'tset' of fields has no frame; its frames are day/000 to night/007",
+        ),
+        ({"source_train": "days/*"}, "images/**/*.png", "'days/*' of fields has no frame; its frames are day/000"),
+        ({}, "images/**/*.jpg", "has no frame; there is none at all, in {root}/fields/images/**/*.jpg"),
+    ],
+)
+def test_a_split_without_frames_says_what_frames_there_are(
+    root: Path, splits: dict[str, str], images: str, said: str
+) -> None:
+    changed = {**SPLITS, **{name: {"dataset": "fields", "split": split} for name, split in splits.items()}}
+    path = write_scenario(root, splits=changed, datasets={"fields": {**FIELDS, "images": images}})
+    with pytest.raises(UserError) as error:
+        Chain(Request(str(path), "source_only", data_root=str(root)))
+    assert said.format(root=root) in str(error.value)
+    assert f"a glob of frame names | a list of them in {root}/fields/lists" in str(error.value)
+    assert ("create " in str(error.value)) == ("target_test" in splits)
+
+
+def test_a_data_root_that_is_one_folder_too_deep_is_told(root: Path) -> None:
+    with pytest.raises(UserError, match=rf"no data set fields[\s\S]*try: --data-root {root}$"):
+        data_of(root).dataset("source_train").samples(root / "fields", "day/*")
+
+
+def test_a_file_that_is_not_there_is_named_with_those_beside_it(root: Path) -> None:
+    with pytest.raises(UserError, match=rf"no file {root}/day2nigth.yaml[\s\S]*did you mean '{root}/day2night.yaml'"):
+        resolve(str(root / "day2nigth.yaml"), "st")
+
+
 # --- splits that are there --------------------------------------------------------------------------------------------
 
 
@@ -264,7 +302,10 @@ def test_gta5_as_it_is_released_has_no_val(tmp_path: Path, tiny_world: Path) -> 
         ({"datasets": {"fields": {"images": "images/a.png"}}}, "`images` is a glob"),
         ({"datasets": {"fields": {"images": "a/*.png", "labels": "b/**/*.png", "ids": ["path"]}}}, "wildcards"),
         ({"datasets": {"fields": {"images": "a/*.png", "labels": "b/*.png"}}}, "`ids` or `colours`"),
-        ({"datasets": {"fields": {"images": "/a/*.png"}}}, "datasets.fields.images"),
+        ({"datasets": {"fields": {"images": "/a/*.png"}}}, "datasets.fields.images: paths below the data set's folder"),
+        ({"datasets": {"fields": {"images": "{a,b}/*.png"}}}, "no wildcards but * and **"),
+        ({"datasets": {"fields": {**COLOURED, "colours": {"path": None}}}}, "path: a colour is [red, green, blue]"),
+        ({"datasets": {"fields": {**COLOURED, "colours": {"path": "#804080"}}}}, "(found '#804080')"),
         ({"datasets": {"../x": {"images": "a/*.png"}}}, "datasets"),
         ({"datasets": {"fields": {"image": "a/*.png"}}}, "did you mean 'images'"),
         ({"splits": {"day*": {"dataset": "fields", "split": "day/*"}}}, "splits.day*"),
@@ -279,7 +320,7 @@ def test_gta5_as_it_is_released_has_no_val(tmp_path: Path, tiny_world: Path) -> 
         ),
         ({"label_space": {"classes": ["path", "path"]}}, "'path' stands there twice"),
         ({"label_space": {"classes": ["path"]}}, "label_space.classes"),
-        ({"label_space": {"classes": ["path", "crop"], "subsets": {"2": ["path", "cop"]}}}, "'cop' is none of"),
+        ({"label_space": {"classes": ["path", "crop"], "subsets": {"2": ["cop"]}}}, "none of the classes; did you"),
         ({"label_space": {"clases": ["path", "crop"]}}, "did you mean 'classes'"),
         ({"label_space": "cityscapes91"}, "unknown label space 'cityscapes91'"),
     ],

@@ -224,7 +224,7 @@ def test_missing_and_empty_folders(tmp_path: Path, name: str) -> None:
         data_set.samples(tmp_path / "nowhere", split)
     (tmp_path / data_set.name / "lists").mkdir(parents=True)
     (tmp_path / data_set.name / "lists" / f"{split}.txt").write_text("\n")
-    with pytest.raises(UserError, match="no frames"):
+    with pytest.raises(UserError, match="has no frame"):
         data_set.samples(tmp_path, split)
     (tmp_path / data_set.name / "lists" / f"{split}.txt").unlink()
     with pytest.raises(UserError):

@@ -52,11 +52,14 @@ def doctor(with_data: bool, scenarios: tuple[str, ...], folder: str | None, step
             for line in measured_steps(Request(name, data_root=folder, **request).resolve(files=False)):
                 click.echo(line)
         return
-    from udamlf.runs.doctor import SAMPLED_LABELS, look_at, report
+    from udamlf.runs.doctor import SAMPLED_LABELS, is_absent, look_at, report
 
     click.echo("\n".join(report()))
     root, damaged = f" --data-root {shlex.quote(folder)}" if folder else "", 0
-    for name in scenarios or (available("scenarios") if with_data or folder else ()):
+    shipped = available("scenarios") if (with_data or folder) and not scenarios else []
+    if absent := [name for name in shipped if is_absent(name, folder)]:
+        click.echo(f"\nno data set is here of: {', '.join(absent)}")
+    for name in scenarios or (name for name in shipped if name not in absent):
         click.echo()
         for text, bad in look_at(name, folder, SAMPLED_LABELS):
             damaged += len(bad) if scenarios else 0  # of all scenarios some have no data here

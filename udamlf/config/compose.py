@@ -74,9 +74,12 @@ def titles(kind: str) -> list[tuple[str, str]]:
 
 def _read(kind: str, name: str, folder: Path = Path()) -> _File:
     """The shipped file of that name, or the file at a path, which starts in ``folder``."""
-    path = folder / name if name.endswith((".yaml", ".yml")) else CONFIGS / kind / f"{name}.yaml"
+    is_path = name.endswith((".yaml", ".yml"))
+    path = folder / name if is_path else CONFIGS / kind / f"{name}.yaml"
     if not path.is_file():
-        raise UserError(f"unknown {kind[:-1]} {name!r}", "a name, or a YAML file", nearest(name, available(kind)))
+        problem = f"no file {path.absolute()}" if is_path else f"unknown {kind[:-1]} {name!r}"
+        known = [*map(str, path.parent.glob("*.y*ml"))] if is_path else available(kind)
+        raise UserError(problem, "a name, or a YAML file", nearest(name, known) if known else "")
     return str(path), mapping(path.read_bytes(), str(path))
 
 

@@ -6,10 +6,10 @@ from collections import Counter
 from collections.abc import Mapping
 from colorsys import hsv_to_rgb
 from dataclasses import dataclass, field
-from typing import Annotated, Self
+from typing import Annotated, Any, Self
 
 import numpy as np
-from pydantic import Discriminator, Field, Tag, ValidationError, model_validator
+from pydantic import BeforeValidator, Discriminator, Field, Tag, ValidationError, model_validator
 
 from udamlf.common.errors import UserError, nearest
 from udamlf.config.parts import Strict
@@ -17,7 +17,15 @@ from udamlf.config.reading import table
 
 IGNORE = 255  # train id of a pixel that is left out of every loss and every score
 Grey = Annotated[int, Field(ge=0, lt=256)]
-Colour = tuple[Grey, Grey, Grey]  # red, green, blue
+
+
+def _three(colour: Any) -> Any:
+    if not isinstance(colour, list | tuple) or len(colour) != 3:
+        raise ValueError("a colour is [red, green, blue], 0-255 each; in YAML # begins a comment")
+    return colour
+
+
+Colour = Annotated[tuple[Grey, Grey, Grey], BeforeValidator(_three)]  # red, green, blue
 Name = Annotated[str, Field(pattern=r"^[\w.-][\w .-]*$")]  # what MLflow takes as a part of a parameter's name
 
 
@@ -71,7 +79,7 @@ class CustomSpace(Strict):
             raise ValueError(f"{len(self.colours)} colours for {len(self.classes)} classes")
         named = {*self.rare, *self.coarser.values(), *(name for names in self.subsets.values() for name in names)}
         if unknown := sorted(named - set(self.classes)):
-            raise ValueError(f"{unknown[0]!r} is none of the classes")
+            raise ValueError(f"{unknown[0]!r} is none of the classes; {nearest(unknown[0], self.classes)}")
         return self
 
     def space(self, name: str = "") -> LabelSpace:

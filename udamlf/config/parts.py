@@ -95,8 +95,10 @@ def validated(model: type[BaseModel], tree: Any, where: str) -> Any:
             valid = _fields_at(model, location[:-1])
             hint = nearest(str(location[-1]), valid) if valid else ""
             raise UserError(f"{where}: unknown key {key!r}", "a known key", hint) from error
-        value = "" if first["type"] == "missing" else f" (found {str(first.get('input'))[:60]!r})"
-        raise UserError(f"{where}: {key}: {first['msg']}{value}", "a valid value") from error
+        is_block = first["type"] == "missing" or isinstance(first.get("input"), Mapping)
+        found = "" if is_block else f" (found {str(first.get('input'))[:60]!r})"
+        said = first["msg"].removeprefix("Value error, ")
+        raise UserError(f"{where}: {key}: {said}{found}", "a valid value") from error
 
 
 def _fields_at(model: type[BaseModel], path: Sequence[Any]) -> list[str]:

@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import Annotated, Any, Literal, Self
 
 import yaml
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from udamlf.common.errors import UserError
 from udamlf.common.rounds import per_round
@@ -18,8 +18,16 @@ from udamlf.config.parts import Part, Strict, assign, flatten, validated
 Recipe = Literal["published", "adapted"]
 SOURCE, SOURCE_VAL, TARGET = "source_train", "source_val", "target_train"
 SOURCE_PREFIX, LABELS_PREFIX = "source_", "labels."
-Paths = Annotated[str, Field(pattern=r"^[^/?{}\[\]][^?{}\[\]]*$")]
 _WILDCARDS = re.compile(r"\*(.*\*)?")
+
+
+def _below(paths: str) -> str:
+    if paths.startswith("/") or set("?{}[]") & set(paths):
+        raise ValueError("paths below the data set's folder, with no wildcards but * and **")
+    return paths
+
+
+Paths = Annotated[str, AfterValidator(_below), Field(min_length=1)]
 _FromList = BeforeValidator(lambda value: dict(enumerate(value)) if isinstance(value, list) else value)
 _FromOne = BeforeValidator(lambda value: [value] if isinstance(value, int) else value)
 

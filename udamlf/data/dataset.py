@@ -80,7 +80,7 @@ class DataSet:
     @property
     def remedy(self) -> str:
         """What helps where it is not as described."""
-        return f"get it from {self.home}" if self.home else f"correct `datasets.{self.name}` in the scenario's file"
+        return f"get it from {self.home}" if self.home else "correct `datasets` or `splits` in the scenario's file"
 
     def listing(self, data_root: Path, split: str) -> list[Frame]:
         """As ``samples``, but an image that a list names may be missing."""
@@ -88,8 +88,9 @@ class DataSet:
         if not root.is_dir():
             there = ", ".join(sorted(path.name for path in data_root.glob("*"))[:8])
             message = f"no data set {self.name}: {data_root} holds {there or 'nothing, or does not exist'}"
-            hint = f"get it from {self.home} and place or link it at {root}"
-            raise UserError(message, f"{self.name} in its layout", hint)
+            above = data_root.parent if (data_root.parent / self.name).is_dir() else ""
+            hint = f"--data-root {above}" if above else f"place or link it at {root}; {self.remedy}"
+            raise UserError(message, f"the data set's folder {root}", hint)
         places = [(name, *self.locate(root, name, split)) for name in sorted(self._names(root, split))]
         return [Frame(name, image, label if label.is_file() else None) for name, image, label in places]
 
@@ -107,12 +108,11 @@ class DataSet:
         root = data_root / self.name
         return (root / "lists" / f"{split}.txt").is_file() or bool(self._by_rule(root, split))
 
-    def _by_rule(self, root: Path, split: str) -> list[str] | None:
-        """Names of the frames of an official split, or of those that a glob takes; None for any other split."""
-        if split in self.splits:
-            return self._present(root, split)
-        everywhere = (name for part in self.splits or ("",) for name in self._present(root, part))
-        return matching(everywhere, split) if set("*?[") & set(split) else None
+    def _by_rule(self, root: Path, split: str) -> list[str]:
+        """Names of the frames of an official split, or of those that a glob takes; none of any other split."""
+        if split in self.splits or not set("*?[") & set(split):
+            return self._present(root, split) if split in self.splits else []
+        return matching((name for part in self.splits or ("",) for name in self._present(root, part)), split)
 
     def _present(self, root: Path, split: str) -> list[str]:
         """Names of the images that are there in an official split."""
@@ -135,15 +135,17 @@ class DataSet:
                 raise UserError(f"{path} lists {twice!r} twice", "one frame name per line, each once")
             if odd := [name for name in names if name.startswith("/") or ".." in name.split("/")]:
                 raise UserError(f"{path} lists {odd[0]!r}", "names of frames in the data set's folder")
-        elif (present := self._by_rule(root, split)) is not None:
-            names = present
         else:
-            expected = "an official split, a glob of frame names, or a list of them (one per line) that defines it"
-            raise UserError(f"{self.name} has no split {split!r}: there is no {path}", expected, f"create {path}")
+            names = self._by_rule(root, split)
         if not names:
-            message = f"no frames in {path if path.is_file() else f'{root}, split {split!r}'}"
-            expected = f"{self.name} in its layout, e.g. {self.locate(root, '<name>', split)[0]}"
-            raise UserError(message, expected, self.remedy)
+            every = sorted(self._by_rule(root, "*"))
+            there = f"its frames are {every[0]} to {every[-1]}" if every else "there is none at all"
+            places = self._base(root) / self.image.format(name=self.names, city="*", split="*")
+            rules = " | ".join((*self.splits, "a glob of frame names"))
+            message = f"split {split!r} of {self.name} has no frame; {there}, in {places}"
+            by_rule = set("*?[") & set(split) or split in self.splits or path.is_file()
+            hint = self.remedy if by_rule else f"create {path}, one name a line"
+            raise UserError(message, f"{rules} | a list of them in {path.parent}", hint)
         return names
 
     def read_image(self, frame: Frame) -> np.ndarray:
@@ -162,7 +164,7 @@ class DataSet:
             known = sorted(self.known_ids)
             whole = known == list(range(known[0], known[-1] + 1))
             ids = f"{known[0]}-{known[-1]}" if whole else ", ".join(map(str, known))
-            expected = f"{self.name}'s ids {ids}: raw label files, not train ids"
+            expected = f"{self.name}'s ids {ids}: raw label files, not train ids; own data: all in `ids` or `void`"
             raise UserError(f"label {frame.label} holds the ids {sorted(odd)[:8]}", expected)
         return self.train_ids(space)[raw]
 

@@ -143,21 +143,22 @@ class LabelFormat(NamedTuple):
         ids = order[np.searchsorted(codes, used, sorter=order).clip(max=len(codes) - 1)].astype(np.uint8)
         odd = pixels[codes[ids] != used]
         if odd.size:
-            raise UserError(f"label {path} holds the colour {tuple(odd[0].tolist())}", "the colour of a class")
+            problem = f"label {path} holds the colour {tuple(odd[0].tolist())}"
+            raise UserError(problem, "the colour of a class; that of none has a name in `colours`, too")
         return ids
 
 
 def colour_format(colours: Sequence[tuple[int, int, int]]) -> LabelFormat:
     table = np.zeros((256, 3), np.uint8)
     table[: len(colours)] = colours
-    expected = "an 8-bit picture in the colours of the classes"
+    expected = "an 8-bit picture in the colours of the classes; a file of ids is described by `ids` instead"
     return LabelFormat(
         ("RGB", "RGBA", "P"), expected, lambda path, ids: write_pixels(path, table[ids][:, :, ::-1]), 8, tuple(colours)
     )
 
 
 FORMATS = {
-    "folder": LabelFormat(("L", "P"), "an 8-bit single-channel or palette PNG of raw ids"),
+    "folder": LabelFormat(("L", "P"), "an 8-bit single-channel or palette PNG of `ids`; a picture has `colours`"),
     "grey": LabelFormat(("L",), "an 8-bit single-channel PNG of raw ids"),
     "palette": LabelFormat(("P", "L"), "an 8-bit palette PNG whose indices are label ids", _write_palette),
     "4-channel": LabelFormat(

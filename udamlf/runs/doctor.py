@@ -68,6 +68,15 @@ def look_at(scenario: str, folder: str | None, decode: int | None) -> Iterator[t
                 yield text, [text] if learnt == SOURCE else []
 
 
+def is_absent(scenario: str, folder: str | None) -> bool:
+    """Whether no data set of a scenario is in the folder (none: the miniature has none of it)."""
+    config = Request(scenario, "source_only", data_root=folder).configuration()
+    with suppress(UserError):
+        root = data_root(config)
+        return not any((root / split.dataset).is_dir() for split in config.scenario.splits.values())
+    return True
+
+
 def cache_data(request: dict[str, Any]) -> Iterator[str]:
     """Decode and keep the frames that the trainings of a chain read; a line for each of their splits."""
     config = Request(**request).resolve()
