@@ -5,9 +5,10 @@ import re
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
+from traceback import extract_tb
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from udamlf.common.errors import UserError, nearest
 from udamlf.common.files import PROJECT_ROOT
@@ -41,12 +42,12 @@ class Parts:
 
     def __init__(self, package: str, word: str, kind: str) -> None:
         self.package, self.word, self.kind = package, word, kind
+        self._folder = Path(__file__).parents[1].joinpath(*package.split(".")[1:])
 
     @cached_property
     def _files(self) -> dict[str, str]:
-        folder = Path(__file__).parents[1].joinpath(*self.package.split(".")[1:])
         defines = re.compile(rf"^(class {self.word}\b|{self.word} *[:=])", re.MULTILINE)
-        files = [file for file in sorted(folder.glob("*.py")) if defines.search(file.read_text(encoding="utf-8"))]
+        files = [file for file in sorted(self._folder.glob("*.py")) if defines.search(file.read_text(encoding="utf-8"))]
         return {file.stem.rstrip("_"): file.stem for file in files}
 
     def names(self) -> list[str]:
@@ -58,12 +59,13 @@ class Parts:
         names = name.split("+")
         for part in names:
             if part not in self._files:
-                raise UserError(f"unknown {self.kind} {part!r}", " | ".join(self._files), nearest(part, self.names()))
+                file = self._folder / f"{part}.py"
+                found = f"{file} has no class {self.word}" if file.is_file() else f"unknown {self.kind} {part!r}"
+                raise UserError(found, " | ".join(self._files), nearest(part, self.names()))
         return [f"{self.package}.{self._files[part]}" for part in names]
 
     def find(self, name: str) -> Any:
-        """The part's class (or object); of HOST+NAME what NAME's function ``on`` makes of HOST's. UserError for an
-        unknown one, with the nearest, or a broken file."""
+        """The part's class (or object); of HOST+NAME what NAME's ``on`` makes of it. UserError: unknown or broken."""
         host, module = name.rpartition("+")[0], self.modules(name)[-1]
         try:
             imported = importlib.import_module(module)
@@ -72,17 +74,21 @@ class Parts:
             raise
         except Exception as error:  # whatever a half-written file does
             expected = "a module that can be imported; that of NAME in HOST+NAME has a function `on` (hiast+mic)"
-            raise UserError(f"{self.kind} {name}: {module}: {error!r}", expected) from error
+            raised = [f for f in extract_tb(error.__traceback__) if Path(f.filename).parent == self._folder]
+            where = f"{raised[-1].filename}:{raised[-1].lineno}" if raised else module
+            if isinstance(error, SyntaxError):
+                where = f"{error.filename}:{error.lineno}"
+            raise UserError(f"{self.kind} {name}: {where}: {type(error).__name__}: {error}", expected) from error
 
     def params(self, part: Part, where: str = "") -> Any:
         """A part's checked parameters. UserError: unknown part or parameter, or a value out of range."""
         return validated(self.find(part.name).Params, part.params, f"{where}{self.kind} {part.name}")
 
 
-def validated(model: type[BaseModel], tree: Any, where: str) -> Any:
-    """The tree as ``model``. UserError that starts with ``where``: the key, what is wrong, the nearest valid key."""
+def validated(model: type[Any], tree: Any, where: str) -> Any:
+    """The tree as ``model``, also a dataclass. UserError that starts with ``where``: key, fault, nearest valid key."""
     try:
-        return model.model_validate(tree)
+        return TypeAdapter(model).validate_python(tree)
     except ValidationError as error:
         # An unknown key first: it may be why another is missing. Of a union the member that fits furthest.
         errors = sorted(error.errors(), key=lambda e: -len(e["loc"]))
@@ -115,9 +121,8 @@ def _fields_at(model: type[BaseModel], path: Sequence[Any]) -> list[str]:
 
 
 def assign(node: Any, key: str, value: Any, where: str, above: str = "") -> None:
-    """Set a dotted key of a tree; the entries of a list are numbered from 1, and a key of a list is that of every
-    entry. Missing blocks between are made; the models check the rest. UserError that starts with ``where``: no such
-    block or entry. ``above``: the key of ``node`` in the tree."""
+    """Set a dotted key of a tree, whose missing blocks are made; the entries of a list are numbered from 1, a key of a
+    list is that of all. UserError that starts with ``where``: no such block or entry. ``above``: key of ``node``."""
     step, _, rest = key.partition(".")
     at = f"{above}.{step}" if above else step
     if isinstance(node, list) and not step.isdecimal():

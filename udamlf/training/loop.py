@@ -183,6 +183,9 @@ class Trainer:
         """Each optimiser receives the gradient of its own losses only (the generator's loss passes through D)."""
         weights, count, totals = self.objective.weights, self.micro_batches, {}
         for name, named in losses.items():
+            if not isinstance(named, dict) or not all(isinstance(v, Tensor) and v.ndim == 0 for v in named.values()):
+                message = f"the losses of {type(self.objective).__module__} for {name!r} are {str(named)[:200]}"
+                raise UserError(message, 'named scalar tensors: {"model": {"ce": loss.mean()}}')
             for loss_name, value in named.items():
                 key = f"train/{loss_name}"
                 self.state.sums[key] = self.state.sums.get(key, 0.0) + value.detach() / count
