@@ -13,6 +13,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import suppress
 from functools import partial
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,7 @@ from udamlf.config.compose import resolve
 from udamlf.config.parts import CONFIGS
 from udamlf.runs import maintenance
 from udamlf.runs.checkpoints import recorded_config
+from udamlf.runs.launch import LAUNCHER
 from udamlf.runs.maintenance import Waste
 from udamlf.runs.tracker import Tracker
 
@@ -296,9 +298,29 @@ def test_prune_leaves_what_has_come_into_use_while_it_asked(tracker: Tracker, mo
     monkeypatch.setattr(
         maintenance, "waste", lambda *_: [Waste(name, 1, partial(deleted.append, name)) for name in looks.pop(0)]
     )
-    monkeypatch.setattr("click.confirm", lambda text: True)
+    monkeypatch.setattr("sys.stdin", StringIO("y\n"))
     guarded(cli, ["prune"])
     assert deleted == ["a"]
+
+
+def test_prune_without_an_answer_deletes_nothing(
+    tracker: Tracker, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As at the end of input of a script or a cron job."""
+    monkeypatch.setattr(maintenance, "waste", lambda *_: [Waste("a", 1, partial(pytest.fail, "deleted"))])
+    monkeypatch.setattr("sys.stdin", StringIO())
+    guarded(cli, ["prune"])
+    assert capsys.readouterr().out.endswith("Delete them? [y/N] nothing is deleted\n")
+
+
+def test_an_interruption_is_told_once_by_who_was_started_by_hand(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A terminal's Ctrl-C reaches a chain and its stage."""
+    monkeypatch.setenv(LAUNCHER, "1")
+    with pytest.raises(SystemExit) as ended:
+        guarded(click.Command("x", callback=partial(signal.raise_signal, signal.SIGINT)), [])
+    assert ended.value.code == 130 and not capsys.readouterr().err.strip()
 
 
 @pytest.mark.parametrize("told", [False, True])

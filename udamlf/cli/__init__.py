@@ -1,7 +1,7 @@
-"""The command line. Each command is a few lines; what it does lies elsewhere and is imported when it is needed, so
-that ``udamlf --help`` answers at once."""
+"""The command line: few lines a command; what they do is imported when it is needed, so that ``--help`` is quick."""
 
 import logging
+import os
 import sys
 from typing import NoReturn
 
@@ -10,6 +10,7 @@ import click
 from udamlf.cli import chains, results, store
 from udamlf.cli.options import EXIT_SIGNAL, EXIT_USER_ERROR
 from udamlf.common.errors import UserError
+from udamlf.runs.launch import LAUNCHER
 from udamlf.runs.signals import StopFlag
 
 
@@ -35,7 +36,8 @@ def guarded(command: click.Command, arguments: list[str] | None) -> None:
         error.show()
         sys.exit(error.exit_code)
     except (KeyboardInterrupt, click.Abort):
-        click.echo("Interrupted; run the same command to resume.", err=True)
+        if LAUNCHER not in os.environ:  # who launched this process says it
+            click.echo("Interrupted; run the same command to resume.", err=True)
         sys.exit(EXIT_SIGNAL + 2)
     except OSError as error:  # of a place that is full, gone or forbidden, and that nothing else explained
         sys.stdout = sys.stderr  # a full one would be tried again at the end, and make the exit code 120

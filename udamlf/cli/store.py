@@ -164,8 +164,9 @@ def prune(keep: str, cache_gib: int, yes: bool) -> None:
         click.echo(f"{each.size / 2**20:10.1f} MiB  {each.what}")
     click.echo(f"{sum(each.size for each in items) / 2**30:.2f} GiB in {len(items)} places")
     if not yes and items:
-        if not click.confirm("Delete them?"):
-            return
+        click.echo("Delete them? [y/N] ", nl=False)
+        if sys.stdin.readline().strip().lower() not in ("y", "yes"):
+            return click.echo("nothing is deleted")
         still = {each.what for each in waste(tracker, kept, cache_gib * 2**30)}  # something may have come into use
         items = [each for each in items if each.what in still]
     for each in items:

@@ -24,10 +24,11 @@ def differences(first: str, second: str) -> str:
     for kind in left:
         changed = [kind]
         for name in {**left[kind], **right[kind]}:
-            values: list[Any] = [facts[kind].get(name) for facts in (left, right)]
+            values: list[Any] = [facts[kind].get(name) for facts in (left, right)]  # a setting's ends with its origin
             old, new = ("none" if v is None else f"{v:.4g}" if isinstance(v, float) else str(v) for v in values)
+            bare = [t.rpartition(" (")[0] if kind == "configuration" and "." in name else t for t in (old, new)]
             delta = f" ({values[1] - values[0]:+.3g})" if all(isinstance(v, float) for v in values) else ""
-            changed += [f"  {name}: {old} -> {new}{delta}"] if old != new else []
+            changed += [f"  {name}: {old} -> {new}{delta}"] if bare[0] != bare[1] else []
         lines += changed if len(changed) > 1 else []
     return "\n".join(lines) or "nothing differs"
 
