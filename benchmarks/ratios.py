@@ -256,7 +256,7 @@ def scoring() -> Iterator[Row]:
         model.register_forward_hook(lambda *_: inside.append(time.thread_time()))
         protocol, frames = (
             EvalProtocol(size_hw=(512, 1024), interpolation="bilinear"),
-            data_set.samples(root, "val", True),
+            data_set.samples(root, "val"),
         )
         whole, score = cpu(lambda: evaluate(model, data_set, frames, SPACE, "val", protocol, workers=1), 1)
         alone = evaluate(model, data_set, frames, SPACE, "val", protocol)

@@ -111,8 +111,7 @@ def import_checkpoint(file: str, **options: Any) -> None:
 
     imported, _, report = import_file(file, **options, stop=stop)
     goes_on = Request(options["scenario"], "iast", options["profile"], data_root=options["folder"], start=file)
-    again = f"{goes_on.command()}\nudamlf evaluate --run-id {imported.run_id}"
-    click.echo(f"{summary(report, imported.run_id)}\n\n{again}")
+    click.echo(f"{summary(report, imported.run_id)}\n\n{goes_on.command()}\nudamlf evaluate --run-id {imported.run_id}")
 
 
 COMMANDS = (run, sweep, import_checkpoint)

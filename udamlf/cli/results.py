@@ -158,8 +158,8 @@ def predict(run_id: str, model: str, out: Path, inputs: tuple[str, ...]) -> None
     from udamlf.runs.checkpoints import predict_files, segmenter
 
     output(out)
-    bad = predict_files(segmenter(run_id, model), inputs, out)
-    click.echo("\n".join([f"{out}: labels, colour, overlay, classes.json; {len(bad)} bad files", *bad]))
+    done, bad = predict_files(segmenter(run_id, model), inputs, out)
+    click.echo("\n".join([f"{out}: {done} labels, colour, overlay; classes.json; {len(bad)} bad files", *bad]))
     if bad:
         sys.exit(EXIT_USER_ERROR)
 

@@ -55,11 +55,10 @@ def _reason(source: str, error: Exception) -> str:
         return f"it pickles {pickled[1] or pickled[0]}; save model.state_dict() alone, where that class is known"
     if isinstance(error, OSError):
         return error.strerror or str(error)
-    told = f"{type(error).__name__}: {error}".splitlines()[0].partition(". ")[0]
-    if "://" in source:
-        return told
-    with open(source, "rb") as file:
-        start = file.read(64).lstrip().lower()
+    told, start = f"{type(error).__name__}: {error}".splitlines()[0].partition(". ")[0], b"?"
+    if "://" not in source:
+        with open(source, "rb") as file:
+            start = file.read(64).lstrip().lower()
     if start.startswith(b"<"):
         return "it is a page (HTML or XML), as a server sends in a file's place"
     if start.startswith(b"pk") and not is_zipfile(source):

@@ -1,6 +1,8 @@
 """Trained networks: imported from a released file, found by their run, scored again, used on a user's own images."""
 
 import json
+import logging
+import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -23,7 +25,7 @@ from udamlf.runs.environment import CONFIG
 from udamlf.runs.log import ending
 from udamlf.runs.plan import Request, data_root, key_of, key_parts
 from udamlf.runs.runner import execute, remove_work, run_stage
-from udamlf.runs.serving import Image, Prediction, Segmenter, load_model, read_image, register_version, segmenter_config
+from udamlf.runs.serving import Prediction, Segmenter, load_model, read_image, register_version, segmenter_config
 from udamlf.runs.signals import StopFlag
 from udamlf.runs.tags import CHAIN, MODEL, step_runs
 from udamlf.runs.tracker import Tracker
@@ -32,6 +34,8 @@ from udamlf.stages.stage import TRAININGS, Input
 IMPORT = "import_checkpoint"
 VIDEOS = (".mp4", ".avi", ".mov", ".mkv", ".webm")
 IMAGES_AND_VIDEOS = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff", *VIDEOS)
+os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # what is wrong with a video is said once, with its name
+logger = logging.getLogger("udamlf")
 
 
 def trained(tracker: Tracker, run_id: str, config: Config | None = None) -> tuple[dict[str, Input], Config]:
@@ -93,6 +97,7 @@ def evaluate_run(
     tracker = Tracker.existing()
     inputs, recorded = trained(tracker, run_id, config)
     training, tracker = inputs["training"], tracker.within(run_id)
+    predictions = predictions and Path(predictions)
     config = _changed(recorded, split, folder, scales, flip)
     tags = {name: training.tags[name] for name in {"role", "seed", "round"} & training.tags.keys()} | config.names
     tags |= {"stage": "evaluate", "split": config.report_split, "udamlf.evaluates": training.run_id}
@@ -142,9 +147,12 @@ def segmenter(run_id: str = "", model: str = "") -> Segmenter:
     return Segmenter(folders, segmenter_config(config))
 
 
-def predict(images: Sequence[Image], run_id: str = "", model: str = "") -> list[Prediction]:
-    """Class map, confidence and colours of each image at its own size. UserError: see ``segmenter``, ``read_image``."""
-    return list(map(segmenter(run_id, model), images))
+def predict(images: Any, run_id: str = "", model: str = "") -> list[Prediction]:
+    """Class map, confidence and colours of each image, or of the only one, at its own size; images: ``serving.Image``,
+    or one array uint8 [N, H, W, 3]. UserError: see ``segmenter``, ``read_image``."""
+    several = isinstance(images, (Sequence, Iterator)) and not isinstance(images, (str, bytes))
+    listed = list(images) if several or getattr(images, "ndim", 0) == 4 else [images]
+    return list(map(segmenter(run_id, model), tracked(listed, "images", len(listed))))
 
 
 def register(run_id: str, name: str = "", alias: str = "") -> str:
@@ -157,33 +165,41 @@ def register(run_id: str, name: str = "", alias: str = "") -> str:
     return register_version(tracker, model_id, name or f"{config.scenario.name}-{config.method.name}", alias, tags)
 
 
-def predict_files(network: Segmenter, inputs: Sequence[str], out: Path) -> list[str]:
+def predict_files(network: Segmenter, inputs: Sequence[str], out: Path) -> tuple[int, list[str]]:
     """Write, for every image, image in a folder and frame of a video, ``labels/NAME.png`` (grey: train ids),
-    ``colour/NAME.png`` and ``overlay/NAME.jpg``, and ``classes.json``. Returns what is wrong with those that cannot be
-    read; the others are done. UserError: a folder without any, or two that would be written to one place."""
-    files, bad = _listed(inputs, out), list[str]()
+    ``colour/NAME.png`` and ``overlay/NAME.jpg``, and ``classes.json``. Returns how many were written, and what is wrong
+    with files that cannot be read. UserError: a folder without any, or two that would be written to one place."""
+    files, bad, done = _listed(inputs, out), list[str](), 0
+    total = sum(map(_length, files.values()))
+    logger.info("%d images, of %d files", total, len(files))
     colours = [list(rgb) for rgb in network.space.palette]
     write_json(out / "classes.json", {"classes": network.space.classes, "colours": colours})
-    for name, image in tracked(_images(files, bad), "images", sum(map(_length, files.values()))):
+    for name, image in tracked(_images(files, bad), "images", total):
         labels, _, colour, _ = network(image)
         write_pixels(out / "labels" / f"{name}.png", labels)
         write_pixels(out / "colour" / f"{name}.png", colour[..., ::-1])
         write_pixels(out / "overlay" / f"{name}.jpg", cv2.addWeighted(image, 0.5, colour, 0.5, 0)[..., ::-1])
-    return bad
+        done += 1
+    return done, bad
 
 
 def _listed(inputs: Sequence[str], out: Path) -> dict[str, Path]:
-    """Name of the output -> file."""
-    files: dict[str, Path] = {}
+    """Name of the output -> file: its path, without suffix, below its input; where two are one, below all inputs."""
+    folders: dict[Path, Path] = {}
     for path in map(Path, inputs):
         below = (p for p in sorted(path.rglob("*")) if not p.resolve().is_relative_to(out.resolve()))
         inside = [p for p in below if p.suffix.lower() in IMAGES_AND_VIDEOS]
         if path.is_dir() and not inside:
             raise UserError(f"no image or video in {path}", f"files that end in {' '.join(IMAGES_AND_VIDEOS)}")
-        for file in inside or [path]:
-            name = str(file.relative_to(path if inside else path.parent).with_suffix(""))
-            if files.setdefault(name, file) != file:
-                raise UserError(f"{files[name]} and {file} would both become {name}.png", "names that differ")
+        folders |= dict.fromkeys(inside, path) if inside else {path: path.parent}
+    names = [file.relative_to(folder).with_suffix("") for file, folder in folders.items()]
+    if len(set(names)) < len(names):
+        common = os.path.commonpath(list(map(os.path.abspath, folders.values())))
+        names = [Path(os.path.relpath(file, common)).with_suffix("") for file in folders]
+    files: dict[str, Path] = {}
+    for name, file in zip(map(str, names), folders, strict=True):
+        if files.setdefault(name, file) != file:
+            raise UserError(f"{files[name]} and {file} would both become {name}.png", "names that differ")
     return files
 
 
@@ -203,8 +219,9 @@ def _images(files: dict[str, Path], bad: list[str]) -> Iterator[tuple[str, np.nd
             while (frame := video.read()[1]) is not None:
                 yield f"{name}/{count:06d}", np.ascontiguousarray(frame[..., ::-1])
                 count += 1
-            if count < max(1, _length(path) - 1):  # some formats only estimate it
-                raise UserError(f"cannot decode {path}: {count} of {_length(path)} frames")
+            if count < max(1, (length := _length(path)) - 1):  # some formats only estimate it
+                told = f"{count} of {length} frames" if length else "it is missing, or no video"
+                raise UserError(f"cannot decode {path}: {told}")
         except UserError as error:
             bad.append(error.message)
 

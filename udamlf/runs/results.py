@@ -1,7 +1,7 @@
 """What a store holds, for who works in Python. What trains and draws is imported where it is used."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +10,11 @@ import pandas as pd
 from udamlf.common.errors import UserError, nearest
 from udamlf.common.files import write_text
 from udamlf.config.compose import available
+from udamlf.config.parts import validated
 from udamlf.report import comparison
 from udamlf.report.comparison import Row
 from udamlf.runs.log import ending
+from udamlf.runs.plan import Request
 from udamlf.runs.signals import StopFlag
 from udamlf.runs.store import output
 from udamlf.runs.tags import step_runs
@@ -22,27 +24,39 @@ from udamlf.runs.tracker import Tracker
 def compare(scenario: str | None = None, baseline: str = "", over: str = "seeds") -> pd.DataFrame:
     """The finished chains of the store, or those of a scenario, as ``udamlf compare`` shows them; columns:
     ``report.comparison.frame``. ``baseline``: method that differences are from (default: ``source_only`` and the
-    control); ``over`` "worlds" pools generated worlds. UserError: no such scenario or baseline."""
-    return comparison.frame(finished_rows(Tracker.existing(), scenario, baseline, over), baseline)
+    control); ``over`` "worlds" pools generated worlds. UserError: no such scenario or baseline, or nothing finished."""
+    rows = finished_rows(Tracker.existing(), scenario, baseline, over)
+    if not rows:
+        raise UserError(f"no finished chain of {scenario or 'any scenario'}", "at least one", "udamlf run")
+    return comparison.frame(rows, baseline)
 
 
 def run(
     scenario: str, method: str = "iast", *, references: bool = True, control: bool = False, **fields: Any
 ) -> dict[str, Any]:
     """Run a chain as ``udamlf run`` does, also ``source_only`` and ``adabn`` (``references``) and the matched control;
-    ``fields``: further ones of ``runs.plan.Request``. UserError: bad input, or a stage failed.
+    ``fields``: further ones of ``runs.plan.Request``; ``overrides`` also as one text, or as a mapping of dotted keys.
+    UserError: bad input, or a stage failed.
 
     Returns ``run_id`` of its parent run, ``scenario``, ``method``, ``seed``, ``split``, and in percent ``miou`` by
     subset, ``iou`` by class and ``source``, the mIoU on the source's held-out frames; None where it is undefined."""
     from udamlf.runs.chain import run_chain
-    from udamlf.runs.plan import Request
 
-    request = Request(scenario, method, **{**fields, "overrides": tuple(fields.get("overrides", ()))})
+    request = _request(scenario=scenario, method=method, **fields)
     run_id, _ = run_chain(request.compared(references, control), StopFlag())
     (row,) = comparison.plain(comparison.rows([Tracker.existing().get(run_id)]))
     scores = {k: {name: v and v["mean"] for name, v in row[k].items()} for k in comparison.METRICS}
     named = {name: row[name] for name in ("scenario", "method", "split")}
     return {"run_id": run_id, **named, "seed": row["seeds"][0], **scores}
+
+
+def _request(overrides: Any = (), **fields: Any) -> Request:
+    """The request of a script, whose numbers may be texts, and texts paths."""
+    if isinstance(overrides, Mapping):
+        overrides = [f"{key}={v if isinstance(v, str) else json.dumps(v)}" for key, v in overrides.items()]
+    given: dict[str, Any] = {k: str(v) if isinstance(v, Path) else v for k, v in fields.items() if v is not None}
+    request = Request(**given, overrides=(overrides,) if isinstance(overrides, str) else overrides)
+    return validated(Request, vars(request), "udamlf.run")  # type: ignore[no-any-return]
 
 
 def evaluate(run_id: str, **options: Any) -> dict[str, Any]:
@@ -85,9 +99,8 @@ def rounds(tracker: Tracker, rows: Sequence[Row]) -> pd.DataFrame:
 
 
 def report(scenario: str, out: Path, run_ids: Sequence[str] = ()) -> str:
-    """Write the page of a scenario's finished chains, or of those with ``run_ids``, and log it as an artifact of a run
-    of stage "report", whose id is returned. UserError: nothing is finished, the extra `report` is missing, or ``out``
-    is no HTML file."""
+    """Write the page of a scenario's finished chains, or of those with ``run_ids``, and log it with a run of stage
+    "report"; its id. UserError: nothing is finished, the extra `report` is missing, or ``out`` is no HTML file."""
     from udamlf.report.page import Origin, page
     from udamlf.runs.environment import ENVIRONMENT
 

@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 import cv2
 import mlflow
 import numpy as np
+import PIL.Image
 from mlflow.entities import LoggedModelOutput
 from mlflow.exceptions import MlflowException
 from mlflow.models import Model, ModelSignature
@@ -27,7 +28,7 @@ from udamlf.common.errors import UserError
 from udamlf.config.budget import EvalProtocol
 from udamlf.config.labels import find_space, space_tag
 from udamlf.config.schema import Config
-from udamlf.data.raster import read_rgb
+from udamlf.data.raster import IMAGE_MODES, read_rgb
 from udamlf.evaluation.predict import probabilities, scores
 from udamlf.models import checkpoint
 from udamlf.models.base import device
@@ -35,7 +36,8 @@ from udamlf.report.figures import colour
 from udamlf.runs.tags import MODEL, NETWORKS, PRUNED
 from udamlf.runs.tracker import Tracker, local_folder
 
-Image = np.ndarray | bytes | str | os.PathLike[str]  # uint8 RGB [H, W, 3], the content of an image file, or its path
+# uint8 RGB [H, W, 3], an image of Pillow, the content of an image file, or its path
+Image = np.ndarray | PIL.Image.Image | bytes | str | os.PathLike[str]
 _INPUTS: dict[str, Any] = {"image": DataType.binary, "path": DataType.string, "pixels": AnyType()}
 _MAPS: dict[str, Any] = {"class_map": DataType.long, "confidence": DataType.float, "colour_mask": Array(DataType.long)}
 SIGNATURE = ModelSignature(
@@ -55,9 +57,14 @@ class Prediction(NamedTuple):
 
 
 def read_image(image: Image) -> np.ndarray:
-    """uint8 RGB [H, W, 3]. UserError: no whole image file, or an array of another kind."""
-    if not isinstance(image, np.ndarray):
+    """uint8 RGB [H, W, 3]. UserError: no whole image file, an array of another kind, or another object."""
+    if isinstance(image, (bytes, str, os.PathLike)):
         return read_rgb(BytesIO(image) if isinstance(image, bytes) else Path(image))
+    if isinstance(image, PIL.Image.Image) and image.mode in IMAGE_MODES:
+        image = np.asarray(image.convert("RGB"))
+    if not isinstance(image, np.ndarray):
+        expected = "a path, the content of a file, an array uint8 RGB [height, width, 3], or an 8-bit image of Pillow"
+        raise UserError(f"an image of type {type(image).__name__}", expected)
     if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or not image.size:
         raise UserError(f"an array {image.dtype} {list(image.shape)}", "uint8 RGB [height, width, 3]")
     return image
