@@ -131,7 +131,7 @@ def test_what_cannot_be_read_is_named_and_the_rest_is_done(place: Place, chain: 
     (folder / "cut.png").write_bytes((place.folder / "street.png").read_bytes()[:3000])
     shutil.copy(place.folder / "street.png", folder / "whole.png")
     arguments = ["predict", "--run-id", chain, "--out", "some", "damaged", "nowhere.png"]
-    assert "would both become cut.png" in call(*arguments, code=2) and not (place.folder / "some").exists()
+    assert "would both become damaged/cut.png" in call(*arguments, code=2) and not (place.folder / "some").exists()
     (folder / "cut.png").rename(folder / "half.png")
     said = call(*arguments, code=2)
     assert re.search(r"3 bad files\n.*cut.avi: \d of 6 frames\n.*half.png.*\nnowhere.png is missing", said)
