@@ -1,4 +1,5 @@
-"""The command line: few lines a command; what they do is imported when it is needed, so that ``--help`` is quick."""
+"""The command line. Each command is a few lines; what it does lies elsewhere and is imported when it is needed, so
+that ``udamlf --help`` answers at once."""
 
 import logging
 import os

@@ -65,7 +65,8 @@ class Parts:
         return [f"{self.package}.{self._files[part]}" for part in names]
 
     def find(self, name: str) -> Any:
-        """The part's class (or object); of HOST+NAME what NAME's ``on`` makes of it. UserError: unknown or broken."""
+        """The part's class (or object); of HOST+NAME what NAME's function ``on`` makes of HOST's. UserError for an
+        unknown one, with the nearest, or a broken file."""
         host, module = name.rpartition("+")[0], self.modules(name)[-1]
         try:
             imported = importlib.import_module(module)
@@ -121,8 +122,9 @@ def _fields_at(model: type[BaseModel], path: Sequence[Any]) -> list[str]:
 
 
 def assign(node: Any, key: str, value: Any, where: str, above: str = "") -> None:
-    """Set a dotted key of a tree, whose missing blocks are made; the entries of a list are numbered from 1, a key of a
-    list is that of all. UserError that starts with ``where``: no such block or entry. ``above``: key of ``node``."""
+    """Set a dotted key of a tree; the entries of a list are numbered from 1, and a key of a list is that of every
+    entry. Missing blocks between are made; the models check the rest. UserError that starts with ``where``: no such
+    block or entry. ``above``: the key of ``node`` in the tree."""
     step, _, rest = key.partition(".")
     at = f"{above}.{step}" if above else step
     if isinstance(node, list) and not step.isdecimal():
