@@ -22,6 +22,7 @@ def __getattr__(name: str) -> Any:
     if not logger.hasHandlers():  # a script that has not set up logging sees the steps and the progress
         logger.addHandler(logging.StreamHandler())
         logger.setLevel(logging.INFO)
+        logging.getLogger("mlflow.projects").setLevel(logging.WARNING)
     return getattr(import_module(f"{__name__}.{_LIBRARY[name]}"), name)
 
 
