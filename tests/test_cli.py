@@ -317,9 +317,13 @@ def test_an_interruption_is_told_once_by_who_was_started_by_hand(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """A terminal's Ctrl-C reaches a chain and its stage."""
+
+    def interrupted() -> None:
+        raise KeyboardInterrupt
+
     monkeypatch.setenv(LAUNCHER, "1")
     with pytest.raises(SystemExit) as ended:
-        guarded(click.Command("x", callback=partial(signal.raise_signal, signal.SIGINT)), [])
+        guarded(click.Command("x", callback=interrupted), [])
     assert ended.value.code == 130 and not capsys.readouterr().err.strip()
 
 

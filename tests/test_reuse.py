@@ -96,7 +96,7 @@ def test_a_machine_is_waited_for_while_it_gives_signs_of_life(
         target=lambda: found.append(claim(tracker, "k", lambda: tracker.create_run("m", {KEY: "k"})))
     )
     thread.start()
-    thread.join(2)
+    thread.join(2 if waits else 30)
     assert thread.is_alive() == waits
     tracker.end(other, "FAILED")
     thread.join()

@@ -219,7 +219,7 @@ def test_a_long_name_does_not_make_its_column_wide() -> None:
 def test_a_scenario_is_asked_for_by_name_or_by_its_file(tmp_path: Path) -> None:
     (tmp_path / "mine.yaml").write_text("name: fields")
     assert chains(str(tmp_path / "mine.yaml")) == chains("fields")
-    with pytest.raises(UserError, match="unknown scenario"):
+    with pytest.raises(UserError, match="no file"):
         chains(str(tmp_path / "no.yaml"))
 
 
