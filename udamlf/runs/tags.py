@@ -13,7 +13,7 @@ from udamlf.config.labels import find_space
 
 KEY, DIGEST, PROCESS, HEARTBEAT = "udamlf.key", "udamlf.artifacts_digest", "udamlf.process", "udamlf.heartbeat"
 TRACKING, ERROR, REQUEST = "udamlf.tracking", "udamlf.error", "udamlf.request"
-PARENT, DESCRIPTION, COMMIT = "mlflow.parentRunId", "mlflow.note.content", "mlflow.source.git.commit"
+DESCRIPTION, COMMIT = "mlflow.note.content", "mlflow.source.git.commit"
 CHAIN = "chain"  # tag ``stage`` of a chain's parent run
 COMMAND, _STEP = "udamlf.command", "udamlf.run."  # of a chain: what repeats it; before STAGE.ROUND, its runs
 MODEL, NETWORKS = "udamlf.model", "networks"  # id of the LoggedModel; the model's folder of checkpoint folders

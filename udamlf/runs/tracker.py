@@ -22,6 +22,7 @@ from mlflow.environment_variables import MLFLOW_ENABLE_SYSTEM_METRICS_LOGGING
 from mlflow.exceptions import MlflowException
 from mlflow.utils import get_results_from_paginated_fn
 from mlflow.utils.file_utils import local_file_uri_to_path
+from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
 from mlflow.utils.uri import is_local_uri
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -31,20 +32,7 @@ from udamlf.config.reading import mapping
 from udamlf.data.contents import content_digests
 from udamlf.runs.launch import git, identity
 from udamlf.runs.store import Patient, at_once, check_database, is_there, moved, sqlite_file, store_uri, work_root
-from udamlf.runs.tags import (
-    COMMIT,
-    DIGEST,
-    ERROR,
-    KEY,
-    MODEL,
-    NETWORKS,
-    PARENT,
-    PROCESS,
-    PRUNED,
-    REQUEST,
-    damage,
-    readable,
-)
+from udamlf.runs.tags import COMMIT, DIGEST, ERROR, KEY, MODEL, NETWORKS, PROCESS, PRUNED, REQUEST, damage, readable
 from udamlf.stages.stage import Input
 
 MANIFEST, WEIGHTS = "manifest.json", "checkpoint/model.safetensors"
@@ -113,7 +101,7 @@ class Tracker:
         code = {COMMIT: commit, "git_dirty": str(bool(git("status", "--porcelain"))).lower()} if commit else {}
         request = {REQUEST: uuid.uuid4().hex}
         every = {PROCESS: identity(), "mlflow.user": _user(), **code, **tags, **request}
-        every |= {PARENT: parent} if parent else {}
+        every |= {MLFLOW_PARENT_RUN_ID: parent} if parent else {}
         run_id = str(self.client.create_run(self.experiment_id, tags=every, run_name=name).info.run_id)
         for run in self.search(request, status=None):  # a server may have done what it answered with an error
             if run.info.run_id != run_id:
