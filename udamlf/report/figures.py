@@ -25,7 +25,8 @@ def colour(labels: np.ndarray, space: LabelSpace) -> np.ndarray:
     return palette[labels]
 
 
-def _save(figure: Figure, path: Path) -> None:
+def save(figure: Figure, path: Path) -> None:
+    """Write a figure as PNG, 100 pixels an inch."""
     with atomic_file(path) as temporary:
         figure.savefig(temporary, format="png", dpi=100)
 
@@ -47,7 +48,7 @@ def grid(
     classes = zip(space.classes, space.palette, strict=True)
     handles = [Patch(color=f"#{bytes(rgb).hex()}", label=name) for name, rgb in classes]
     figure.legend(handles=handles, loc="outside lower center", ncols=int(width / 1.5), fontsize=8, frameon=False)
-    _save(figure, path)
+    save(figure, path)
 
 
 def predictions_figure(
@@ -88,7 +89,7 @@ def confusion_figure(confusion: np.ndarray, space: LabelSpace, kind: str, path: 
         value = percent[row, column]
         ink = "white" if value > 60 else "black"
         axis.text(column, row, f"{value:.0f}", ha="center", va="center", fontsize=6, color=ink)
-    _save(figure, path)
+    save(figure, path)
 
 
 def reliability_figure(table: np.ndarray, error: float, kind: str, path: Path) -> None:
@@ -105,7 +106,7 @@ def reliability_figure(table: np.ndarray, error: float, kind: str, path: Path) -
     title = f"Calibration of pseudo-labels: ECE {error:.1f} %\n{KINDS[kind]}"
     axis.set(title=title, xlabel="confidence, %", ylabel="%", xlim=(0, 100), ylim=(0, 100))
     axis.legend(fontsize=8, loc="upper left")
-    _save(figure, path)
+    save(figure, path)
 
 
 def write_examples(folder: Path, frames: Iterable[Mapping[str, np.ndarray]], space: LabelSpace) -> None:

@@ -10,8 +10,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from udamlf.common.files import atomic_file
 from udamlf.report.comparison import Row, estimate, titled
+from udamlf.report.figures import save
 
 QUALITY = ["method", "round", "class", "coverage", "precision"]
 
@@ -56,8 +56,7 @@ def comparison_figure(rows: Sequence[Row], rounds: pd.DataFrame, path: Path) -> 
         for axis in (left, right):
             if axis.get_legend_handles_labels()[0]:
                 axis.legend(fontsize=8)
-    with atomic_file(path) as temporary:
-        figure.savefig(temporary, format="png", dpi=100)
+    save(figure, path)
 
 
 def _draw_curves(axis: Axes, table: pd.DataFrame) -> None:
