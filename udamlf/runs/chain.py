@@ -14,7 +14,7 @@ from typing import Any
 from udamlf.common.errors import UserError
 from udamlf.common.files import digest_json, file_lock, write_text
 from udamlf.config.labels import space_tag
-from udamlf.config.references import CONTROL, control, network
+from udamlf.config.references import CONTROL, network
 from udamlf.config.schema import SOURCE, SOURCE_VAL, TARGET
 from udamlf.data.check import check_apart, check_headers
 from udamlf.data.splits import ScenarioData, check_subset
@@ -24,18 +24,7 @@ from udamlf.runs.launch import LOCAL, check_manager, environment, identity, laun
 from udamlf.runs.log import RunLog, ending
 from udamlf.runs.maintenance import reap
 from udamlf.runs.pages import address, report
-from udamlf.runs.plan import (
-    Request,
-    Step,
-    data_root,
-    digest_config,
-    key_of,
-    key_parts,
-    module_digests,
-    plan,
-    splits_of,
-    up_to_step,
-)
+from udamlf.runs.plan import Request, Step, data_root, key_of, key_parts, module_digests, plan, splits_of, up_to_step
 from udamlf.runs.reuse import changes, claim, finished_chain
 from udamlf.runs.runner import stage_tags
 from udamlf.runs.signals import StopFlag
@@ -74,7 +63,7 @@ class Chain:
     @cached_property
     def parent_tags(self) -> dict[str, str]:
         """Tags of the parent run: what ``compare`` groups by."""
-        config, matched = self.config, self.config.method.role == "method"
+        config, (own, matched, source_only) = self.config, self.request.digests(self.config)
         splits = [name for name in (SOURCE, TARGET, config.report_split) if self.data.has(name)]
         apart = [text.removeprefix("profile.").removeprefix("method.") for text in config.overrides]
         return {
@@ -85,9 +74,9 @@ class Chain:
             "overrides": shlex.join(config.overrides),
             "mlflow.runName": " ".join([self.name, *apart])[:120],
             COMMAND: self.request.command(),
-            comparison.CONFIG: digest_config(config),
-            comparison.MATCHED: digest_config(control(config)) if matched else "",
-            comparison.REFERENCE: self.request.source_only(),
+            comparison.CONFIG: own,
+            comparison.MATCHED: matched,
+            comparison.REFERENCE: source_only,
             "network": network(config),
             comparison.PROTOCOL: digest_json(config.protocol(config.report_split).model_dump(mode="json"))[:16],
             comparison.CODE: digest_json(module_digests(STAGES.modules("evaluate")))[:16],

@@ -141,11 +141,13 @@ class Request:
         """The request of a reference that this one's gain is measured from: ``CONTROL``, or a baseline's name."""
         return replace(self, method=method, of=self.of or self.method)
 
-    def source_only(self) -> str:
-        """Digest of the configuration of the source_only that its gain is over."""
+    def digests(self, config: Config) -> tuple[str, str, str]:
+        """Of its configuration, its matched control's ("": none), and the source_only's that its gain is over."""
+        own = digest_config(config)
+        matched = digest_config(control(config)) if config.method.role == "method" else ""
         if self.recorded:
-            return self.recorded.source_only
-        return digest_config(self.reference(SOURCE_ONLY).configuration())
+            return own, matched, self.recorded.source_only
+        return own, matched, digest_config(self.reference(SOURCE_ONLY).configuration())
 
     def compared(self, references: bool = True, control: bool = False) -> list[Request]:
         """It, after those that it is compared with: source_only and adabn, and its matched control."""
