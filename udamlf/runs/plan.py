@@ -223,11 +223,10 @@ def up_to_step(steps: Sequence[Step], name: str, round: int | None = None) -> li
     if last is None:
         message = f"the method has no stage {name}" + (f" in round {round}" if round is not None else "")
         raise UserError(message, f"one of: {', '.join(map(str, steps))}")
-    needed, pending = {last}, [last]
-    while pending:
-        new = set(pending.pop().needs.values()) - needed
-        needed |= new
-        pending += new
+    needed = {last}
+    for step in reversed(steps):  # each stands after those that it needs
+        if step in needed:
+            needed.update(step.needs.values())
     return [step for step in steps if step in needed]
 
 
