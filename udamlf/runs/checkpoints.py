@@ -66,8 +66,7 @@ def recorded_config(tracker: Tracker, run_id: str) -> Config:
     tree = mapping(text, where)
     if isinstance(scenario := tree.get("scenario"), dict) and "lists" in scenario:  # of version 0.1
         scenario.setdefault("splits", scenario["lists"])
-    config: Config = validated(Config, _without_unknown(tree), where)
-    return config
+    return validated(Config, _without_unknown(tree), where)
 
 
 def _without_unknown(tree: dict[str, Any]) -> dict[str, Any]:
@@ -131,8 +130,7 @@ def _changed(config: Config, split: str | None, folder: str | None, scales: Sequ
             expected = f"of {scenario.name}: {', '.join(scenario.splits)}; of {ref.dataset}: {', '.join(known)}"
             raise UserError(message, expected, nearest(split, [*scenario.splits, *known]))
         tree["scenario"]["splits"][split] = {"dataset": ref.dataset, "split": split}
-    changed: Config = validated(Config, tree, f"split {split} of {scenario.name}")
-    return changed
+    return validated(Config, tree, f"split {split} of {scenario.name}")
 
 
 def segmenter(run_id: str = "", model: str = "") -> Segmenter:

@@ -73,8 +73,7 @@ def read_config(path: Path) -> Config:
     """The configuration that a chain hands on. UserError: the file is gone, or none of this version's."""
     if not path.is_file():
         raise UserError(f"no configuration {path}", "the file that the chain has written", "start the chain again")
-    config: Config = validated(Config, mapping(path.read_bytes(), str(path)), str(path))
-    return config
+    return validated(Config, mapping(path.read_bytes(), str(path)), str(path))
 
 
 def stage_tags(config: Config, data: ScenarioData, name: str, round: int | None = None) -> dict[str, str]:

@@ -126,10 +126,9 @@ def load_model(uri: str) -> Segmenter:
         loader = Model.load(uri).flavors.get("python_function", {}).get("loader_module")
         if loader != __name__:  # which might run code from its folder
             raise UserError(f"{uri} is a model of {loader}", "a model of a udamlf run", "udamlf register --run-id RUN")
-        segmenter: Segmenter = mlflow.pyfunc.load_model(uri).get_raw_model()
+        return mlflow.pyfunc.load_model(uri).get_raw_model()
     except (MlflowException, OSError) as error:
         raise UserError(f"no model {uri!r}: {error}", "models:/NAME@ALIAS, models:/NAME/VERSION or a folder") from error
-    return segmenter
 
 
 def log_model(tracker: Tracker, run_id: str, networks: Sequence[Path], config: Config, round: int) -> str:

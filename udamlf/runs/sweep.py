@@ -191,9 +191,8 @@ def ray_slots(address: str, jobs: int | None, uri: str) -> tuple[int, RunCommand
                 stopped = True
                 ray.cancel(reference)
         try:
-            code, text = ray.get(reference)
+            return ray.get(reference)
         except ray.exceptions.RayError as error:
             return 1, f"Error: Ray: {error}"
-        return code, text
 
     return slots, run
