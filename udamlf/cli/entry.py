@@ -63,8 +63,7 @@ def _entry(
 
 def _named_runs(text: str) -> dict[str, str]:
     """``start=<run id> labels=<run id>`` as a mapping; a bare run id is the training to evaluate."""
-    pairs = [part.split("=", 1) if "=" in part else ["training", part] for part in _words(text)]
-    return {name: run_id for name, run_id in pairs}
+    return dict(part.split("=", 1) if "=" in part else ["training", part] for part in _words(text))
 
 
 def _words(text: str) -> list[str]:
