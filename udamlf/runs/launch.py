@@ -144,7 +144,7 @@ def _lock(gpu: str) -> int | None:
 
 
 @contextmanager
-def gpu_slot(every: bool = False, poll_s: float = 1.0) -> Iterator[str]:
+def gpu_slot(every: bool = False) -> Iterator[str]:
     """Id of a GPU that no other stage on this machine holds, with ``every`` those of all of them, as
     ``CUDA_VISIBLE_DEVICES`` has them; waits for one. Empty text: the CPU."""
     ids, held = gpus(), dict[str, int]()
@@ -154,7 +154,7 @@ def gpu_slot(every: bool = False, poll_s: float = 1.0) -> Iterator[str]:
                 if (every or not held) and (descriptor := _lock(gpu)) is not None:
                     held[gpu] = descriptor
             if not held:
-                time.sleep(poll_s)
+                time.sleep(1)
         yield ",".join(held)
     finally:
         for descriptor in held.values():
@@ -172,7 +172,6 @@ def launch_stage(
 
     from udamlf.stages.stage import stage as declared
 
-    check_manager(env_manager)
     with (
         gpu_slot(declared(stage).every_gpu) as gpu,
         environment({"CUDA_VISIBLE_DEVICES": gpu, LAUNCHER: str(os.getpid())}),
