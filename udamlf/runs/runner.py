@@ -124,11 +124,10 @@ def execute(
         job = Job(config, round, inputs, splits, data_root(config, splits), work / OUT, work, log, key, predictions)
         try:
             with kept_log(work / RECORD, f"{name} {round} of run {run_id}"), tracker.system_metrics(run_id):
-                result = _do(name, job, log)
+                return _do(name, job, log)
         except BaseException:
             log.log_file(work / RECORD)
             raise
-    return result
 
 
 def remove_work(work: Path) -> None:
