@@ -26,6 +26,7 @@ from udamlf.data.geometry import resize_label
 from udamlf.data.raster import FORMATS, LabelFormat, check_header, colour_format, image_size_hw, read_rgb, write_pixels
 
 logger = logging.getLogger("udamlf")
+_warn_once = cache(logger.warning)
 
 
 @dataclass(frozen=True)
@@ -155,9 +156,11 @@ class DataSet:
     def read_label(self, frame: Frame, space: LabelSpace) -> np.ndarray:
         """uint8 [H, W] train ids of ``space``, IGNORE where the class is not in it. UserError: no label, another format
         than the official one, another size than the image, or an id outside the map."""
-        raw, size_hw = self.labels.read(self._label(frame)), image_size_hw(frame.image)
+        if frame.label is None:
+            raise UserError(f"image without label: {frame.image}", "a label file", self.remedy)
+        raw, size_hw = self.labels.read(frame.label), image_size_hw(frame.image)
         if self._misfit(frame, raw.shape, size_hw):
-            _say_once(f"{self.name}: label {frame.label} is resized to its image by the nearest pixel")
+            _warn_once(f"{self.name}: label {frame.label} is resized to its image by the nearest pixel")
             raw = resize_label(raw, size_hw)
         odd = set(np.flatnonzero(np.bincount(raw.ravel())).tolist()) - set(self.known_ids)
         if odd:
@@ -181,11 +184,6 @@ class DataSet:
             if len(sizes) == 2:
                 self._misfit(frame, sizes[1], sizes[0])
         return lines
-
-    def _label(self, frame: Frame) -> Path:
-        if frame.label is None:
-            raise UserError(f"image without label: {frame.image}", "a label file", self.remedy)
-        return frame.label
 
     def _misfit(self, frame: Frame, label_hw: tuple[int, ...], size_hw: tuple[int, int]) -> bool:
         """Whether the label is not of its image's size. UserError where that is an error."""
@@ -235,11 +233,6 @@ def collected(lines: list[str]) -> Iterator[None]:
         yield
     except UserError as error:
         lines.append("; ".join(str(error).splitlines()[:2]))
-
-
-@cache
-def _say_once(message: str) -> None:
-    logger.warning(message)
 
 
 def folder_data_set(name: str, folder: FolderData) -> DataSet:
