@@ -18,7 +18,7 @@ from udamlf.config.parts import Part, Strict, assign, flatten, validated
 Recipe = Literal["published", "adapted"]
 SOURCE, SOURCE_VAL, TARGET = "source_train", "source_val", "target_train"
 SOURCE_PREFIX, LABELS_PREFIX = "source_", "labels."
-_WILDCARDS = re.compile(r"\*(.*\*)?")
+_WILDCARDS = re.compile(r"\*(?:.*\*)?")  # from the first to the last one of a path
 
 
 def _below(paths: str) -> str:
@@ -49,9 +49,10 @@ class FolderData(Strict):
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
-        if not _WILDCARDS.search(self.images):
+        wildcards = _WILDCARDS.findall(self.images)
+        if not wildcards:
             raise ValueError("`images` is a glob, e.g. images/*.jpg")
-        if self.labels is not None and self._wildcards(self.labels) != self._wildcards(self.images):
+        if self.labels is not None and _WILDCARDS.findall(self.labels) != wildcards:
             raise ValueError("`labels` has the wildcards of `images`, which stand for a frame's name")
         if self.labels is not None and bool(self.ids) == bool(self.colours):
             raise ValueError("labels need either `ids` or `colours` of their classes")
@@ -59,15 +60,10 @@ class FolderData(Strict):
             raise ValueError("`colours` are one for each class")
         return self
 
-    @staticmethod
-    def _wildcards(paths: str) -> str:
-        match = _WILDCARDS.search(paths)
-        return match.group() if match else ""
-
     @property
     def names(self) -> str:
         """Glob of the frames' names."""
-        return self._wildcards(self.images)
+        return str(_WILDCARDS.findall(self.images)[0])
 
     @property
     def raw_classes(self) -> dict[int, str]:
