@@ -43,9 +43,9 @@ class BaseSelector:
     """Base of every ``Selector``; the defaults label every pixel of each image with its most probable class."""
 
     Params: ClassVar[type[Strict]] = Strict  # of the YAML part
-    reads_source: ClassVar[bool] = False  # ``prepare`` must see the source's label maps before the first image
+    reads_source: ClassVar[bool] = False  # the source's label maps: ``prepare`` sees them before the first image
     observes_network: ClassVar[bool] = False  # ``observe_network`` must see every image before its ``assign``
-    observes_source: ClassVar[bool] = False  # ``observe_source`` must see every source image before the first image
+    observes_source: ClassVar[bool] = False  # and ``observe_source`` must see every source image by then
     group: int = 1  # images pooled by one ``assign`` call
     parts: ClassVar[tuple[str, ...]] = ()  # parts of the target that it publishes
     publishes: tuple[str, ...] = ("thresholds",)  # further arrays of ``publish``, which an objective may need

@@ -17,7 +17,7 @@ def rightly_predicted(logits: Tensor, label: Tensor) -> Tensor:
 
 
 class Selector(soft.Selector):
-    observes_source = True
+    reads_source = observes_source = True
 
     def observe_source(self, output: Output, label: np.ndarray) -> None:
         small = resize_label(label, (output.logits.shape[-2], output.logits.shape[-1]))

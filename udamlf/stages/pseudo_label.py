@@ -48,7 +48,7 @@ class Stage(BaseStage):
         return Declaration(
             inputs={"generator": previous_training(config, round), **subset_input(config)},
             reads={**labelling_reads(config, round), "selector": selector.model_dump()},
-            splits={TARGET: False} | ({SOURCE: True} if reads_source(SELECTORS.find(selector.name)) else {}),
+            splits={TARGET: False} | ({SOURCE: True} if SELECTORS.find(selector.name).reads_source else {}),
             parts=[(SELECTORS, selector), (NETWORKS, config.backbone(round - 1))],
         )
 
@@ -66,9 +66,8 @@ class Stage(BaseStage):
         config, data = job.config, job.data
         job.log_split(TARGET, "target")
         selector = build(selector_part(config, job.round), config.space, job.round)
-        if reads_source(type(selector)):
-            job.log_split(SOURCE, "prior")
         if selector.reads_source:
+            job.log_split(SOURCE, "prior")
             selector.prepare(SourceLabels(data))
         labeller = Labeller(job, selector)
         if selector.observes_source:
@@ -88,10 +87,6 @@ def selector_part(config: Config, round: int) -> Part:
     selector = config.method.round_at(round).selector
     assert selector is not None
     return selector
-
-
-def reads_source(selector: type[BaseSelector]) -> bool:
-    return selector.reads_source or selector.observes_source
 
 
 class SourceLabels(Sequence[np.ndarray]):
