@@ -1,7 +1,6 @@
 """Label the target: each image is one forward pass of the previous network, then goes through the selector."""
 
 import copy
-import csv
 import io
 import shutil
 import tempfile
@@ -12,6 +11,7 @@ from queue import SimpleQueue
 from typing import Any, ClassVar
 
 import numpy as np
+import pandas as pd
 import torch
 from torch import Tensor
 
@@ -264,8 +264,4 @@ def _publish_table(job: Job, table: Table, names: Sequence[str]) -> None:
     """Write ``<name>/<name>.json`` and ``.csv``, images by name instead of position."""
     rows = [{**row, "image": names[row["image"]]} for row in table.rows]
     write_json(job.out / table.name / f"{table.name}.json", {**table.summary, table.name: rows})
-    text = io.StringIO()
-    writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    write_text(job.out / table.name / f"{table.name}.csv", text.getvalue())
+    write_text(job.out / table.name / f"{table.name}.csv", pd.DataFrame(rows).to_csv(index=False))
