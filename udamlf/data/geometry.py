@@ -10,14 +10,13 @@ import numpy as np
 from PIL import Image
 
 from udamlf.common.errors import UserError
-from udamlf.config.budget import Augmentation
+from udamlf.config.budget import Augmentation, Size
 from udamlf.config.labels import IGNORE
 
 MEAN_COLOUR = (124, 116, 104)  # ImageNet's mean RGB: an image is padded with what normalisation turns into 0
 CBST_STRIDE = 8  # output stride of the network for which CBST pads its crops
 _OPENCV_FILTERS = {"area": cv2.INTER_AREA, "bilinear": cv2.INTER_LINEAR}
 _PILLOW_FILTERS = {"bicubic": Image.Resampling.BICUBIC, "lanczos": Image.Resampling.LANCZOS}
-Size = tuple[int, int]  # height and width, pixels
 
 
 def resize_image(image: np.ndarray, size_hw: Size, rule: str) -> np.ndarray:

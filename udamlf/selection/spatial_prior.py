@@ -13,10 +13,10 @@ import torch
 from torch import Tensor
 
 from udamlf.common.ahead import ahead
+from udamlf.config.budget import Size
 from udamlf.selection import class_balanced
 from udamlf.selection.histogram import Code
 
-Size = tuple[int, int]
 CELL = 8  # pixels of a label map, in height and width, per cell of the grid
 # The paper smooths with a 70 x 70 kernel at a width of 2048 and does not state sigma; 70/6 puts the edge at 3 sigma.
 SIGMA_OF_WIDTH = 70 / 6 / 2048
