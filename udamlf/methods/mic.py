@@ -18,8 +18,6 @@ from udamlf.data.sample import Sample
 from udamlf.methods import ema_mix
 from udamlf.training.objective import BaseObjective, Batch, Context, TargetObjective, Term
 
-Masked = Literal["target", "source", "both"]
-
 
 def mask_grid(hw: tuple[int, ...], block: int) -> tuple[int, ...]:
     """Cells of a mask over [..., H, W]: whole blocks, rounded half to even (80 by 32: 2)."""
@@ -52,7 +50,7 @@ def masked_view(*views: View) -> View:
 
 
 class MicParams(Strict):
-    masked: Masked = "target"
+    masked: Literal["target", "source", "both"] = "target"
     mask_block: int = Field(32, ge=1)  # side of a square, pixels of the crop: 32 of 512, 64 of HRDA's 1024
     mask_ratio: float = Field(0.7, ge=0, le=1)  # share of the squares that is hidden
     mask_weight: float = Field(1.0, ge=0)
