@@ -84,9 +84,6 @@ class Network(mit.Network):
         size = [-(-side // 2) for side in images.shape[-2:]]
         return self.backbone(upsampled(images, size))
 
-    def _logits(self, images: Tensor) -> Tensor:
-        return self.head(self.backbone(images))
-
     def forward(self, images: Tensor) -> Output:
         hw, stages = images.shape[-2:], self._context(images)
         context, attention = self.head(stages), self.scale_attention(stages)
@@ -94,9 +91,10 @@ class Network(mit.Network):
         box = self.draw_box(hw) if self.training and not self.whole_view else None
         if box is None:
             boxes = sliding_boxes(hw, self.detail, [side // 2 for side in self.detail])
-            windows = self._logits(torch.cat([crop_of(images, place) for place in boxes])).split(len(images))
+            crops = torch.cat([crop_of(images, place) for place in boxes])
+            windows = self.head(self.backbone(crops)).split(len(images))
             detail = mean_of_windows(windows, boxes, size, STRIDE)
             return Output(fuse(context, attention, detail, size, None).logits, features=stages[-1])
-        detail = self._logits(crop_of(images, box))
+        detail = self.head(self.backbone(crop_of(images, box)))
         fused = fuse(context, attention, detail, size, box).logits
         return Output(fused, features=stages[-1], detail=detail, box=box)
