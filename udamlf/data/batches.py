@@ -39,16 +39,12 @@ Donor = tuple[Sample, Sequence[int]]
 
 class Draw:
     """A training sample of ``domain`` ("source" or "target") in the making, a function of its own generator ``rng``:
-    ``index`` is its frame's position in the split, which ``prepare`` may change, ``read`` gives the frame at any."""
+    ``index`` is its frame's position in the split, which ``prepare`` may change, ``read`` gives the frame at any;
+    ``domains`` are all of the training."""
 
     def __init__(self, stream: Stream, index: int, rng: np.random.Generator) -> None:
         self.domain, self.read, self.augmentation = stream.domain, stream.read, stream.augmentation.of(stream.domain)
-        self.index, self.rng, self._domains = index, rng, stream.domains
-
-    def any_frame(self, domain: str) -> Sample:
-        """A random frame of a domain of the training."""
-        read, count = self._domains[domain]
-        return read(int(self.rng.integers(count)))
+        self.index, self.rng, self.domains = index, rng, stream.domains
 
     def crop(
         self, frame: Sample, place: Place = lambda box: box, accept: Callable[[Sample], bool] = lambda crop: True,

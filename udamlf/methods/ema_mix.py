@@ -120,7 +120,8 @@ class Objective(TargetObjective):
         enough = int(p.rare_class_min_pixels * p.rare_class_crop_ratio)
         frame = draw.read(draw.index)
         if p.target_colours and draw.rng.random() < p.target_colours:
-            frame = replace(frame, image=colours_of(frame.image, draw.any_frame("target").image))
+            read, count = draw.domains["target"]
+            frame = replace(frame, image=colours_of(frame.image, read(int(draw.rng.integers(count))).image))
 
         def varied(crop: Sample) -> bool:
             return p.crop_max_share == 1 or largest_share(crop.label) < p.crop_max_share
