@@ -54,9 +54,10 @@ class Stage(TrainingStage):
         if settings.balanced_bn and not {"before", "after"} & {*settings.reestimate_bn}:
             raise UserError(f"{where} without a re-estimation", "reestimate_bn before or after, or balanced_bn=false")
 
-    def starts_anew(self, config: Config, round: int) -> bool:
+    def check_files(self, config: Config, round: int) -> None:
         settings = config.method.round_at(round)
-        return settings.start == "initial" and not settings.pretrain
+        if settings.start == "initial" and not settings.pretrain:
+            super().check_files(config, round)
 
     def run(self, job: Job) -> None:
         config, space = job.config, job.config.space

@@ -30,9 +30,6 @@ class TrainingStage(BaseStage):
         """The objective and its budget."""
         raise NotImplementedError
 
-    def starts_anew(self, config: Config, round: int) -> bool:
-        return True
-
     def declared(
         self, config: Config, round: int, inputs: dict[str, Need], reads: dict[str, Any], splits: dict[str, bool]
     ) -> Declaration:
@@ -54,28 +51,23 @@ class TrainingStage(BaseStage):
         check_batch(*self.trained(config, round))
 
     def check_files(self, config: Config, round: int) -> None:
-        if self.starts_anew(config, round):
-            _check_weights(config, round)
+        """UserError: the file of initial weights is missing, or its path relative, which a stage's folder changes."""
+        weights, rounds = str(config.backbone(round).params.get("weights")), config.method.round
+        if weights in ("None", "imagenet") or "://" in weights or _weight_files(config, round):
+            return
+        key = f"method.round{f'.{round}' if isinstance(rounds, tuple) else ''}.model" if round else "profile.model"
+        path = Path(weights).expanduser()
+        problem, where = "no such file", f"/path/to/{path.name}"
+        if path.is_file():
+            problem, where = "a relative path", str(path.absolute())
+        message = f"initial weights {key}.weights={weights}: {problem}"
+        raise UserError(message, "an absolute path", f"--set {key}.weights={where}")
 
 
 def _weight_files(config: Config, round: int) -> list[Path]:
     """The file of a training's initial weights, where it is one on this machine."""
     path = Path(str(config.backbone(round).params.get("weights"))).expanduser()
     return [path] if path.is_absolute() and path.is_file() else []
-
-
-def _check_weights(config: Config, round: int) -> None:
-    """UserError: the file of initial weights is missing, or its path relative, which a stage's folder would change."""
-    weights, rounds = str(config.backbone(round).params.get("weights")), config.method.round
-    if weights in ("None", "imagenet") or "://" in weights or _weight_files(config, round):
-        return
-    key = f"method.round{f'.{round}' if isinstance(rounds, tuple) else ''}.model" if round else "profile.model"
-    path = Path(weights).expanduser()
-    problem, where = "no such file", f"/path/to/{path.name}"
-    if path.is_file():
-        problem, where = "a relative path", str(path.absolute())
-    message = f"initial weights {key}.weights={weights}: {problem}"
-    raise UserError(message, "an absolute path", f"--set {key}.weights={where}")
 
 
 def initial_network(config: Config, round: int, pretrained: bool = True) -> SegmentationModel:
