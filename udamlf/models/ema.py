@@ -2,21 +2,18 @@
 
 import copy
 from collections.abc import Sequence
-from typing import Literal, TypeVar
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
 from udamlf.models.base import SegmentationModel
 
-Module = TypeVar("Module", bound=nn.Module)
 
-
-def make_teacher(student: Module) -> Module:
+def make_teacher(student: SegmentationModel) -> SegmentationModel:
     """A copy of ``student`` whose parameters need no gradient, in the same mode; it sees whole images."""
     teacher = copy.deepcopy(student).requires_grad_(False)
-    if isinstance(teacher, SegmentationModel):
-        teacher.whole_view = True
+    teacher.whole_view = True
     return teacher
 
 
