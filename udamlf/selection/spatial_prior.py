@@ -32,14 +32,12 @@ class Selector(class_balanced.Selector):
     def prepare(self, source_labels: Sequence[np.ndarray]) -> None:
         classes, (height, width) = self.space.num_classes, source_labels[0].shape
         grid_hw = (max(height // CELL, 1), max(width // CELL, 1))
-        shares = np.zeros((classes, *grid_hw))
 
         def count(index: int) -> np.ndarray:
             return class_shares(source_labels[index], classes, grid_hw)
 
-        for of_image in ahead(count, range(len(source_labels)), len(os.sched_getaffinity(0))):
-            shares += of_image
-        self.prior = density(shares)
+        shares = ahead(count, range(len(source_labels)), len(os.sched_getaffinity(0)))
+        self.prior = density(sum(shares, np.zeros((classes, *grid_hw))))
 
     def weighted(self, scores: Tensor) -> Iterator[tuple[slice, Tensor]]:
         """Scores float32 [C, H, W] times the prior, in bands: rows, and the band."""
