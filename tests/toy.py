@@ -14,7 +14,7 @@ from udamlf.common.seeding import rng
 from udamlf.config.budget import Augmentation, BatchSize, OptimiserConfig, Training
 from udamlf.config.labels import IGNORE, LabelSpace
 from udamlf.config.parts import Part
-from udamlf.data.batches import Batches, Stream
+from udamlf.data.batches import Batches, Frames, Stream
 from udamlf.data.sample import Sample
 from udamlf.models.base import SegmentationModel
 from udamlf.models.base import build as build_network
@@ -128,10 +128,10 @@ def class_pixels() -> np.ndarray:
     return np.stack([np.bincount(v.label.ravel(), minlength=SPACE.num_classes) for v in source_frames()])
 
 
-def streams(objective: BaseObjective, target: list[Sample] | None = None) -> dict[str, Stream]:
-    """Streams of both domains, prepared by ``objective``."""
+def domains(target: list[Sample] | None = None) -> dict[str, Frames]:
+    """Frames of both domains."""
     splits = {"source": source_frames(), "target": target or target_frames()}
-    return {name: stream(name, frames, objective) for name, frames in splits.items()}
+    return {name: (frames.__getitem__, len(frames)) for name, frames in splits.items()}
 
 
 def stream(domain: str, samples: list[Sample], objective: BaseObjective) -> Stream:
@@ -142,13 +142,14 @@ def stream(domain: str, samples: list[Sample], objective: BaseObjective) -> Stre
 
 def trainer(objective: BaseObjective, state_path: Path | None = None, workers: int = 0, key: str = "toy") -> Trainer:
     """The loop over ``objective``."""
-    return Trainer(objective, streams(objective), SEED, key, state_path, workers=workers)
+    return Trainer(objective, domains(), key, state_path, workers=workers)
 
 
 def batch(objective: BaseObjective, target: list[Sample] | None = None, step: int = 0) -> Batch:
     """The batch of a step on the device."""
     sizes = objective.context.training.batch
-    sized = {name: (stream, getattr(sizes, name)) for name, stream in streams(objective, target).items()}
+    splits = {"source": source_frames(), "target": target or target_frames()}
+    sized = {name: (stream(name, frames, objective), getattr(sizes, name)) for name, frames in splits.items()}
     host = Batches(sized, 0, 1, 0).at(step)
     domains = {name: to_domain(d, objective.model, torch.device("cpu"), slice(None)) for name, d in host.items()}
     return Batch(step, 0, SEED, domains.get("source"), domains.get("target"))

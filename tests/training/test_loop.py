@@ -177,8 +177,7 @@ def test_accumulated_micro_batches_are_the_whole_batch(name: str) -> None:
         model = toy.network()
         model.stored_statistics = True
         objective = toy.objective(name, budget=budget, model=model)
-        streams = toy.streams(objective, toy.frames("target"))
-        loop = Trainer(objective, streams, toy.SEED, "toy", micro_batch=micro_batch, workers=0)
+        loop = Trainer(objective, toy.domains(toy.frames("target")), "toy", micro_batch=micro_batch, workers=0)
         assert loop.micro_batches == count
         loop.run()
         weights.append(toy.tensors(loop))

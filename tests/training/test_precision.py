@@ -36,7 +36,7 @@ class AlwaysOverflows(OverflowsAt):
 def half(kind: type[supervised.Objective] = supervised.Objective, path: Path | None = None) -> Trainer:
     healthy = toy.objective("supervised")
     objective = kind(healthy.params, healthy.context)
-    return Trainer(objective, toy.streams(objective), toy.SEED, "toy", path, "float16", workers=0)
+    return Trainer(objective, toy.domains(), "toy", path, "float16", workers=0)
 
 
 def test_half_precision_trains_and_resumes_bit_identically(tmp_path: Path) -> None:

@@ -122,13 +122,6 @@ class Stream:
         return self.prepare(draw), draw.index
 
 
-def streams(
-    domains: Mapping[str, Frames], augmentation: Augmentation, seed: int, prepare: Callable[[Draw], Sample]
-) -> dict[str, Stream]:
-    """The stream of every domain of a training."""
-    return {name: Stream(name, *frames, augmentation, seed, prepare, domains) for name, frames in domains.items()}
-
-
 class Batches:
     """Iterates over the host batches of steps ``start`` to ``stop`` - 1 of {domain: (stream, images per batch)}, which
     ``workers`` threads (0: the caller's) read ahead. ``mixed``: a batch is as large as those of all domains, drawn

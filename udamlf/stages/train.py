@@ -14,7 +14,6 @@ from udamlf.common.seeding import torch_seed
 from udamlf.config.budget import Training
 from udamlf.config.parts import Part
 from udamlf.config.schema import SOURCE, TARGET, Config
-from udamlf.data.batches import streams
 from udamlf.data.pseudo_labels import PseudoLabels
 from udamlf.models import checkpoint
 from udamlf.models.base import NETWORKS, SegmentationModel, device, freeze_batchnorm, reestimate_batchnorm
@@ -136,11 +135,10 @@ def train(
 
 def _run(job: Job, objective: BaseObjective, domains: Domains) -> dict[str, dict[str, torch.Tensor]]:
     """Run the loop; returns the weights to publish beside the last ones."""
-    config, profile, context = job.config, job.config.profile, objective.context
+    config, profile = job.config, job.config.profile
     frames = {name: (images.read, images.count) for name, images in domains.items()}
-    drawn = streams(frames, context.training.augmentation, context.seed, objective.prepare)
     budget = profile.precision, profile.micro_batch, profile.workers
-    trainer = Trainer(objective, drawn, context.seed, job.key, job.work / "state.pt", *budget)
+    trainer = Trainer(objective, frames, job.key, job.work / "state.pt", *budget)
     middle, half = job.work / "middle", max(trainer.steps // 2, 1)
     keeps_middle = config.keeps_middle(job.round)
 

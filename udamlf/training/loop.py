@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import torch
@@ -13,7 +13,7 @@ from torch.optim import Optimizer
 from udamlf.common.errors import UserError
 from udamlf.common.seeding import torch_seed
 from udamlf.config.budget import BatchSize, Precision
-from udamlf.data.batches import Batches, Stream
+from udamlf.data.batches import Batches, Frames, Stream
 from udamlf.data.sample import Domain
 from udamlf.models.base import SegmentationModel
 from udamlf.models.ema import copy_tensors
@@ -59,14 +59,17 @@ class Trainer:
     gradients overflow is skipped; ``key`` identifies the training to the state at ``state_path``."""
 
     def __init__(
-        self, objective: BaseObjective, streams: dict[str, Stream], seed: int, key: str, state_path: Path | None = None,
+        self, objective: BaseObjective, frames: Mapping[str, Frames], key: str, state_path: Path | None = None,
         precision: Precision = "float32", micro_batch: int | None = None, workers: int = 1,
     ) -> None:  # fmt: skip
-        self.objective, self.seed, self.workers = objective, seed, workers
+        self.objective, self.seed, self.workers = objective, objective.context.seed, workers
         self.model, self.device, self.training = objective.model, objective.context.device, objective.context.training
         assert isinstance(self.training.steps, int)
         self.steps: int = self.training.steps
-        self.streams = {name: (stream, getattr(self.training.batch, name)) for name, stream in streams.items()}
+        self.streams: dict[str, tuple[Stream, int]] = {}
+        for name, of_domain in frames.items():
+            stream = Stream(name, *of_domain, self.training.augmentation, self.seed, objective.prepare, frames)
+            self.streams[name] = stream, getattr(self.training.batch, name)
         self.state_path, self.dtype = state_path, autocast_dtype(precision, self.device)
         self.micro_batches = micro_batches(self.training.batch, micro_batch)
         self.optimisers = {"model": build_optimiser(self.model.parameter_groups(), self.training.optimiser)}

@@ -11,7 +11,7 @@ import torch
 
 from udamlf.common.seeding import rng
 from udamlf.config.schema import TARGET, Config
-from udamlf.data.batches import Frames, streams
+from udamlf.data.batches import Frames
 from udamlf.data.sample import Sample
 from udamlf.models.base import SegmentationModel, device, freeze_batchnorm
 from udamlf.models.base import build as build_network
@@ -90,6 +90,5 @@ def trainer_on_noise(
     objective = build((entry.pretrain if pretraining else entry).objective, context)
     target = Sample(frame.image, frame.label, arrays=dict(arrays))
     frames: dict[str, Frames] = {"source": ([source].__getitem__, 1), "target": ([target].__getitem__, 1)}
-    drawn = streams(frames, training.augmentation, seed, objective.prepare)
     budget = config.profile.precision, config.profile.micro_batch
-    return Trainer(objective, drawn, seed, "noise", None, *budget, workers=0)
+    return Trainer(objective, frames, "noise", None, *budget, workers=0)
