@@ -29,7 +29,7 @@ from udamlf.evaluation.calibration import CONFIDENCE, sample, stored_confidence
 from udamlf.evaluation.predict import label_size, mean_scores, network_logits, probabilities, resized
 from udamlf.models.base import NETWORKS, Output, SegmentationModel, device, devices
 from udamlf.report.figures import examples_figure
-from udamlf.selection.base import SELECTORS, BaseSelector, Publication, Table, build, label_images
+from udamlf.selection.base import SELECTORS, BaseSelector, Publication, build, label_images
 from udamlf.selection.quality import Quality
 from udamlf.stages.labelling import labelling_network, labelling_reads
 from udamlf.stages.stage import BaseStage, Declaration, Job, previous_training, subset_input
@@ -73,8 +73,10 @@ class Stage(BaseStage):
         if selector.observes_source:
             labeller.observe_source(SourceLabels(data))
         publication, names = labeller.publish(), [frame.name for frame in labeller.frames]
-        if publication.table is not None:
-            _publish_table(job, publication.table, names)
+        if table := publication.table:
+            rows = [{**row, "image": names[row["image"]]} for row in table.rows]  # by name instead of position
+            write_json(job.out / table.name / f"{table.name}.json", {**table.summary, table.name: rows})
+            write_text(job.out / table.name / f"{table.name}.csv", pd.DataFrame(rows).to_csv(index=False))
         if publication.examples:
             pictures = [
                 (f"{title}  {names[index]}", labeller.image(index), labeller.scores(index).cpu().numpy())
@@ -258,10 +260,3 @@ class StoredLogits:
         self._file.seek(place)
         arrays = [np.load(self._file, allow_pickle=False) for _ in range(count)]
         return native_hw, [torch.from_numpy(array).to(device()) for array in arrays]
-
-
-def _publish_table(job: Job, table: Table, names: Sequence[str]) -> None:
-    """Write ``<name>/<name>.json`` and ``.csv``, images by name instead of position."""
-    rows = [{**row, "image": names[row["image"]]} for row in table.rows]
-    write_json(job.out / table.name / f"{table.name}.json", {**table.summary, table.name: rows})
-    write_text(job.out / table.name / f"{table.name}.csv", pd.DataFrame(rows).to_csv(index=False))
