@@ -25,7 +25,7 @@ FUZZ_S ?= 600
 SOAK := tests/end_to_end/test_kill.py tests/end_to_end/test_soak.py tests/test_fuzz.py
 
 soak: $(VENV)/installed-test
-	$(BIN)/python -m pytest -q --hypothesis-profile=default tests/data tests/models tests/selection tests/training
+	$(BIN)/python -m pytest -q --hypothesis-profile=others tests/data tests/models tests/selection tests/training
 	SOAK_KILLS=$(KILLS) SOAK_METHODS=$(METHODS) SOAK_CHAINS=$(CHAINS) SOAK_FUZZ_S=$(FUZZ_S) \
 		$(BIN)/python -m pytest -q --durations=0 $(SOAK)
 	SOAK_STORE=server $(BIN)/python -m pytest -q tests/end_to_end

@@ -28,7 +28,8 @@ if TYPE_CHECKING:
 
 sys.dont_write_bytecode = False
 # The suite's answer is a function of the tree: a property is tried on the same examples each time, however slow the
-# machine. Others: python -m pytest --hypothesis-profile=default
+# machine. Others: python -m pytest --hypothesis-profile=others
+settings.register_profile("others", deadline=None)
 settings.register_profile("suite", derandomize=True, deadline=None)
 settings.load_profile("suite")
 _OURS = ("MLFLOW_TRACKING_URI", "MLFLOW_RUN_ID", "MLFLOW_EXPERIMENT_ID", "MLFLOW_EXPERIMENT_NAME", "UDAMLF_WORK",

@@ -214,6 +214,8 @@ def test_a_key_that_stands_twice_is_named_with_both_lines(
     assert f"{path} is not YAML: key {key!r} stands there twice" in message
     assert [int(number) for number in re.findall(r"line (\d+)", message)] == [*lines]
     assert read_yaml("a: &x {b: 1}\nc: {<<: *x, b: 2}", "") == {"a": {"b": 1}, "c": {"b": 2}}
+    assert read_yaml("a: &x {b: 1}\nc: &y {d: 2}\ne: {<<: *x, <<: *y}", "")["e"] == {"b": 1, "d": 2}
+    assert read_yaml("{1: a, '1': b}", "") == {1: "a", "1": "b"}
 
 
 def test_a_tab_is_named_with_its_line(tmp_path: Path) -> None:

@@ -47,19 +47,20 @@ def test_a_copied_file_is_told_of_the_one_value_that_does_not_count(tmp_path: Pa
 def test_a_file_that_extends_is_told_too_and_what_counts_is_not_named(
     beside_the_shipped: bool, tmp_path: Path, said: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    folder, name = tmp_path, str(tmp_path / "mine.yaml")
     if beside_the_shipped:
         shutil.copytree(CONFIGS, tmp_path, dirs_exist_ok=True)
         monkeypatch.setattr(compose, "CONFIGS", tmp_path)
-        monkeypatch.chdir(tmp_path)
+        folder, name = tmp_path / "methods", "mine"
     tree = {"extends": "st", "name": "mine", "title": "mine", "round.selector.portion": [0.6], "rounds": 5}
-    (tmp_path / "mine.yaml").write_text(yaml.safe_dump(tree))
-    resolve("gta2city", str(tmp_path / "mine.yaml"))
+    (folder / "mine.yaml").write_text(yaml.safe_dump(tree))
+    resolve("gta2city", name)
     assert [text.split(" of ")[0] for text in said] == [
         "not used: method.round.selector.portion=[0.6]", "not used: method.rounds=5"]  # fmt: skip
     said.clear()
     tree["adapted"] = {"miniature": {"method.round.selector.portion": [0.6], "method.rounds": 5}}
-    (tmp_path / "mine.yaml").write_text(yaml.safe_dump(tree))
-    resolve("gta2city", str(tmp_path / "mine.yaml"))
+    (folder / "mine.yaml").write_text(yaml.safe_dump(tree))
+    resolve("gta2city", name)
     assert said == []
 
 

@@ -38,6 +38,11 @@ def segmenter(*_: Any) -> Segmenter:
     [
         ({"rounds": "2", "seed": "1"}, {"rounds": 2, "seed": 1}),
         ({"data_root": Path("world"), "profile": None}, {"data_root": "world", "profile": ""}),
+        ({"overrides": None}, {"overrides": ()}),
+        (
+            {"overrides": {"profile.model.weights": Path("/x/mit.pth"), "profile.warmup.steps": np.int64(3)}},
+            {"overrides": ("profile.model.weights=/x/mit.pth", "profile.warmup.steps=3")},
+        ),
         ({"overrides": "profile.warmup.steps=4"}, {"overrides": ("profile.warmup.steps=4",)}),
         (
             {"overrides": {"profile.frames_hw": (64, 128), "profile.precision": "float16", "profile.audit": False}},

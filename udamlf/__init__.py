@@ -2,7 +2,6 @@
 
 In Python: ``compare``, ``run``, ``evaluate`` and ``predict``, imported when they are first used."""
 
-import logging
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -18,11 +17,6 @@ _LIBRARY = {"compare": "runs.results", "run": "runs.results", "evaluate": "runs.
 def __getattr__(name: str) -> Any:
     if name not in _LIBRARY:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    logger = logging.getLogger(__name__)
-    if not logger.hasHandlers():  # a script that has not set up logging sees the steps and the progress
-        logger.addHandler(logging.StreamHandler())
-        logger.setLevel(logging.INFO)
-        logging.getLogger("mlflow.projects").setLevel(logging.WARNING)
     return getattr(import_module(f"{__name__}.{_LIBRARY[name]}"), name)
 
 

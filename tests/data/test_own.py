@@ -6,7 +6,6 @@ import os
 import shutil
 import subprocess
 import sys
-from contextlib import nullcontext
 from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
@@ -315,7 +314,7 @@ def test_gta5_as_it_is_released_has_no_val(tmp_path: Path, tiny_world: Path) -> 
         ({"label_space": {"classes": ["path", "crop", "tree"]}}, "no id in data set fields (source_train)"),
         ({"datasets": {"fields": {**FIELDS, "ids": ["path", "corp", "weed"]}}}, "did you mean 'corp'?"),
         (
-            {"datasets": {"fields": {**FIELDS, "ids": {0: "path", 1: "crop", 255: "weed"}}}},
+            {"datasets": {"fields": {**FIELDS, "void": 255, "ids": {0: "path", 1: "crop", 255: "weed"}}}},
             "id 255 of data set fields is",
         ),
         ({"label_space": {"classes": ["path", "path"]}}, "'path' stands there twice"),
@@ -334,15 +333,33 @@ def test_a_mistake_in_a_description_is_named_before_anything_runs(
     assert message in str(error.value)
 
 
-def test_a_target_may_lack_a_class_but_not_misspell_it(root: Path) -> None:
-    """What it never shows is left out of the mean; a name that is nearly one of the classes is a mistake."""
+def test_who_does_not_learn_the_source_s_labels_may_lack_a_class_there(root: Path) -> None:
+    """A target, which may have one of nearly that name besides, or the source of a method that does not open it."""
     (root / "night").symlink_to(root / "fields")
-    for other, fits in (("tree", True), ("weeds", False)):
-        datasets = {"fields": FIELDS, "night": {**FIELDS, "ids": ["path", "crop", other]}}
-        splits = {**SPLITS, "target_test": {"dataset": "night", "split": "test"}}
-        request = Request(str(write_scenario(root, datasets=datasets, splits=splits)), "st", data_root=str(root))
-        with nullcontext() if fits else pytest.raises(UserError, match=r"'weed' .* \(target_test\)[\s\S]*'weeds'"):
-            request.resolve()
+    lacking = {**FIELDS, "ids": ["path", "crop", "weeds"]}
+    datasets = {"fields": FIELDS, "night": lacking}
+    splits = {**SPLITS, "target_test": {"dataset": "night", "split": "test"}}
+    Request(str(write_scenario(root, datasets=datasets, splits=splits)), "st", data_root=str(root)).resolve()
+    path = str(write_scenario(root, datasets={"fields": lacking}))
+    Request(path, "oracle", data_root=str(root)).resolve()
+    with pytest.raises(UserError, match="no id in data set fields"):
+        Request(path, "st", data_root=str(root)).resolve()
+
+
+def test_a_chain_up_to_a_step_asks_for_what_these_steps_open(root: Path) -> None:
+    shutil.rmtree(root / "fields" / "masks" / "night")
+    request = Request(str(root / "day2night.yaml"), "st", data_root=str(root))
+    Chain(request, last_step=("pseudo_label", 1))
+    with pytest.raises(UserError, match="image without label"):
+        Chain(request)
+
+
+def test_a_reported_split_that_is_not_there_is_refused(root: Path) -> None:
+    splits = {**SPLITS, "source_val": {"dataset": "fields", "split": "noon/*"}}
+    path = str(write_scenario(root, splits=splits))
+    Chain(Request(path, "st", data_root=str(root)))
+    with pytest.raises(UserError, match=r"split 'noon/\*' of fields has no frame"):
+        Chain(Request(path, "st", data_root=str(root), overrides=("profile.report=source_val",)))
 
 
 @pytest.mark.parametrize("space", ["cityscapes13", "cityscapes16", "cityscapes19", "synthia19"])

@@ -35,16 +35,20 @@ def run_until(loop: Trainer, stop_after: int) -> None:
 @pytest.mark.parametrize(
     ("losses", "found"),
     [
-        ({"model": {"mine": torch.zeros(3)}}, r"'model' are \{'mine': tensor\(\[0"),
-        ({"model": {"mine": 0.5}}, r"'model' are \{'mine': 0\.5"),
-        ({"mine": torch.zeros(())}, r"'mine' are tensor\(0"),
+        ({"model": {"mine": torch.zeros(3)}}, r"\{'model': \{'mine': tensor\(\[0"),
+        ({"model": {"mine": 0.5}}, r"\{'model': \{'mine': 0\.5"),
+        ({"model": torch.zeros(())}, r"\{'model': tensor\(0"),
+        ({"student": {"mine": torch.zeros(())}}, r"\{'student'"),
+        (torch.zeros(()), r"tensor\(0"),
+        (None, "None"),
+        (iter([torch.zeros(())]), r"tensor\(0"),
     ],
 )
 def test_losses_that_are_no_scalars_by_name_are_refused(losses: Losses, found: str) -> None:
     """Of a method of one's own, at its first step, with the module that gives them."""
     objective = toy.objective("supervised")
     objective.losses = lambda batch: losses  # type: ignore[method-assign]
-    with pytest.raises(UserError, match=rf"udamlf\.methods\.supervised for {found}[\s\S]*loss\.mean"):
+    with pytest.raises(UserError, match=rf"udamlf\.methods\.supervised are {found}[\s\S]*loss\.mean"):
         toy.trainer(objective).run()
 
 

@@ -14,6 +14,14 @@ logger = logging.getLogger("udamlf")
 Item = TypeVar("Item")
 
 
+def show() -> None:
+    """In a script that has not set up logging: print the steps of chains, and this progress."""
+    if not logger.hasHandlers():
+        logger.addHandler(logging.StreamHandler())
+        logger.setLevel(logging.INFO)
+        logging.getLogger("mlflow.projects").setLevel(logging.WARNING)
+
+
 @contextmanager
 def progress(what: str, total: int | None = None) -> Iterator[Callable[..., None]]:
     """The function that is yielded takes how much is done (none: one more), of how much, and a note on it."""

@@ -169,7 +169,8 @@ def resolve(
     layers += map(_parse_override, overrides)
     config = _assembled(tree, layers)
     every = [*_file_values("method", methods), *_file_values("profile", profiles), *layers]
-    copied = [_read("methods", fields["name"]) for _, fields in methods if fields["name"] in available("methods")]
+    named = [_read("methods", fields["name"]) for _, fields in methods if fields["name"] in available("methods")]
+    copied = [file for file in named if file not in methods]  # the shipped file of the same name
     theirs = [*_file_values("method", copied), *values(copied)]
     shipped = {f"{key}={value}" for layer in theirs for key, value in flatten(layer.value, layer.key)}
     for text in (*_overridden(every, dict(flatten(tree)), shipped, methods[-1][0]), *_outvoted(every, config)):

@@ -21,7 +21,9 @@ class _Loader(yaml.SafeLoader):
         node = super().compose_mapping_node(anchor)
         seen: dict[Any, yaml.Node] = {}
         for key, _ in node.value:
-            if isinstance(key, yaml.ScalarNode) and (first := seen.setdefault(key.value, key)) is not key:
+            if not isinstance(key, yaml.ScalarNode) or key.tag == "tag:yaml.org,2002:merge":
+                continue  # several blocks may be merged
+            if (first := seen.setdefault((key.tag, key.value), key)) is not key:
                 said = f"key {key.value!r} stands there twice"
                 raise yaml.MarkedYAMLError(said, key.start_mark, "and before", first.start_mark)
         return node

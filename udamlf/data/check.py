@@ -3,7 +3,6 @@
 import os
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
 
@@ -22,24 +21,24 @@ _FORMAT = 2  # raise when more is looked at
 _NAMED = 5  # bad files in the message of a chain
 
 
-def check_classes(config: Config) -> None:
-    """UserError: a split of an unknown data set; a class of the label space for which the source has no id, or the own
-    data set of another split one of nearly that name; an id that is both void and of a class."""
+def check_classes(config: Config, learns_source: bool = True) -> None:
+    """UserError: a split of an unknown data set; an id that the file calls void, and is of a class; a class of the
+    label space for which the source, where its labels are read, has no id."""
     scenario, space = config.scenario, config.space
     for split in scenario.splits:
         dataset, ref = split_of(scenario, split)
         named = {raw: space.coarser.get(name, name) for raw, name in dataset.raw_classes.items()}
         own = scenario.datasets.get(ref.dataset)
-        for raw in own.void if own and own.ids else ():
+        for raw in own.void if own and own.ids and "void" in own.model_fields_set else ():
             if named.get(raw) in space.classes:
                 problem = f"id {raw} of data set {ref.dataset} is in `void`, and in `ids` as class {named[raw]!r}"
                 raise UserError(problem, "it in one of them", "`void: []` where every id is of a class")
-        spare = sorted({*named.values()} - {*space.classes})
-        for name in sorted({*space.classes} - {*named.values()}) if named else ():
-            if split == SOURCE or (own and get_close_matches(name, spare)):
-                problem = f"class {name!r} of the label space has no id in data set {ref.dataset} ({split})"
-                expected = "every class among its ids or colours, but those that are `not_in_source`"
-                raise UserError(problem, expected, nearest(name, spare or [*named.values()]))
+        missing = sorted({*space.classes} - {*named.values()}) if split == SOURCE and learns_source and named else []
+        if missing:
+            problem = f"class {missing[0]!r} of the label space has no id in data set {ref.dataset} ({split})"
+            expected = "every class among its ids or colours, but those that are `not_in_source`"
+            spare = sorted({*named.values()} - {*space.classes})
+            raise UserError(problem, expected, nearest(missing[0], spare or [*named.values()]))
 
 
 @dataclass

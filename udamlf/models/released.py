@@ -22,8 +22,8 @@ State = Mapping[str, Tensor]
 CONTAINERS = ("ResNet101", "model_state", "state_dict")
 # Entries that have no part in a forward pass.
 BESIDE = ("FCDiscriminator", "objective_vectors", "iter", "epoch", "best_iou", "optimizer", "optimizer_state",
-          "scheduler_state", "pytorch-lightning_version", "global_step", "hyper_parameters", "hparams_name", "loops",
-          "callbacks", "optimizer_states", "lr_schedulers")  # fmt: skip
+          "scheduler_state", "pytorch-lightning_version", "global_step", "hyper_parameters", "hparams_name",
+          "hparams_type", "loops", "callbacks", "optimizer_states", "lr_schedulers")  # fmt: skip
 _WRAPPER = re.compile(r"^(module\.|model\.|net\.|arg:|aux:)+")  # put there by parallel training, Lightning and MXNet
 MOST_CHANNELS = 1024  # of the stem or the last layer: a damaged file cannot ask for a network without bounds
 

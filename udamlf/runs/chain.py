@@ -37,21 +37,26 @@ logger = logging.getLogger("udamlf")
 
 
 class Chain:
-    """The plan of one request; ``launch`` starts a stage and waits for it. UserError: bad input, a missing split."""
+    """The plan of one request; ``launch`` starts a stage and waits for it; ``last_step`` as in ``run_chain``.
+    UserError: bad input, a missing split."""
 
-    def __init__(self, request: Request, env_manager: str = LOCAL, launch: Callable[..., int] = launch_stage) -> None:
+    def __init__(
+        self, request: Request, env_manager: str = LOCAL, launch: Callable[..., int] = launch_stage,
+        last_step: tuple[str, int | None] | None = None,
+    ) -> None:  # fmt: skip
         self.request, self.env_manager, self.launch = request, env_manager, launch
         config = self.config = request.resolve()
         self.steps, self.data = plan(config), ScenarioData(config, data_root(config))
         self.digest = cache(self.data.digest)
-        splits = splits_of(config, self.steps)
-        trained = splits_of(config, [step for step in self.steps if step.stage in WITH_WEIGHTS])
+        wanted = up_to_step(self.steps, *last_step) if last_step else self.steps
+        splits = splits_of(config, wanted)
+        trained = splits_of(config, [step for step in wanted if step.stage in WITH_WEIGHTS])
         if trained.get(TARGET) and config.method.role != "oracle":
             message = f"method {config.method.name} learns the labels of {TARGET}"
             raise UserError(message, "source: source_train; or `role: oracle` in its file, which marks its rows")
         learnt = {split for split, labelled in trained.items() if labelled}
         scored = {split for split in (config.report_split, SOURCE_VAL) if splits.get(split) and self.data.has(split)}
-        for split in sorted(splits.keys() - {SOURCE_VAL} | scored):
+        for split in sorted(splits.keys() & {config.report_split} | splits.keys() - {SOURCE_VAL} | scored):
             self.data.samples(split, split in learnt | scored)
         for split in sorted(scored):
             check_apart(self.data, learnt, split)
@@ -196,7 +201,7 @@ def run_chain(
         if tracker:
             tracker.client.set_tag(adopted, PROCESS, identity())
         check_manager(env_manager)
-        *before, chain = [Chain(each, env_manager) for each in requests]
+        *before, chain = [Chain(each, env_manager, last_step=last_step) for each in requests]
         tracker = tracker or Tracker.connect()  # bad input has made no store
         reap(tracker)
         if last_step is not None:

@@ -4,7 +4,7 @@ import json
 import logging
 import os
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 from pydantic import ValidationError
 
+from udamlf.common import progress
 from udamlf.common.errors import UserError, nearest
 from udamlf.common.files import file_lock, write_json
 from udamlf.common.progress import tracked
@@ -148,8 +149,10 @@ def segmenter(run_id: str = "", model: str = "") -> Segmenter:
 def predict(images: Any, run_id: str = "", model: str = "") -> list[Prediction]:
     """Class map, confidence and colours of each image, or of the only one, at its own size; images: ``serving.Image``,
     or one array uint8 [N, H, W, 3]. UserError: see ``segmenter``, ``read_image``."""
-    several = isinstance(images, (Sequence, Iterator)) and not isinstance(images, (str, bytes))
-    listed = list(images) if several or getattr(images, "ndim", 0) == 4 else [images]
+    progress.show()
+    is_array = isinstance(images, np.ndarray) and images.ndim in (2, 3)
+    single = is_array or isinstance(images, (str, bytes)) or not isinstance(images, Iterable)
+    listed = [images] if single else list(images)
     return list(map(segmenter(run_id, model), tracked(listed, "images", len(listed))))
 
 

@@ -61,7 +61,7 @@ def look_at(scenario: str, folder: str | None, decode: int | None) -> Iterator[t
             continue
         text = f"{split}: {findings.images} images, {findings.labels} with label"
         yield f"{text}\n  {findings.histogram(config.space)}" if findings.decoded else text, findings.bad
-    for split, (learnt, what) in product({config.report_split, SOURCE_VAL}, _LEARNT.items()):
+    for split, (learnt, what) in product(dict.fromkeys((config.report_split, SOURCE_VAL)), _LEARNT.items()):
         with suppress(UserError):  # one of them is missing, which is told above
             if split != learnt and (both := shared_images(data, split, learnt)):
                 text = f"{len(both)} images of {split}, e.g. {both[0]}, are in {learnt} too, whose {what} are learnt"

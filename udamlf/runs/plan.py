@@ -19,7 +19,7 @@ from udamlf.common.files import PROJECT_ROOT, digest_file, digest_json
 from udamlf.config.compose import resolve
 from udamlf.config.parts import Part
 from udamlf.config.references import CONTROL, SOURCE_ONLY, control, reference
-from udamlf.config.schema import Config, Recipe
+from udamlf.config.schema import SOURCE, Config, Recipe
 from udamlf.data.check import check_classes
 from udamlf.data.dataset import split_of
 from udamlf.miniature import cached_world
@@ -93,9 +93,10 @@ class Request:
         """The configuration, checked by every stage of its chain (``files``: also that its weights are there).
         UserError: see ``resolve`` and ``check``."""
         config = self.configuration()
-        check_classes(config)
+        steps = plan(config)
+        check_classes(config, splits_of(config, steps).get(SOURCE, False))
         check_rounds(config)
-        for step in plan(config):
+        for step in steps:
             stage(step.stage).check(config, step.round)
             if files:
                 stage(step.stage).check_files(config, step.round)

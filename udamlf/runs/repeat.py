@@ -77,7 +77,8 @@ def recorded_request(tracker: Tracker, run_id: str, overrides: tuple[str, ...]) 
         raise UserError(f"run {run_id} is of stage {kind}", "a chain", "udamlf compare --format json lists them")
     config, source_only = with_overrides(recorded_config(tracker, run_id), overrides), tags.get(REFERENCE, "")
     if shared := not_of_method(overrides):
-        run = next(iter(tracker.search({**chains(), CONFIG: source_only}, status=None, most=1)), None)
+        conditions = {**chains(config.scenario.name), CONFIG: source_only}
+        run = next(iter(tracker.search(conditions, status=None, most=1)), None)
         source_only = digest_config(with_overrides(recorded_config(tracker, run.info.run_id), shared)) if run else ""
     scenario, method, profile = config.names.values()
     recorded = Recorded(run_id, config, source_only)

@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from udamlf.common import progress
 from udamlf.common.errors import UserError, nearest
 from udamlf.common.files import write_text
 from udamlf.config.compose import available
@@ -42,6 +43,7 @@ def run(
     subset, ``iou`` by class and ``source``, the mIoU on the source's held-out frames; None where it is undefined."""
     from udamlf.runs.chain import run_chain
 
+    progress.show()
     request = _request(scenario=scenario, method=method, **fields)
     run_id, _ = run_chain(request.compared(references, control), StopFlag())
     (row,) = comparison.plain(comparison.rows([Tracker.existing().get(run_id)]))
@@ -50,19 +52,26 @@ def run(
     return {"run_id": run_id, **named, "seed": row["seeds"][0], **scores}
 
 
-def _request(overrides: Any = (), **fields: Any) -> Request:
+def _request(overrides: Any = None, **fields: Any) -> Request:
     """The request of a script, whose numbers may be texts, and texts paths."""
     if isinstance(overrides, Mapping):
-        overrides = [f"{key}={v if isinstance(v, str) else json.dumps(v)}" for key, v in overrides.items()]
+        overrides = [f"{key}={_override_text(value)}" for key, value in overrides.items()]
     given: dict[str, Any] = {k: str(v) if isinstance(v, Path) else v for k, v in fields.items() if v is not None}
-    request = Request(**given, overrides=(overrides,) if isinstance(overrides, str) else overrides)
+    request = Request(**given, overrides=(overrides,) if isinstance(overrides, str) else overrides or ())
     return validated(Request, vars(request), "udamlf.run")  # type: ignore[no-any-return]
+
+
+def _override_text(value: Any) -> str:
+    if isinstance(value, str | Path):
+        return str(value)
+    return json.dumps(value, default=lambda other: other.item() if hasattr(other, "item") else str(other))
 
 
 def evaluate(run_id: str, **options: Any) -> dict[str, Any]:
     """Score the checkpoint of a training run: options, result and errors of ``runs.checkpoints.evaluate_run``."""
     from udamlf.runs.checkpoints import evaluate_run
 
+    progress.show()
     return evaluate_run(run_id, StopFlag(), **options)[0]
 
 

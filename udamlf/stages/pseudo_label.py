@@ -45,10 +45,12 @@ class Stage(BaseStage):
 
     def declare(self, config: Config, round: int) -> Declaration:
         selector = selector_part(config, round)
+        looks = SELECTORS.find(selector.name)
+        reads_source = looks.reads_source or looks.observes_source
         return Declaration(
             inputs={"generator": previous_training(config, round), **subset_input(config)},
             reads={**labelling_reads(config, round), "selector": selector.model_dump()},
-            splits={TARGET: False} | ({SOURCE: True} if SELECTORS.find(selector.name).reads_source else {}),
+            splits={TARGET: False} | ({SOURCE: True} if reads_source else {}),
             parts=[(SELECTORS, selector), (NETWORKS, config.backbone(round - 1))],
         )
 

@@ -179,16 +179,20 @@ class Trainer:
         """The objective's losses in the parts it gives them in, each computed when it is asked for."""
         autocast = torch.autocast(self.device.type, self.dtype, enabled=self.dtype is not torch.float32)
         losses = autocast(self.objective.losses)(batch)
-        parts = iter([losses]) if isinstance(losses, dict) else losses
-        return iter(autocast(lambda: next(parts, None)), None)
+        if isinstance(losses, Iterator):
+            return iter(autocast(lambda: next(losses, None)), None)
+        return iter([losses])
 
     def _backward(self, losses: Losses, batch: Batch) -> None:
-        """Each optimiser receives the gradient of its own losses only (the generator's loss passes through D)."""
+        """Each optimiser receives the gradient of its own losses only (the generator's loss passes through D).
+        UserError: they are of another form, as an objective of one's own may give."""
+        known = isinstance(losses, dict) and losses.keys() <= self.optimisers.keys()
+        if not known or not all(map(_are_named_scalars, losses.values())):
+            message = f"the losses of {type(self.objective).__module__} are {str(losses)[:200]}"
+            expected = 'named scalars by optimiser, {"model": {"ce": loss.mean()}}; optimisers: '
+            raise UserError(message, expected + ", ".join(self.optimisers))
         weights, count, totals = self.objective.weights, self.micro_batches, {}
         for name, named in losses.items():
-            if not isinstance(named, dict) or not all(isinstance(v, Tensor) and v.ndim == 0 for v in named.values()):
-                message = f"the losses of {type(self.objective).__module__} for {name!r} are {str(named)[:200]}"
-                raise UserError(message, 'named scalar tensors: {"model": {"ce": loss.mean()}}')
             for loss_name, value in named.items():
                 key = f"train/{loss_name}"
                 self.state.sums[key] = self.state.sums.get(key, 0.0) + value.detach() / count
@@ -206,6 +210,10 @@ class Trainer:
         metrics.update(self.objective.scalars())
         self.state.sums, self.state.summed_steps = {}, 0
         return {name: value for name, value in metrics.items() if math.isfinite(value)}
+
+
+def _are_named_scalars(losses: object) -> bool:
+    return isinstance(losses, dict) and all(isinstance(each, Tensor) and each.ndim == 0 for each in losses.values())
 
 
 def _parameters(optimiser: Optimizer) -> list[nn.Parameter]:
