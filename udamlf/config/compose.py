@@ -39,11 +39,6 @@ class Layer(NamedTuple):
         return wanted in (steps[: len(wanted)], [step for step in steps if not step.isdecimal()][: len(wanted)])
 
     @property
-    def file(self) -> str:
-        """The path of its file."""
-        return self.origin.partition(", ")[0]
-
-    @property
     def is_shipped(self) -> bool:
         """Whether it is of a file in the folder of those that come with the package."""
         return self.origin.startswith(f"{CONFIGS}/")
@@ -208,12 +203,14 @@ def _overridden(layers: Sequence[Layer], final: Mapping[str, Any], shipped: Set[
     it extends does, from the layers in the order in which they are set and the result by dotted key. What a copy of a
     shipped file has as that one, KEY=VALUE, is not named."""
     for position, layer in enumerate(layers):
+        if layer.is_shipped and not layer.origin.startswith(method):
+            continue
         for leaf, value in flatten(layer.value, layer.key):
             winner, text = _last(layers[position + 1 :], leaf), f"{leaf}={value}"
             counts = final.get(leaf, layer) == value or text in shipped
             if not winner or winner.origin.startswith("--") or counts:
                 continue
-            if not layer.is_shipped or layer.file == method != winner.file:
+            if not layer.is_shipped or not winner.origin.startswith(method):
                 wins = winner.key if isinstance(winner.value, dict) else f"{winner.key}={winner.value}"
                 yield f"not used: {text} of {layer.origin}; what counts is {wins} of {winner.origin}, or --set"
 

@@ -1,5 +1,6 @@
 """What a gain is measured from: the source alone, and the control that is matched to a method by construction."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from udamlf.common.errors import UserError
@@ -17,6 +18,11 @@ def network(config: Config) -> str:
     """The network that is scored, in a word or two: its name and the options that a score depends on."""
     options = {k: v for k, v in config.profile.model.params.items() if k not in _OF_TRAINING}
     return " ".join([config.profile.model.name, *(f"{name}={value}" for name, value in options.items())])
+
+
+def not_of_method(overrides: Iterable[str]) -> tuple[str, ...]:
+    """The overrides, KEY=VALUE, that are not of the method alone: what it shares with its references."""
+    return tuple(text for text in overrides if not text.strip().startswith(("method.", "rounds=")))
 
 
 def control(config: Config) -> Config:

@@ -14,7 +14,7 @@ import pandas as pd
 
 from udamlf.config.compose import name_of
 from udamlf.config.labels import LabelSpace, find_space
-from udamlf.config.references import CONTROL, SOURCE_ONLY
+from udamlf.config.references import CONTROL, SOURCE_ONLY, not_of_method
 from udamlf.report import KINDS
 
 # Tags of a chain: digests of its configuration, of its matched control's, of its protocol; the last round scored.
@@ -224,7 +224,7 @@ def _baseline(row: Row, group: Sequence[Row], name: str) -> Row | str:
 
 def _budget(row: Row) -> list[str]:
     """The overrides that are not of the method alone."""
-    return [text for text in shlex.split(row.overrides) if not text.startswith(("method.", "rounds="))]
+    return list(not_of_method(shlex.split(row.overrides)))
 
 
 def source_only_of(row: Row, group: Sequence[Row]) -> Row | str:

@@ -48,9 +48,9 @@ class Chain:
         config = self.config = request.resolve()
         self.steps, self.data = plan(config), ScenarioData(config, data_root(config))
         self.digest = cache(self.data.digest)
-        wanted = up_to_step(self.steps, *last_step) if last_step else self.steps
-        splits = splits_of(config, wanted)
-        trained = splits_of(config, [step for step in wanted if step.stage in WITH_WEIGHTS])
+        self.wanted = up_to_step(self.steps, *last_step) if last_step else self.steps
+        splits = splits_of(config, self.wanted)
+        trained = splits_of(config, [step for step in self.wanted if step.stage in WITH_WEIGHTS])
         if trained.get(TARGET) and config.method.role != "oracle":
             message = f"method {config.method.name} learns the labels of {TARGET}"
             raise UserError(message, "source: source_train; or `role: oracle` in its file, which marks its rows")
@@ -88,9 +88,9 @@ class Chain:
             comparison.DATA: digest_json({name: self.digest(name, True) for name in splits}),
         }
 
-    def run(self, parent: RunLog, steps: Sequence[Step] = ()) -> dict[Step, Input]:
-        """Do the steps (default: the whole plan) and record on ``parent`` what came of them, by round."""
-        steps, data = steps or self.steps, self.data
+    def run(self, parent: RunLog) -> dict[Step, Input]:
+        """Do the steps up to the last one and record on ``parent`` what came of them, by round."""
+        steps, data = self.wanted, self.data
         parent.log_params({f"cfg.{key}": value for key, value in self.config.flat().items()})
         parent.set_tags({**self.parent_tags, PROCESS: identity()})
         write_text(parent.work / CONFIG, self.config.to_yaml())
@@ -206,7 +206,7 @@ def run_chain(
         reap(tracker)
         if last_step is not None:
             with _parent(chain, tracker, stop, adopted) as parent:
-                last, result = list(chain.run(parent, up_to_step(chain.steps, *last_step)).items())[-1]
+                last, result = list(chain.run(parent).items())[-1]
             return result.run_id, f"{last}: run {result.run_id}"
         run_ids = [*(_whole(each, tracker, stop) for each in before), _whole(chain, tracker, stop, adopted)]
         runs = [tracker.get(run_id) for run_id in run_ids]

@@ -18,7 +18,7 @@ from udamlf.common.errors import UserError
 from udamlf.common.files import PROJECT_ROOT, digest_file, digest_json
 from udamlf.config.compose import resolve
 from udamlf.config.parts import Part
-from udamlf.config.references import CONTROL, SOURCE_ONLY, control, reference
+from udamlf.config.references import CONTROL, SOURCE_ONLY, control, not_of_method, reference
 from udamlf.config.schema import SOURCE, Config, Recipe
 from udamlf.data.check import check_classes
 from udamlf.data.dataset import split_of
@@ -158,11 +158,6 @@ class Request:
     def beside(self, method: str) -> Request:
         """The same budget and data for another method: what was set for the method itself falls away."""
         return replace(self, method=method, rounds=None, overrides=not_of_method(self.overrides))
-
-
-def not_of_method(overrides: Iterable[str]) -> tuple[str, ...]:
-    """The overrides that are not of the method alone."""
-    return tuple(text for text in overrides if not text.strip().startswith("method."))
 
 
 def check_rounds(config: Config) -> None:

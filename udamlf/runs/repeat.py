@@ -6,11 +6,12 @@ from typing import Any
 from udamlf.common.errors import UserError
 from udamlf.config.compose import with_overrides
 from udamlf.config.parts import flatten
+from udamlf.config.references import not_of_method
 from udamlf.report.comparison import CONFIG, REFERENCE, chains
 from udamlf.runs.chain import run_chain
 from udamlf.runs.checkpoints import recorded_config
 from udamlf.runs.environment import ENVIRONMENT, REQUIREMENTS
-from udamlf.runs.plan import Recorded, Request, digest_config, not_of_method
+from udamlf.runs.plan import Recorded, Request, digest_config
 from udamlf.runs.signals import StopFlag
 from udamlf.runs.tags import CHAIN, COMMIT, KEY_FILE, step_runs
 from udamlf.runs.tracker import Tracker

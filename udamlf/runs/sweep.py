@@ -19,7 +19,7 @@ from rich.live import Live
 from rich.table import Table
 
 from udamlf.common.errors import UserError
-from udamlf.config.references import CONTROL
+from udamlf.config.references import CONTROL, SOURCE_ONLY
 from udamlf.config.schema import Config
 from udamlf.runs.launch import PROJECT_ROOT, RunCommand, gpus, run_command
 from udamlf.runs.plan import Request
@@ -67,7 +67,7 @@ def matrix(wanted: Sequence[Request], references: bool, controls: bool) -> list[
         adapts = alone.configuration().method.role == "method"
         requests.append(request if adapts else alone)
         adapting += [request] if adapts else []
-    every = [request.reference("source_only") for request in requests if references]
+    every = [request.reference(SOURCE_ONLY) for request in requests if references]
     every += [request.reference(CONTROL) for request in adapting if controls]
     unique: dict[tuple[str, ...], Cell] = {}
     for request in (*every, *requests):
