@@ -153,7 +153,27 @@ def test_a_bad_value_is_refused(override: str, said: str) -> None:
 def test_a_name_that_is_no_part_of_a_file_name_is_refused(name: str, tmp_path: Path) -> None:
     file = tmp_path / "method.yaml"
     file.write_text(yaml.safe_dump({**yaml.safe_load((CONFIGS / "methods" / "st.yaml").read_text()), "name": name}))
-    assert ": name: String should" in refused(method=str(file))
+    assert f": name is {name!r}"[:60] in refused(method=str(file))
+
+
+@pytest.mark.parametrize(
+    ("override", "found", "expected"),
+    [
+        ("profile.warmup.steps=abc", "profile.warmup.steps is 'abc'", "a valid integer"),
+        ("profile.warmup.steps=-1", "profile.warmup.steps is -1", "greater than or equal to 0"),
+        ("profile.warmup.batch=4", "profile.warmup.batch is 4", "a block of keys"),
+        ("profile.warmup.batch={target: 1}", "profile.warmup.batch.source is missing", "a value for it"),
+        ("profile.title={a: b}", "profile.title is a block", "a valid string"),
+    ],
+)
+def test_a_refused_value_is_told_with_what_would_be_right(override: str, found: str, expected: str) -> None:
+    first, second = refused(overrides=(override,)).splitlines()
+    assert first.endswith(found) and second.startswith(f"expected: {expected}")
+
+
+def test_the_words_of_a_rule_of_ours_stand_alone() -> None:
+    said = refused(overrides=("profile.warmup.augmentation={crop_height_range: [8, 9], nominal_width: 9}",))
+    assert said.endswith("augmentation: crop_height_range and nominal_width are two rules for a crop")
 
 
 def test_unknown_names_of_files_are_refused_with_the_nearest_one() -> None:

@@ -102,10 +102,15 @@ def validated(model: type[Any], tree: Any, where: str) -> Any:
             valid = _fields_at(model, location[:-1])
             hint = nearest(str(location[-1]), valid) if valid else ""
             raise UserError(f"{where}: unknown key {key!r}", "a known key", hint) from error
-        is_block = first["type"] == "missing" or isinstance(first.get("input"), Mapping)
-        found = "" if is_block else f" (found {str(first.get('input'))[:60]!r})"
-        said = first["msg"].removeprefix("Value error, ")
-        raise UserError(f"{where}: {key}: {said}{found}", "a valid value") from error
+        at = f"{where}: {key}" if key else where
+        if first["type"] == "missing":
+            raise UserError(f"{at} is missing", "a value for it") from error
+        found = "a block" if isinstance(first["input"], Mapping) else repr(first["input"])[:60]
+        said = first["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
+        if first["type"] == "value_error":  # our own words, which say what would be right
+            raise UserError(f"{at}: {said}{'' if found == 'a block' else f' (found {found})'}") from error
+        expected = re.sub(r"a valid dictionary or instance of \w+", "a block of keys", said)
+        raise UserError(f"{at} is {found}", expected) from error
 
 
 def _fields_at(model: type[BaseModel], path: Sequence[Any]) -> list[str]:

@@ -75,7 +75,7 @@ def read_rgb(path: Path | BytesIO) -> np.ndarray:
 
 
 def _of_png(path: Path | BytesIO, flags: int) -> np.ndarray | None:
-    """Pixels of a whole PNG file, whose checksums all hold, by OpenCV: Pillow's, 1.4 times as fast; None: it is not."""
+    """Pixels of a whole PNG file, whose checksums all hold, by OpenCV: Pillow's, a fifth faster; None: it is not."""
     data = memoryview(path.getbuffer() if isinstance(path, BytesIO) else path.read_bytes())
     at, kind = 8, b""
     while kind != b"IEND":
