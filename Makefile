@@ -1,5 +1,5 @@
-# make demo: the main job with a third of the miniature's training (make demo PROFILE=miniature ROUNDS=: all of it).
-# make test: the whole test suite.  make soak: properties on new examples, and the tests with a long form; hours.  All set up .venv first.
+# make demo: the main job with a quarter of the miniature's training (make demo PROFILE=miniature ROUNDS=: all of it).
+# make test: the test suite.  make soak: properties on new examples, and the tests with a long form; hours.  All set up .venv first.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(CURDIR)/$(VENV)/bin

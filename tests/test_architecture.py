@@ -130,7 +130,7 @@ def test_the_floors_are_drawn_as_they_are() -> None:
 
 
 def test_the_house_stays_small() -> None:
-    """At most 14 rooms on 8 floors, 14,750 lines without the miniature, and no file longer than ten minutes."""
+    """At most 14 rooms on 8 floors, 14,975 lines without the miniature, and no file longer than ten minutes."""
     assert len(rooms()) <= MOST_ROOMS
     assert max(height(name) for name in rooms()) <= MOST_FLOORS
     files = [path for path in (ROOT / PACKAGE).rglob("*.py") if "miniature" not in path.parts]

@@ -26,7 +26,13 @@ FILES = sorted(CONFIGS.glob("*/*.yaml"))
 @pytest.mark.parametrize("method", available("methods"))
 @pytest.mark.parametrize("scenario", available("scenarios"))
 def test_every_shipped_combination_resolves(scenario: str, method: str, profile: str) -> None:
-    """With every round's training, labelling and backbone."""
+    """With every round's training, labelling and backbone; but a network of its own with a profile that has another."""
+    own = resolve(scenario, method, "paper").profile.model != resolve(scenario, "source_only", "paper").profile.model
+    if profile == "dinov2" and own:
+        with pytest.raises(UserError, match=r"dinov2 has a network of its own, and so has .*profiles\.paper"):
+            resolve(scenario, method, profile)
+        assert resolve(scenario, method, profile, overrides=["profile.model={name: compact}"]).profile.model.name
+        return
     config = resolve(scenario, method, profile)
     for number in range(config.method.rounds + 1):
         training = config.training(number)

@@ -39,6 +39,7 @@ def test_balanced_statistics_that_nothing_re_estimates_are_refused() -> None:
         ("hiast", "method.round.selector.statistics=false", "needs 'class_mean_confidence' of the labels"),
         ("advent", "profile.warmup.batch.target=0", "adversarial with batch.target = 0"),
         ("ema_mix", "method.round.source_portion=0", "ema_mix with source_portion 0"),
+        ("ema_mix", "profile.round.batch.target=2", "ema_mix: batch.source 4, target 2"),
         ("ema_mix_balanced", "profile.model={name: hrda, variant: tiny}", "balanced_bn with hrda, which sees windows"),
         ("proda", "method.round.1.labelling.window=[64,64]", "selector soft with labelling.window"),
     ],

@@ -141,3 +141,12 @@ def test_rectification_moves_a_label_to_the_near_prototype() -> None:
     torch.testing.assert_close(rectify(soft, prototype_weights(torch.ones(1, 3, 1, 1))), soft)
     assert rectified_labels(soft, threshold=0.6).item() == IGNORE
     assert (rectify(soft * 0, near) == 0).all()
+
+
+def test_a_pixel_of_a_class_never_seen_keeps_its_label() -> None:
+    """Its soft label is one-hot, as four stored classes in half precision are, and that class has no weight."""
+    soft = torch.tensor([0.0, 1.0, 0.0]).view(1, 3, 1, 1)
+    unseen = prototype_weights(torch.tensor([2.0, 1e4, 3.0]).view(1, 3, 1, 1))
+    assert unseen[0, 1] == 0
+    rectified = rectify(soft, unseen)
+    assert torch.equal(rectified, soft) and rectified_labels(rectified).item() == 1

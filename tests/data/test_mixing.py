@@ -57,6 +57,7 @@ def test_online_labels_weigh_by_the_confident_share() -> None:
     assert (result.weights[:, 1:4] == 0.5).all()
     assert result.weights[:, 0].abs().sum() == 0 and result.weights[:, 4:].abs().sum() == 0
     assert (online_labels(logits, 0.9, 0, 0).weights == 0.5).all()
+    assert not online_labels(logits, 0.9, 0, 8).weights.any(), "more rows than there are"
 
 
 def test_mix_takes_source_where_the_mask_is_true() -> None:

@@ -23,7 +23,6 @@ from udamlf.methods import device_colour
 from udamlf.methods.ema_mix import (
     EmaMixParams,
     Objective,
-    class_mask,
     downscale_labels,
     feature_distance,
 )
@@ -87,6 +86,15 @@ def test_a_source_crop_that_one_class_fills_is_drawn_again() -> None:
 
     assert alone("source", crop_max_share=0.99) < 10 < 20 < alone("source")
     assert alone("target", crop_max_share=0.99) == alone("target") > 20
+
+
+def test_pixels_in_the_margin_of_the_frame_are_not_trusted() -> None:
+    """Rows above and below, columns left and right; a margin of more than the frame leaves none."""
+    frame = Sample(np.zeros((16, 32, 3), np.uint8), np.zeros((16, 32), np.uint8))
+    for margin, trusted in (((2, 4, 3, 1), 10 * 28), ((0, 20, 0, 0), 0), ((0, 0, 0, 40), 0)):
+        method = toy.objective("ema_mix", {"margin": margin})
+        stream = Stream("target", lambda index: frame, 1, Augmentation(flip=0.0), 0)
+        assert method.prepare(Draw(stream, 0, rng(0))).maps["trusted"].sum() == trusted
 
 
 def test_an_image_of_a_rare_class_is_cut_again_until_it_shows_it() -> None:
@@ -174,7 +182,6 @@ def test_downscaled_labels_need_a_dominant_class() -> None:
     assert downscale_labels(full, 2, 3).tolist() == [[[1, 2, IGNORE]]]
     full[0, 0, 2] = 0
     assert downscale_labels(full, 2, 3).tolist() == [[[1, IGNORE, IGNORE]]]
-    assert class_mask(torch.tensor([[1, 2, IGNORE]]), [2, 7]).tolist() == [[False, True, False]]
 
 
 def test_feature_distance_of_equal_features_has_no_nan_gradient() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
@@ -15,6 +16,7 @@ from udamlf.config.budget import BatchSize
 from udamlf.config.compose import resolve
 from udamlf.config.labels import IGNORE
 from udamlf.config.parts import Part
+from udamlf.methods.mic import block_mask, mask_grid
 from udamlf.runs.plan import modules
 from udamlf.training.objective import OBJECTIVES, BaseObjective, Batch
 
@@ -122,6 +124,28 @@ def test_one_name_puts_it_on_the_rounds_of_a_method() -> None:
 def test_what_it_cannot_be_put_on_is_refused(name: str, params: dict[str, Any], words: str) -> None:
     with pytest.raises(UserError, match=words):
         OBJECTIVES.params(Part(name=name, **params))
+
+
+def test_stacked_with_the_source_the_target_is_plain() -> None:
+    """Alone it is seen as the host's student sees it."""
+    for masked, view in (("target", lambda target: target.views["strong"]), ("both", lambda target: target.images[:1])):
+        objective = built("hiast", masked=masked)
+        batch = toy.batch(objective)
+        assert batch.target is not None
+        ((images, _),) = objective.further_terms(batch, batch.target.labels)  # type: ignore[attr-defined]
+        expected = view(batch.target)
+        expected = expected * batch.target.maps["visible"][: len(expected)].unsqueeze(1)
+        torch.testing.assert_close(images[-len(expected) :], expected)
+
+
+@pytest.mark.parametrize("side", [82, 94, 110, 122, 123, 256, 511, 1024])
+@pytest.mark.parametrize("block", [16, 24, 32, 48, 64])
+def test_a_mask_is_enlarged_as_torch_does(side: int, block: int) -> None:
+    """At some of these sizes integers give another row."""
+    grid = mask_grid((side, 40), block)
+    draws = np.arange(np.prod(grid)).reshape(grid) % 2 + 0.25
+    expected = F.interpolate(torch.from_numpy(draws > 1)[None, None].float(), (side, 40), mode="nearest")
+    assert np.array_equal(block_mask(draws, (side, 40), 1.0), expected[0, 0].numpy())
 
 
 @pytest.mark.parametrize("batch", [{"source": 0, "target": 2}, {"source": 1, "target": 1, "mixed": True}])

@@ -42,7 +42,7 @@ def guarded(command: click.Command, arguments: list[str] | None) -> None:
         sys.exit(EXIT_SIGNAL + 2)
     except OSError as error:  # of a place that is full, gone or forbidden, and that nothing else explained
         sys.stdout = sys.stderr  # a full one would be tried again at the end, and make the exit code 120
-        _fail(UserError(str(error), "a place that is there and can be written"))
+        _fail(UserError(str(error), "an existing, writable path"))
     except Exception as error:
         if type(error).__module__ != "mlflow.exceptions":
             raise

@@ -19,8 +19,8 @@ plan_only = click.option("--plan", "only_plan", is_flag=True,
 @click.command()
 @request_options
 @manager
-@click.option("--references/--no-references", default=True, help="Also run source_only and adabn, to compare with.")
-@click.option("--control", "with_control", is_flag=True, help="Also run the control that is matched to the method.")
+@click.option("--references/--no-references", default=True, show_default=True, help="Also source_only and adabn.")
+@click.option("--control", "with_control", is_flag=True, help="Also the control that is matched to the method.")
 @system_metrics
 @plan_only
 def run(env_manager: str, references: bool, with_control: bool, only_plan: bool, **fields: Any) -> None:
@@ -50,11 +50,11 @@ def run(env_manager: str, references: bool, with_control: bool, only_plan: bool,
 @click.option("--methods", required=True, help="Names in configs/methods, or YAML files, separated by commas.")
 @click.option("--seeds", default="0", show_default=True, help="Separated by commas.")
 @budget_options
-@click.option("--jobs", type=click.IntRange(1), help="Chains at once; default: one a GPU, on a CPU 1, on Ray all CPUs.")
+@click.option("--jobs", type=click.IntRange(1), help="Chains at once; default: one a GPU; without, 1 (Ray: a CPU).")
 @click.option("--ray", "address", metavar="ADDRESS", help="On a Ray cluster, e.g. head:6379; local: Ray here.")
 @manager
-@click.option("--references/--no-references", default=True, help="Also run source_only, once a scenario and seed.")
-@click.option("--control/--no-control", "controls", default=True, help="Also run each method's matched control.")
+@click.option("--references/--no-references", default=True, show_default=True, help="Also source_only, once each.")
+@click.option("--control/--no-control", "controls", default=True, show_default=True, help="Also matched controls.")
 @system_metrics
 @plan_only
 def sweep(

@@ -31,7 +31,7 @@ system_metrics = click.option("--system-metrics", is_flag=True, expose_value=Fal
 override = click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE",
                         help="Override a configuration value.")  # fmt: skip
 recipe = click.option("--recipe", type=click.Choice(("adapted", "published")), default="adapted", show_default=True,
-                      help="A published method's own values, or those adapted to the profile.")  # fmt: skip
+                      help="published: the publication's values; adapted: tuned for the profile.")  # fmt: skip
 only_scenario = click.option("--scenario", help="Only this scenario: a name, or its file.")
 training_run = click.option("--run-id", default="", help="A training's run, or a chain: its last training.")
 

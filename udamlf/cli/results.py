@@ -55,7 +55,7 @@ def evaluate(
 
 @click.command()
 @only_scenario
-@click.option("--baseline", default="", metavar="METHOD", help="Of differences; default: source_only and the control.")
+@click.option("--baseline", default="", metavar="METHOD", help="Of differences; default: source_only, the control.")
 @click.option("--over", type=click.Choice(("seeds", "worlds")), default="seeds", show_default=True,
               help="Worlds: pool runs on different generated worlds too.")  # fmt: skip
 @click.option("--format", "form", type=click.Choice(("table", "markdown", "latex", "csv", "json")),

@@ -41,7 +41,7 @@ def ui(host: str, port: int, scenario: str | None) -> None:
 @click.option("--profile", default="paper", show_default=True, help="With --step.")
 @override
 def doctor(with_data: bool, scenarios: tuple[str, ...], folder: str | None, step: bool, **request: Any) -> None:
-    """Versions, devices, environment managers, disk; the data sets when asked."""
+    """Versions, devices, environment managers, disk; data sets, with a folder or scenario; --set goes with --step."""
     from udamlf.config.compose import available
 
     if step:
@@ -71,7 +71,7 @@ def doctor(with_data: bool, scenarios: tuple[str, ...], folder: str | None, step
 
 @click.group()
 def data() -> None:
-    """Data that is looked at, or made."""
+    """Check, cache or generate data."""
 
 
 @data.command()
@@ -100,7 +100,7 @@ def cache(**request: Any) -> None:
 @click.argument("scenario")
 @click.option("--data-root", "folder", help=DATA_ROOT)
 def check(scenario: str, folder: str | None) -> None:
-    """Look at every file of SCENARIO: headers, sizes, the ids of every label; exit code 2 if any is bad."""
+    """Check every file of SCENARIO: headers, sizes, the ids of every label; exit code 2 if any is bad."""
     from udamlf.runs.doctor import look_at
 
     bad: dict[str, None] = {}  # splits may share files
@@ -147,7 +147,7 @@ def sync() -> None:
 
 
 @click.command()
-@click.option("--keep", default="best,last", show_default=True, help="Which checkpoints of a chain: best, last, both.")
+@click.option("--keep", default="best,last", show_default=True, help="Checkpoints: best, last or best,last.")
 @click.option("--cache-gib", type=click.IntRange(0), default=50, show_default=True, help="What caches may take.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def prune(keep: str, cache_gib: int, yes: bool) -> None:

@@ -1,5 +1,4 @@
-"""How much is computed: the budget of a training, the protocol of a score, the profile of a run. Values alone, as in
-``udamlf.config.schema``."""
+"""How much is computed: the budget of a training, the protocol of a score, the profile of a run. Values alone."""
 
 from typing import Annotated, Any, Literal, Self
 

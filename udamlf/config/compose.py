@@ -164,6 +164,7 @@ def resolve(
     layers += map(_parse_override, overrides)
     config = _assembled(tree, layers)
     every = [*_file_values("method", methods), *_file_values("profile", profiles), *layers]
+    _check_network(profiles[-1], every, places[-2:])
     named = [_read("methods", fields["name"]) for _, fields in methods if fields["name"] in available("methods")]
     copied = [file for file in named if file not in methods]  # the shipped file of the same name
     theirs = [*_file_values("method", copied), *values(copied)]
@@ -171,6 +172,15 @@ def resolve(
     for text in (*_overridden(every, dict(flatten(tree)), shipped, methods[-1][0]), *_outvoted(every, config)):
         _warn(text)
     return config
+
+
+def _check_network(profile: _File, layers: Sequence[Layer], places: Sequence[str]) -> None:
+    """UserError: a profile that extends another one has a network of its own, and so has the method, for that one."""
+    path, fields = profile
+    winner = _last(layers, "profile.model.name") if {"extends", "model"} <= fields.keys() else None
+    if winner and winner.origin != path and not winner.origin.endswith((*(f".{place}" for place in places), "--set")):
+        message = f"profile {fields['name']} has a network of its own, and so has {winner.origin}"
+        raise UserError(message, "one of them", "--set profile.model='{name: NETWORK, ...}', or another profile")
 
 
 def with_overrides(config: Config, overrides: Sequence[str]) -> Config:

@@ -37,8 +37,7 @@ class FolderData(Strict):
 
     ``images``: glob of the image files (``images/*.jpg``, ``*/rgb/*.png``, ``images/**/*.png``); what stands from the
     first to the last wildcard is a frame's name. ``labels``: the label files, with the same wildcards; none = no frame
-    has a label. ``ids``: raw id in a label file -> class; a list counts from 0; a class that the label space does not
-    have is ignored."""
+    has a label. ``ids``: raw id in a label file -> class; a list counts from 0; other classes are ignored."""
 
     images: Paths
     labels: Paths | None = None

@@ -27,7 +27,7 @@ def online_labels(teacher_logits: Tensor, threshold: float, ignore_top: int, ign
     confident = confidence >= threshold
     weights = confident.float().mean().expand_as(confidence).clone()
     weights[:, :ignore_top] = 0
-    weights[:, weights.shape[1] - ignore_bottom :] = 0
+    weights[:, max(weights.shape[1] - ignore_bottom, 0) :] = 0
     return OnlineLabels(labels, confidence, weights, confident)
 
 

@@ -37,11 +37,10 @@ def encoded(label: np.ndarray) -> bytes:
 
 
 def publish(
-    folder: Path,
-    labels: Iterable[tuple[str, np.ndarray]],
+    folder: Path, labels: Iterable[tuple[str, np.ndarray]],
     finish: Callable[[], tuple[Mapping[str, Any], Mapping[str, np.ndarray]]],
     soft: Callable[[str], np.ndarray] | None = None,
-) -> dict[str, Any]:
+) -> dict[str, Any]:  # fmt: skip
     """Write label maps (image name, uint8 [H, W] train ids with IGNORE) as they come, one at a time in memory, and the
     stored soft label of each after it; then what ``finish`` gives: JSON-able facts for the manifest (label space,
     selector, thresholds), which is returned, and further arrays."""

@@ -147,8 +147,7 @@ def _interpolate(maps: Tensor, size_hw: Size, align_corners: bool) -> Tensor:
 def _cbst_scores(
     model: SegmentationModel, maps: list[Tensor], input_hw: Size, output_hw: Size, protocol: EvalProtocol
 ) -> Tensor:
-    """Probabilities of the canvas and of the mirrored one, upsampled by Pillow (cbst.md 4.1). They sum to 1 and may
-    leave [0, 1]."""
+    """Probabilities of canvas and mirrored canvas, upsampled by Pillow (cbst.md 4.1); not all within 0..1."""
     grid = _unmirrored([logits.softmax(1) for logits in maps])
     canvas_hw, grid_hw = tuple(side + -side % CANVAS for side in input_hw), tuple(grid.shape[-2:])
     stride = canvas_hw[0] // grid_hw[0]

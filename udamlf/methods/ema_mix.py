@@ -2,7 +2,7 @@
 online-ema.md): the teacher labels the clean target crop, half of a source image's classes are pasted onto it. A method
 on top overrides ``prepare`` (what a sample holds) and ``terms`` (images and their losses)."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any, ClassVar, Literal
 
@@ -37,11 +37,6 @@ def downscale_labels(labels: Tensor, scale: int, num_classes: int, min_share: fl
     return winner.masked_fill((share < min_share) | (winner == num_classes), IGNORE)
 
 
-def class_mask(labels: Tensor, classes: Sequence[int] | Tensor) -> Tensor:
-    """bool, shape of ``labels``: pixels of one of ``classes``."""
-    return torch.isin(labels, torch.as_tensor(classes, device=labels.device, dtype=labels.dtype))
-
-
 def feature_distance(features: Tensor, reference: Tensor, mask: Tensor) -> Tensor:
     """Mean over ``mask`` bool [N, h, w] of the Euclidean distance of two maps [N, D, h, w] (upstream: nan if empty)."""
     return masked_mean(torch.linalg.vector_norm(features - reference.detach(), dim=1), mask)
@@ -74,6 +69,7 @@ class Objective(TargetObjective):
 
     Params: ClassVar[type[Strict]] = EmaMixParams
     domains = ("source", "target")
+    in_pairs = True
     has_teacher = True
 
     def __init__(self, params: Any, context: Context) -> None:
@@ -108,7 +104,7 @@ class Objective(TargetObjective):
             if self.params.margin is not None:
                 top, bottom, left, right = self.params.margin
                 trusted, (height, width) = np.zeros_like(frame.label), frame.label.shape
-                trusted[top : height - bottom, left : width - right] = 1
+                trusted[top : max(height - bottom, 0), left : max(width - right, 0)] = 1
                 frame = replace(frame, maps={**frame.maps, "trusted": trusted})
             crop = draw.crop(frame)
             if not self.params.colour_of_mixed:
@@ -187,7 +183,7 @@ class Objective(TargetObjective):
             expected = self.reference.features(source.images)
         features = output.needed_features("feature_distance")
         scale = -(-source.labels.shape[-1] // expected.shape[-1])
-        mask = class_mask(downscale_labels(source.labels, scale, self.context.space.num_classes), self.things)
+        mask = torch.isin(downscale_labels(source.labels, scale, self.context.space.num_classes), self.things)
         height, width = (min(sides) for sides in zip(mask.shape[1:], expected.shape[2:], strict=True))
         cells = (..., slice(height), slice(width))
         return feature_distance(features[cells].float(), expected[cells].float(), mask[cells])

@@ -26,8 +26,9 @@ def mask_grid(hw: tuple[int, ...], block: int) -> tuple[int, ...]:
 
 def block_mask(draws: np.ndarray, hw: tuple[int, ...], ratio: float) -> np.ndarray:
     """uint8 [..., H, W], 1 = visible, from uniform draws [..., gh, gw], one a cell: over ``ratio`` it is kept."""
-    rows, columns = (np.arange(side) * cells // side for side, cells in zip(hw[-2:], draws.shape[-2:], strict=True))
-    return (draws > ratio).astype(np.uint8)[..., rows[:, None], columns]
+    kept = torch.from_numpy((draws > ratio).astype(np.uint8)).reshape(-1, 1, *draws.shape[-2:])
+    # As released: the integers floor(i * cells / side) differ from torch's float32 by a row at some sizes (82 by 48).
+    return F.interpolate(kept, hw[-2:], mode="nearest").numpy().reshape(*draws.shape[:-2], *hw[-2:])
 
 
 class View(NamedTuple):
@@ -83,8 +84,9 @@ class Mic(TargetObjective):
         if source is not None and masked != "target":
             ones = torch.ones_like(source.labels, dtype=weights.dtype)
             views.append(View(source.images, source.labels, ones, source.maps["visible"]))
-        if masked != "source":
-            views.append(View(self.target_view(target, batch), labels, weights, target.maps["visible"]))
+        if masked != "source":  # stacked with the source it is plain, as released
+            seen = self.target_view(target, batch) if masked == "target" else target.images
+            views.append(View(seen, labels, weights, target.maps["visible"]))
         view = masked_view(*views)
         learnt = view.labels, view.weights, self.params.mask_weight
         return [(view.masked, lambda output: {"masked_ce": self.weighted_loss(output, *learnt)})]

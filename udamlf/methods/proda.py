@@ -54,8 +54,10 @@ def prototype_weights(distances: Tensor, distance_scale: float = 1.0) -> Tensor:
 
 
 def rectify(soft: Tensor, weights: Tensor) -> Tensor:
-    """Soft labels corrected by the prototypes: renormalised soft x weights, [N,C,h,w]; 0 where the product is 0."""
+    """Soft labels corrected by the prototypes: renormalised soft x weights, [N,C,h,w]; a pixel without any weight (of a
+    class never seen) keeps its soft label."""
     product = soft * weights
+    product = torch.where(product.sum(1, keepdim=True) > 0, product, soft)
     return product / product.sum(1, keepdim=True).clamp(min=torch.finfo(product.dtype).tiny)
 
 

@@ -159,12 +159,9 @@ def freeze_batchnorm(model: SegmentationModel, affine: bool, statistics: bool) -
 
 @torch.no_grad()
 def reestimate_batchnorm(
-    model: SegmentationModel,
-    image: Callable[[int], np.ndarray],
-    count: int,
-    most: int | None = None,
+    model: SegmentationModel, image: Callable[[int], np.ndarray], count: int, most: int | None = None,
     source_share: Tensor | None = None,
-) -> None:
+) -> None:  # fmt: skip
     """Replace the running statistics by the plain average over batches of 8 target images (AdaBN, Li et al. 2016), or
     of ``most`` where fewer fit: uint8 RGB [H, W, 3] of one size. A shorter last batch is left out unless it is alone.
     ``source_share`` float32 [C]: as if the target's classes were as frequent as the source's: a pixel weighs share in

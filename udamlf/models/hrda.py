@@ -71,7 +71,7 @@ class Network(mit.Network):
         self.scale_attention = FusionHead(self.backbone.channels, params.channels, num_classes, context=False)
 
     def draw_box(self, hw: Sequence[int]) -> Box | None:
-        """A place of the detail crop, one for the batch; None where it would be the whole image or more."""
+        """A place of the detail crop, one for the batch; None where it is the whole image (released: with losses)."""
         detail = [min(sides) for sides in zip(self.detail, hw, strict=True)]
         if detail == list(hw):
             return None

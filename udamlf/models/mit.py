@@ -112,14 +112,9 @@ class MixTransformer(nn.Module):
     """Images [N, 3, H, W] -> maps at strides 4, 8, 16, 32; the share of left-out branches rises up to ``drop``."""
 
     def __init__(
-        self,
-        channels: Sequence[int],
-        depths: Sequence[int],
-        heads: Sequence[int] = HEADS,
-        reductions: Sequence[int] = REDUCTIONS,
-        *,
-        drop: float = 0.1,
-    ) -> None:
+        self, channels: Sequence[int], depths: Sequence[int], heads: Sequence[int] = HEADS,
+        reductions: Sequence[int] = REDUCTIONS, *, drop: float = 0.1,
+    ) -> None:  # fmt: skip
         super().__init__()
         self.channels = tuple(channels)
         self.drop_rates = np.linspace(0, drop, sum(depths)).tolist()

@@ -28,7 +28,7 @@ def page(title: str, rows: Sequence[Row], rounds: pd.DataFrame, origins: Mapping
         from jinja2 import Environment, PackageLoader
         from plotly.offline import get_plotlyjs
     except ImportError as error:
-        raise UserError(f"a report needs {error.name}", "the extra `report`", "pip install 'udamlf[report]'") from error
+        raise UserError(f"a report needs {error.name}", "the extra `report`", "pip install -e '.[report]'") from error
     environment = Environment(loader=PackageLoader("udamlf.report", ""), autoescape=True)
     environment.policies["json.dumps_kwargs"] = {}  # the layers stay in their order
     parts = [

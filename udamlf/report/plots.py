@@ -1,5 +1,4 @@
-"""A comparison as pictures. ``rounds`` is a table with a line for every parent run and round: ``run_id``, ``round``,
-metrics."""
+"""A comparison as pictures. ``rounds`` has a line for every parent run and round: ``run_id``, ``round``, metrics."""
 
 from collections.abc import Sequence
 from itertools import cycle

@@ -15,8 +15,7 @@ GRACE_S, LAST_S = 30.0, 30  # to end in order; after a third signal
 class StopFlag:
     """SIGINT, SIGTERM and a closed terminal (but under `nohup`) as a flag for a loop that has ``asked()`` within the
     last half minute, else as ``KeyboardInterrupt``. The second signal is ignored (a terminal and a launcher often send
-    one each, and the state is being saved). The third interrupts whatever happens; seconds later the kernel ends what
-    is left."""
+    one each, and the state is being saved). The third interrupts whatever happens; then the kernel ends the rest."""
 
     def __init__(self) -> None:
         self.signals, self._last_asked = 0, float("-inf")

@@ -1,5 +1,4 @@
-"""A matrix of chains, scenarios x methods x seeds: several at once, each once; a process of its own on this machine, or
-a task of a Ray cluster."""
+"""A matrix of chains, scenarios x methods x seeds: several at once, as processes here or as tasks of a Ray cluster."""
 
 import logging
 import os

@@ -247,7 +247,7 @@ class Tracker:
         try:
             from mlflow.system_metrics.system_metrics_monitor import SystemMetricsMonitor
         except ImportError as error:
-            raise UserError(f"system metrics: {error}", "psutil", "pip install 'udamlf[system-metrics]'") from error
+            raise UserError(f"system metrics: {error}", "psutil", "pip install -e '.[system-metrics]'") from error
         monitor = SystemMetricsMonitor(run_id, tracking_uri=self.uri)
         monitor.start()
         try:

@@ -62,6 +62,7 @@ class BaseObjective:
     Params: ClassVar[type[Strict]] = Strict  # of the YAML part
     domains: ClassVar[tuple[str, ...]] = ("source",)  # of which every batch must hold images
     mixes: ClassVar[bool] = False  # a batch may hold images of one domain alone (``batch.mixed``)
+    in_pairs: ClassVar[bool] = False  # a source image is mixed with every target image: batches of one size
     has_teacher: ClassVar[bool] = False  # whose weights are published, and can label the next round
     # Parameter -> the arrays beside the round's labels (``Context.published``) without which it cannot be set; "": any.
     needs: ClassVar[Mapping[str, tuple[str, ...]]] = {}
@@ -89,8 +90,7 @@ class BaseObjective:
         return {}
 
     def at_loss_resolution(self, logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-        """Logits float [N, C, h, w] and labels int64 [N, H, W] -> float32 and int64 at the size of
-        ``maps_at_loss_resolution``."""
+        """Logits float [N, C, h, w] and labels int64 [N, H, W] -> float32 and int64 at the size of the loss."""
         labels, logits = self.maps_at_loss_resolution(labels), logits.float()
         same = logits.shape[-2:] == labels.shape[-2:]
         return (logits if same else self.model.upsample(logits, labels.shape[-2:])), labels
@@ -184,5 +184,7 @@ def check_batch(part: Part, training: Training) -> None:
     missing = [name for name in objective.domains if not getattr(batch, name)]
     if training.steps and missing:
         raise UserError(f"{part.name} with batch.{missing[0]} = 0", f"at least one {missing[0]} image in a batch")
+    if training.steps and objective.in_pairs and batch.source != batch.target:
+        raise UserError(f"{part.name}: batch.source {batch.source}, target {batch.target}", "as many of each, to mix")
     if batch.mixed and batch.source and batch.target and not objective.mixes:
         raise UserError(f"{part.name} with batch.mixed", "an objective of batches of one domain alone: self_training")

@@ -20,12 +20,9 @@ class TrainState:
     """A training in progress, the network is called "model"; a state with another ``key`` is refused."""
 
     def __init__(
-        self,
-        modules: dict[str, nn.Module],
-        optimisers: dict[str, Optimizer],
-        key: str,
+        self, modules: dict[str, nn.Module], optimisers: dict[str, Optimizer], key: str,
         scaler: torch.amp.GradScaler | None = None,
-    ) -> None:
+    ) -> None:  # fmt: skip
         self.key, self.step, self.modules = key, 0, modules
         self.parts: dict[str, Any] = {**modules, **{f"optimiser {n}": o for n, o in optimisers.items()}}
         self.parts["scaler"] = scaler or torch.amp.GradScaler(enabled=False)
