@@ -275,7 +275,7 @@ def scoring() -> Iterator[Row]:
         whole, _ = cpu(lambda: run_stage("pseudo_label", root / "stages", root, "cityscapes", "iast"), 1)
         bare = sum(inside)
         share = f"{(whole - bare) / bare:.1%} over the bare forward of {bare / count:.2f} s, of {count} frames"
-        yield Row("labelling by IAST with DeepLabV2-R101 on 1280x640, a frame", None, whole / count, share)
+        yield Row("labelling by IAST with DeepLabV2-R101 on 1024x512, a frame", None, whole / count, share)
         data_set, model = SHIPPED["cityscapes"], build_network("deeplabv2", CLASSES, seed=0)
         protocol = EvalProtocol(size_hw=(512, 1024), interpolation="bilinear")
         frames = data_set.samples(root, "train")

@@ -1,7 +1,7 @@
 """Frames in the real formats at their real sizes through cache, labelling and evaluation by DeepLabV2-ResNet-101 on the
 CPU: what a stage takes in memory and seconds, with few frames and with many, each stage in a process of its own.
 
-    python benchmarks/real_sizes.py [--frames 5 20] [--method st]     two hours of one core
+    python benchmarks/real_sizes.py [--frames 5 20] [--method iast]     half an hour of one core, or two
 
 The network is random and the frames are smooth noise (a PNG of 0.4 bytes a pixel, of labels 0.02); neither time nor
 memory depends on what they show. The network sees half of a frame's height and width, once.
@@ -78,7 +78,7 @@ def run_stage(name: str, folder: Path, root: Path, data_set: str, method: str) -
     cv2.setNumThreads(1)
     height, width = DATA_SETS[data_set][2][0]
     half = f"[{height // 2},{width // 2}]"
-    overrides = ("profile.model.weights=null", "profile.warmup.steps=0", f"profile.labelling.size_hw={half}",
+    overrides = ("profile.model.weights=null", "profile.warmup.steps=0", f"method.round.labelling.size_hw={half}",
                  f"profile.evaluation.size_hw={half}", "profile.report=target_dev", "profile.labelling.flip=false",
                  "profile.evaluation.flip=false", "profile.validators=false", "profile.audit=false")  # fmt: skip
     scenario = scenario_of(root, data_set)
@@ -101,7 +101,7 @@ def main() -> None:
 
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--frames", type=int, nargs="+", default=(5, 20))
-    parser.add_argument("--method", default="st")
+    parser.add_argument("--method", default="iast")
     arguments = parser.parse_args()
     print("| data set | frames | labelling: MiB, s a frame | evaluation: MiB, s a frame |\n|---|---:|---:|---:|")
     for data_set in DATA_SETS:
