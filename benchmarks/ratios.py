@@ -265,8 +265,8 @@ def forwards() -> Iterator[list[float]]:
 
 
 def scoring() -> Iterator[Row]:
-    """DeepLabV2-ResNet-101 on frames of 2048x1024: all that surrounds the bare forward pass. Labelling is the stage, as a
-    chain runs it from the checkpoint to the archive; scoring is the loop alone."""
+    """DeepLabV2-ResNet-101 on 1024x512 of frames of 2048x1024: all that surrounds the bare forward pass. Labelling is
+    the stage, as a chain runs it from the checkpoint to the archive; scoring is the loop alone."""
     with tempfile.TemporaryDirectory() as folder, forwards() as inside:
         root, count = Path(folder), 3
         write_frames(root, "cityscapes", count)
