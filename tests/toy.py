@@ -77,6 +77,7 @@ def published() -> dict[str, np.ndarray]:
         "class_pixels": pixels.astype(np.int64),
         "labelled_images": np.arange(len(target)),
         "thresholds": np.array([0.3, 0.25, 0.4, np.nan, 0.35]),
+        "divisors": np.array([0.3, 0.25, 0.4, np.inf, 0.35], np.float32),
         "prototypes": rng(SEED, "toy prototypes").uniform(0, 2, (SPACE.num_classes, 64)).astype(np.float32),
     }
 

@@ -33,7 +33,8 @@ def objective(thresholds: np.ndarray | None = THRESHOLDS, **params: Any) -> Obje
     """``crst`` in a first round; the labeller is another network than the student."""
     budget = toy.training(augmentation=Augmentation(crop_hw=(toy.HEIGHT, toy.HEIGHT)), loss_stride=2)
     context = toy.objective("supervised", budget=budget).context
-    published = {} if thresholds is None else {"thresholds": thresholds}
+    divisors = None if thresholds is None else np.nan_to_num(thresholds, nan=np.inf).astype(np.float32)
+    published = {} if thresholds is None else {"thresholds": thresholds, "divisors": divisors}
     return Objective(CrstParams(**params), dataclasses.replace(context, published=published))
 
 

@@ -89,6 +89,16 @@ def test_the_one_pass_threshold_of_half_precision_confidences_is_exact() -> None
 def test_subsampling_takes_every_nth_pixel_of_each_class() -> None:
     label = torch.tensor([1, 0, 1, 1, 0, 1, 1, 3, 0], dtype=torch.uint8)
     np.testing.assert_array_equal(every_nth_of_each_class(label, 2), [1, 8, 0, 3, 6, 7])
+    assert every_nth_of_each_class(label[:0], 2).tolist() == []
+
+
+@pytest.mark.parametrize(("released", "fallback"), [(None, np.inf), ("crst", 1.0), ("cbst", 1.0)])
+def test_what_is_divided_by_is_published(released: str | None, fallback: float) -> None:
+    """A training that makes soft labels divides as the labels were selected, of a class without a threshold too."""
+    selector = make("class_balanced", portion=0.0, released=released, soft_alpha=0.25)
+    label_maps(selector, probabilities(12))
+    arrays = selector.publish().arrays
+    assert np.isnan(arrays["thresholds"]).all() and (arrays["divisors"] == np.float32(fallback)).all()
 
 
 # --- LRENT ------------------------------------------------------------------------------------------------------------

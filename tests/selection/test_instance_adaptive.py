@@ -92,17 +92,18 @@ def test_the_order_is_a_permutation_of_seed_and_round() -> None:
     assert make(1).order(20, 0) == orders[0]
 
 
-def test_images_are_pooled_two_by_two_and_the_last_one_alone() -> None:
+@pytest.mark.parametrize("pooled", [1, 2, 3])
+def test_images_are_pooled_two_by_two_or_as_asked_and_the_last_ones_alone(pooled: int) -> None:
     scores = probabilities(1, images=5)
-    selector = make(alpha=0.5)
+    selector = make(alpha=0.5, **({} if pooled == 2 else {"pooled_images": pooled}))
     maps = label_maps(selector, scores, seed=3)
     theta = np.full(5, 0.9)
     order = selector.order(5, 3)
-    for start in (0, 2, 4):
-        best = [scores[i].max(0) for i in order[start : start + 2]]
+    for start in range(0, 5, pooled):
+        best = [scores[i].max(0) for i in order[start : start + pooled]]
         frames = [(b.values.numpy(), b.indices.numpy().astype(np.uint8)) for b in best]
         theta, labels = defined(theta, frames, 0.5, 8.0)
-        for i, label in zip(order[start : start + 2], labels, strict=True):
+        for i, label in zip(order[start : start + pooled], labels, strict=True):
             np.testing.assert_array_equal(maps[i], label)
     np.testing.assert_array_equal(selector.thresholds(), theta)
 

@@ -135,8 +135,19 @@ def test_where_the_source_shows_nothing_no_class_is_predicted_and_none_grows() -
     for index, label in maps.items():
         assert (label[:6] == IGNORE).all()
         np.testing.assert_array_equal(label[6:], below[index])
-    for label in label_maps(with_prior(0 * prior, portion=1.0), scores).values():
-        assert (label == IGNORE).all()
+    for released in (None, "cbst"):
+        for label in label_maps(with_prior(0 * prior, portion=1.0, released=released), scores).values():
+            assert (label == IGNORE).all()
+
+
+def test_as_released_pixels_without_any_prior_are_counted_as_the_first_class() -> None:
+    prior = np.full((5, 12, 16), 1 / 192, np.float32)
+    prior[:, :6] = 0
+    selector = with_prior(prior, portion=0.5, released="cbst")
+    scores = probabilities(12)
+    label_maps(selector, scores)
+    lower = [np.bincount(np.append(np.zeros(6 * 16, int), s[:, 6:].argmax(0).ravel()), minlength=5) for s in scores]
+    assert selector.class_sizes.tolist() == sum(-(-sizes // 4) for sizes in lower).tolist()
 
 
 def test_bands_of_a_weighted_map_give_the_labels_of_the_whole(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -59,7 +59,7 @@ class Objective(self_training.Objective):
     """Self-training with tempered confidence, or with soft labels that the frozen labeller makes in every step."""
 
     Params: ClassVar[type[Strict]] = CrstParams
-    needs: ClassVar = {**self_training.Objective.needs, "lrent": ("thresholds",)}
+    needs: ClassVar = {**self_training.Objective.needs, "lrent": ("thresholds", "divisors")}
 
     def __init__(self, params: CrstParams, context: Context) -> None:
         super().__init__(params, context)
@@ -72,7 +72,7 @@ class Objective(self_training.Objective):
             raise UserError("lrent with thresholds of scores weighted by a prior", "a selector without spatial prior")
         assert context.teacher is not None
         self.labeller = context.teacher().to(context.device).eval().requires_grad_(False)
-        self.thresholds = torch.from_numpy(np.nan_to_num(thresholds, nan=np.inf)).float().to(context.device)
+        self.divisors = torch.from_numpy(np.array(context.published["divisors"])).to(context.device)
 
     def prepare(self, draw: Draw) -> Sample:
         crop = super().prepare(draw)
@@ -100,7 +100,7 @@ class Objective(self_training.Objective):
     def soft_labels(self, images: Tensor, labels: Tensor) -> Tensor:
         """LRENT's soft labels of crops, float32 [N, C, h, w], of the pixels that have one in int64 [N, h, w]."""
         scores = self.labeller.upsample(self.labeller(images).logits.float(), labels.shape[-2:]).softmax(1)
-        soft = torch.stack([entropy_regularised(image, self.thresholds, self.params.lrent)[0] for image in scores])
+        soft = torch.stack([entropy_regularised(image, self.divisors, self.params.lrent)[0] for image in scores])
         return soft * (labels != IGNORE)[:, None]
 
     def regularisers(self, logits: Tensor, labels: Tensor) -> dict[str, Tensor]:

@@ -53,7 +53,7 @@ class Selector(BaseSelector):
     # 19 classes: 45 MB; a probability is at least 1/C > 2**-8, and bicubic upsampling overshoots 1 a little.
     code = Code(mantissa_bits=15, low_exponent=-8, high_exponent=1)
     pooled = False
-    publishes = ("thresholds", "class_sizes")
+    publishes = ("thresholds", "divisors", "class_sizes")
 
     def __init__(self, params: PortionParams, space: LabelSpace, round: int) -> None:
         super().__init__(params, space, round)
@@ -118,7 +118,8 @@ class Selector(BaseSelector):
         return labels
 
     def publish(self) -> Publication:
-        return Publication({"thresholds": self.thresholds(), "class_sizes": self.class_sizes.copy()})
+        arrays = {"thresholds": self.thresholds(), "divisors": self.divisors(), "class_sizes": self.class_sizes.copy()}
+        return Publication(arrays)
 
 
 def every_nth_of_each_class(label: Tensor, step: int) -> Tensor:
@@ -127,7 +128,7 @@ def every_nth_of_each_class(label: Tensor, step: int) -> Tensor:
         order = torch.argsort(label, stable=True)
     else:  # NumPy sorts bytes by their value's place, ten times as fast
         order = torch.from_numpy(np.argsort(label.numpy(), kind="stable"))
-    return torch.cat([part[::step] for part in order.split(torch.bincount(label).tolist())])
+    return torch.cat([order[:0], *(part[::step] for part in order.split(torch.bincount(label).tolist()))])
 
 
 def label_by_ratio(scores: Tensor, divisors: Tensor, soft_alpha: float | None = None) -> np.ndarray:

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import numpy as np
 import torch
+from pydantic import Field
 from torch import Tensor
 
 from udamlf.common.rounds import per_round
@@ -106,6 +107,7 @@ class InstanceAdaptiveParams(Strict):
     # Largest share of a class's pixels that a step selects, for all rounds or each; how much less at a low threshold.
     alpha: Share | Annotated[tuple[Share, ...], OneOrMore] = 0.2
     gamma: Rate = 8.0
+    pooled_images: int = Field(2, ge=1)  # of a step (paper: 1)
     statistics: bool = False  # publish also the class statistics that HIAST's copy-paste needs
 
 
@@ -115,12 +117,11 @@ class Selector(BaseSelector):
 
     Params = InstanceAdaptiveParams
     params: InstanceAdaptiveParams
-    group = 2
 
     def __init__(self, params: InstanceAdaptiveParams, space: LabelSpace, round: int) -> None:
         super().__init__(params, space, round)
         self.alpha: float = per_round(params.alpha, round)
-        self.theta = np.full(space.num_classes, INITIAL)
+        self.group, self.theta = params.pooled_images, np.full(space.num_classes, INITIAL)
         self.statistics = ClassStatistics(space.num_classes)
         self.publishes += tuple(self.statistics.arrays()) if params.statistics else ()
 

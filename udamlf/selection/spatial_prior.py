@@ -48,7 +48,7 @@ class Selector(class_balanced.Selector):
             yield rows, band * self._fitted.rows(rows)
 
     def observe_top1(self, confidence: Tensor, label: Tensor) -> None:
-        predicted = confidence > 0  # where the source shows no class at all, no class is predicted
+        predicted = (confidence > 0) | bool(self.params.released)  # none without a prior; as released, the first class
         super().observe_top1(confidence[predicted], label[predicted])
 
 
