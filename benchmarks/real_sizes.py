@@ -79,8 +79,9 @@ def run_stage(name: str, folder: Path, root: Path, data_set: str, method: str) -
     height, width = DATA_SETS[data_set][2][0]
     half = f"[{height // 2},{width // 2}]"
     overrides = ("profile.model.weights=null", "profile.warmup.steps=0", f"method.round.labelling.size_hw={half}",
-                 f"profile.evaluation.size_hw={half}", "profile.report=target_dev", "profile.labelling.flip=false",
-                 "profile.evaluation.flip=false", "profile.validators=false", "profile.audit=false")  # fmt: skip
+                 f"profile.evaluation.size_hw={half}", "profile.evaluation.scales=[1.0]", "profile.report=target_dev",
+                 "profile.labelling.flip=false", "profile.evaluation.flip=false", "profile.validators=false",
+                 "profile.audit=false")  # fmt: skip
     scenario = scenario_of(root, data_set)
     config = Request(scenario, method, "paper", data_root=str(root), overrides=overrides).resolve()
     round = min(stage(name).rounds(config))
