@@ -104,7 +104,7 @@ def test_a_damaged_description_is_refused(text: str | None, folder: Path) -> Non
 
 def test_another_version_is_refused(folder: Path) -> None:
     changed_meta(folder, version=2)
-    with pytest.raises(UserError, match=r"version: .*found .2"):
+    with pytest.raises(UserError, match=r"version is 2\nexpected: 1"):
         checkpoint.load(folder, toy.SPACE)
 
 
