@@ -28,7 +28,7 @@ import numpy as np
 import torch
 from mlflow import MlflowClient
 from PIL import Image
-from real_sizes import run_stage, write_frames
+from real_sizes import run_stage
 from torch.nn.modules.module import register_module_forward_hook, register_module_forward_pre_hook
 
 from udamlf.common.seeding import rng
@@ -268,15 +268,16 @@ def scoring() -> Iterator[Row]:
     """DeepLabV2-ResNet-101 on 1024x512 of frames of 2048x1024: all that surrounds the bare forward pass. Labelling is
     the stage, as a chain runs it from the checkpoint to the archive; scoring is the loop alone."""
     with tempfile.TemporaryDirectory() as folder, forwards() as inside:
-        root, count = Path(folder), 3
-        write_frames(root, "cityscapes", count)
+        data_set, root, count = SHIPPED["cityscapes"], Path(folder), 3
+        for index in range(count):
+            data_set.write(root, "train", f"a_{index}", *street((1024, 2048), index), SPACE)
         run_stage("warmup", root / "stages", root, "cityscapes", "iast")
         inside.clear()
         whole, _ = cpu(lambda: run_stage("pseudo_label", root / "stages", root, "cityscapes", "iast"), 1)
         bare = sum(inside)
         share = f"{(whole - bare) / bare:.1%} over the bare forward of {bare / count:.2f} s, of {count} frames"
         yield Row("labelling by IAST with DeepLabV2-R101 on 1024x512, a frame", None, whole / count, share)
-        data_set, model = SHIPPED["cityscapes"], build_network("deeplabv2", CLASSES, seed=0)
+        model = build_network("deeplabv2", CLASSES, seed=0)
         protocol = EvalProtocol(size_hw=(512, 1024), interpolation="bilinear")
         frames = data_set.samples(root, "train")
         inside.clear()

@@ -105,12 +105,12 @@ def validated(model: type[Any], tree: Any, where: str) -> Any:
         at = f"{where}: {key}" if key else where
         if first["type"] == "missing":
             raise UserError(f"{at} is missing", "a value for it") from error
-        found = "a block" if isinstance(first["input"], Mapping) else repr(first["input"])[:60]
+        found = None if isinstance(first["input"], Mapping) else repr(first["input"])[:60]  # None: a block
         said = first["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
         if first["type"] == "value_error":  # our own words, which say what would be right
-            raise UserError(f"{at}: {said}{'' if found == 'a block' else f' (found {found})'}") from error
+            raise UserError(f"{at}: {said} (found {found})" if found else f"{at}: {said}") from error
         expected = re.sub(r"a valid dictionary or instance of \w+", "a block of keys", said)
-        raise UserError(f"{at} is {found}", expected) from error
+        raise UserError(f"{at} is {found or 'a block'}", expected) from error
 
 
 def _fields_at(model: type[BaseModel], path: Sequence[Any]) -> list[str]:

@@ -56,7 +56,7 @@ class Chain:
             raise UserError(message, "source: source_train; or `role: oracle` in its file, which marks its rows")
         learnt = {split for split, labelled in trained.items() if labelled}
         scored = {split for split in (config.report_split, SOURCE_VAL) if splits.get(split) and self.data.has(split)}
-        for split in sorted(splits.keys() & {config.report_split} | splits.keys() - {SOURCE_VAL} | scored):
+        for split in sorted(splits.keys() - ({SOURCE_VAL} - {config.report_split, *scored})):
             self.data.samples(split, split in learnt | scored)
         for split in sorted(scored):
             check_apart(self.data, learnt, split)
