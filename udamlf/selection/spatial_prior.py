@@ -24,8 +24,8 @@ SIGMA_OF_WIDTH = 70 / 6 / 2048
 
 class Selector(class_balanced.Selector):
     reads_source = True
-    # 19 classes: 60 MB; a prior that sums to 1 over a frame makes scores of 1e-6 and below.
-    code = Code(mantissa_bits=13, low_exponent=-40, high_exponent=8)
+    # 19 classes: 82 MB; a prior that sums to 1 over a frame makes scores of 1e-6 and below, at the most a probability.
+    code = Code(mantissa_bits=14, low_exponent=-32, high_exponent=1)
     prior: np.ndarray  # float32 [C, h, w], of any size; made by ``prepare``
     _fitted: FittedPrior | None = None  # at the size of the latest score maps
 
