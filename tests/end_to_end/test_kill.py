@@ -92,6 +92,14 @@ def test_a_stage_killed_outright_fails_the_chain_with_one_message(place: Place) 
     assert [status(place, r) for r in (run, parent)] == ["FAILED", "FAILED"]
 
 
+def test_the_error_of_a_stage_is_told_once_by_its_chain(place: Place) -> None:
+    too_fast = ("--set", "profile.warmup.optimiser.lr=1e30", "--seed", "6")
+    process = place.start(*place.chain("source_only", "--no-references", *too_fast))
+    output, _ = process.communicate(timeout=120)
+    assert process.returncode == 2 and output.count("Error: ") == output.count("is not finite") == 1, output
+    assert "stage warmup failed (run " in output and "a lower --set profile.warmup.optimiser.lr" in output
+
+
 def test_a_stopped_stage_does_not_hold_up_the_end(place: Place) -> None:
     """It hears nothing; its launcher waits for the grace period, or until it is told a third time."""
     process, run, who = start(place, seed=5)

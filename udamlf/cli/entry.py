@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from udamlf.cli import guarded
-from udamlf.cli.options import request_options
+from udamlf.cli.options import EXIT_USER_ERROR, request_options
 from udamlf.common.errors import UserError
 from udamlf.runs.launch import LOCAL, MANAGERS, follow_launcher
 from udamlf.runs.signals import StopFlag
@@ -54,6 +54,10 @@ def _entry(
         whole = name in ("main", "self_train", "evaluate")
         requests, last_step = (request.compared(control=control), None) if whole else ([request], (name, round))
         click.echo(run_chain(requests, stop, env_manager, adopted, last_step)[1])
+    except UserError as error:
+        if config is None or not hasattr(error, "__notes__"):
+            raise
+        sys.exit(EXIT_USER_ERROR)  # recorded: the chain reads it in the run, and tells it
     except KeyboardInterrupt:
         if adopted:  # the `mlflow run` that would close it may be gone, the store too
             with suppress(UserError), ending(Tracker.connect(), adopted):

@@ -4,8 +4,6 @@ from udamlf.training.objective import BaseObjective, Batch, Losses
 
 
 class Objective(BaseObjective):
-    domains = ("source",)
-
     def losses(self, batch: Batch) -> Losses:
         assert batch.source is not None
         return {"model": self.on_source(batch.source, self.model(batch.source.images))}

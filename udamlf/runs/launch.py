@@ -308,11 +308,8 @@ def managers() -> dict[str, str | None]:
 
 def check_manager(name: str) -> None:
     """UserError when the environment manager cannot work here: MLflow itself fails with a traceback."""
-    problems = managers()
-    if name not in problems:
-        raise UserError(f"unknown environment manager {name!r}", f"one of: {', '.join(problems)}")
-    if problems[name] is not None:
-        raise UserError(f"--env-manager {name}: {problems[name]}", f"{name}, or another manager", "--env-manager local")
+    if (problem := managers()[name]) is not None:
+        raise UserError(f"--env-manager {name}: {problem}", f"{name}, or another manager", "--env-manager local")
 
 
 def git(*arguments: str) -> str | None:

@@ -165,7 +165,7 @@ class Trainer:
             values.append(get_total_norm([p.grad for p in _parameters(optimiser) if p.grad is not None]))
         finite = not values or bool(torch.isfinite(torch.stack([value.float() for value in values])).all())
         if not finite and (not scaled or self.scaler.get_scale() < 2):
-            raise _not_finite(step, losses, scaled)
+            raise _not_finite(step, losses, scaled, "round" if self.objective.context.round else "warmup")
         if not finite and self._before:
             copy_tensors(self._buffers, self._before)
         for optimiser in moving:
@@ -220,8 +220,8 @@ def _parameters(optimiser: Optimizer) -> list[nn.Parameter]:
     return [p for group in optimiser.param_groups for p in group["params"]]
 
 
-def _not_finite(step: int, losses: list[tuple[Batch, dict[str, Tensor]]], scaled: bool) -> UserError:
-    """Which loss of which images is not finite; of a gradient that is not, its step."""
+def _not_finite(step: int, losses: list[tuple[Batch, dict[str, Tensor]]], scaled: bool, budget: str) -> UserError:
+    """Which loss of which images is not finite; of a gradient that is not, its step. ``budget``: of the profile."""
     what = f"a gradient is not finite at step {step}{', whatever its scale' if scaled else ''}"
     for batch, named in losses:
         values = {name: float(value) for name, value in named.items()}
@@ -229,5 +229,5 @@ def _not_finite(step: int, losses: list[tuple[Batch, dict[str, Tensor]]], scaled
             places = {d: getattr(batch, d).index for d in ("source", "target") if getattr(batch, d) is not None}
             what = f"a loss is not finite at step {step}: {values}, split positions {places}"
             break
-    hint = "a lower --set profile.round.optimiser.lr, or profile.precision=float32"
+    hint = f"a lower --set profile.{budget}.optimiser.lr, or profile.precision=float32"
     return UserError(what, "finite losses and gradients", hint)
