@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from tests.test_config_refused import refused
 from udamlf.common.errors import UserError
 from udamlf.common.rounds import per_round
+from udamlf.config import reading
 from udamlf.config.compose import CONFIGS, available, resolve
 from udamlf.config.schema import Config
 
@@ -247,3 +248,10 @@ def test_a_configuration_is_frozen() -> None:
     config = resolve("gta2city", "st")
     with pytest.raises(ValueError, match="frozen"):
         config.seed = 3  # type: ignore[misc]
+
+
+def test_an_installation_without_the_project_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """As `pip install .` makes one: the configurations, MLproject and the entry points are no part of a wheel."""
+    monkeypatch.setattr(reading, "CONFIGS", tmp_path)
+    with pytest.raises(UserError, match=r"without its project[^$]*pip install -e"):
+        reading.table("label_spaces")

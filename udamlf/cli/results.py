@@ -32,15 +32,13 @@ def evaluate(
 ) -> None:  # fmt: skip
     """Score a training run's checkpoint, or a released one, on a split."""
     stop = StopFlag().install()
-    try:
-        factors = [float(part) for part in scales.split(",")] if scales else []
-    except ValueError:
-        factors = [0.0]
-    if any(not 0 < factor <= 16 for factor in factors):
-        raise UserError(f"--scales {scales}", "numbers above 0, up to 16, separated by commas, e.g. 0.75,1,1.25")
     if bool(run_id) == bool(checkpoint) or bool(checkpoint) != bool(scenario) or (run_id and profile):
         expected = "--run-id RUN, or --checkpoint FILE --scenario SCENARIO [--profile PROFILE]"
         raise UserError("evaluate takes exactly one checkpoint, and for a file its scenario", expected)
+    from udamlf.config.budget import EvalProtocol
+    from udamlf.config.parts import validated
+
+    factors = validated(EvalProtocol, {"scales": scales.split(",")}, f"--scales {scales}").scales if scales else ()
     from udamlf.report.tables import render_evaluation
     from udamlf.runs.checkpoints import evaluate_run, import_file
 

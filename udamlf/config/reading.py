@@ -37,6 +37,8 @@ def _loaded(text: bytes | str) -> Any:
 def table(name: str) -> dict[str, Any]:
     """``configs/NAME.yaml``, a mapping."""
     path = CONFIGS / f"{name}.yaml"
+    if not path.is_file():
+        raise UserError(f"no file {path}: udamlf is installed without its project", "a clone's", "pip install -e CLONE")
     return mapping(path.read_bytes(), str(path))
 
 
