@@ -4,14 +4,13 @@ import logging
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from typing import TypeVar
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-HEARTBEAT_S = 60.0
+from udamlf.common.ahead import Item
+
 logger = logging.getLogger("udamlf")
-Item = TypeVar("Item")
 
 
 def show() -> None:
@@ -34,7 +33,7 @@ def progress(what: str, total: int | None = None) -> Iterator[Callable[..., None
             nonlocal said
             task, text = bar.tasks[number], f"{what} {note}".rstrip()
             bar.update(number, completed=task.completed + 1 if done is None else done, total=of, description=text)
-            if not console.is_terminal and time.monotonic() - said >= HEARTBEAT_S:
+            if not console.is_terminal and time.monotonic() - said >= 60:
                 said, left_s = time.monotonic(), task.time_remaining
                 left = "" if left_s is None else f", {left_s / 60:.0f} min left"
                 logger.info("%s: %d of %s%s", text, task.completed, task.total, left)

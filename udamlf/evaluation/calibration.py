@@ -1,12 +1,12 @@
 """Whether a confidence is a probability: of the pixels labelled with confidence 0.9, are nine in ten right?"""
 
 from collections.abc import Sequence
-from typing import TypeVar
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from udamlf.common.ahead import Item
 from udamlf.common.seeding import rng
 from udamlf.config.labels import IGNORE
 
@@ -15,7 +15,6 @@ LEVELS = 200  # steps of a stored confidence: its error of a quarter per cent av
 SAMPLE = 32
 CONFIDENCE = "confidence.npz"
 """Beside the pseudo-labels: of a sample of the images their ``stored_confidence``."""
-Item = TypeVar("Item")
 
 
 def sample(items: Sequence[Item]) -> list[Item]:

@@ -56,17 +56,23 @@ def estimate(values: Iterable[float]) -> Estimate | None:
     return {"mean": mean, "std": std, "low": mean - half, "high": mean + half, "n": n}
 
 
-def difference(scores: Mapping[Any, float], reference: Mapping[Any, float]) -> Estimate | None:
-    """Mean of ``scores`` - ``reference`` over the keys that both have, with its interval and the test of whether it is
-    0, which differences without any spread do not have; None without a common key."""
-    keys = [key for key in scores if key in reference]
-    paired = estimate(scores[key] - reference[key] for key in keys)
-    if paired is None or not paired["std"]:
+def independent(scores: Mapping[Run, float]) -> list[float]:
+    """The scores of the runs of one world; of several worlds the mean of each, as its seeds share it."""
+    worlds = dict.fromkeys(world for world, _ in scores)
+    means = [statistics.fmean(score for (of, _), score in scores.items() if of == world) for world in worlds]
+    return means if len(worlds) > 1 else [*scores.values()]
+
+
+def difference(scores: Mapping[Run, float], reference: Mapping[Run, float]) -> Estimate | None:
+    """Mean of ``scores`` - ``reference`` over the runs that both have, with its interval and the test of whether it is
+    0, which differences without any spread do not have; None without a common run."""
+    paired = estimate(independent({run: scores[run] - reference[run] for run in scores if run in reference}))
+    if paired is None or (paired["std"] or 0.0) < 1e-9:  # equal differences of floats have some spread
         return paired and {**paired, "p": None}
     from scipy.special import stdtr  # scipy.stats, which has the test by name, takes longer to import than all the rest
 
-    score = abs(paired["mean"]) / (paired["std"] / len(keys) ** 0.5)
-    return {**paired, "p": 2 * float(stdtr(len(keys) - 1, -score))}
+    score = abs(paired["mean"]) / (paired["std"] / paired["n"] ** 0.5)
+    return {**paired, "p": 2 * float(stdtr(paired["n"] - 1, -score))}
 
 
 @dataclass(frozen=True)
@@ -110,7 +116,7 @@ class Row:
 
         def one(metric: str) -> Estimate | None:
             scores = self.scores.get(metric, {})
-            return estimate(scores.values()) if over is None else difference(scores, over.scores.get(metric, {}))
+            return estimate(independent(scores)) if over is None else difference(scores, over.scores.get(metric, {}))
 
         classes = (*self.space.classes, *self.space.not_in_source)
         names = {kind: classes if kind == "iou" else (*self.space.subsets,) for kind in METRICS}
@@ -191,6 +197,8 @@ def titled(rows: Sequence[Row]) -> Iterator[tuple[str, list[Row]]]:
         title = f"{scenario}, IoU in % {KINDS[data]}, split {split}, profile {profile}"
         title += f", data {files[:8]}" if several[place[:-1]] > 1 else ""
         title += f", over {len(worlds)} worlds" if len(worlds) > 1 else ""
+        devices = sorted({device for row in group for device in row.devices})  # seeds differ less than processors may
+        title += f", trained on {' and '.join(devices)}" if len(devices) > 1 else ""
         yield title + (f", with {shlex.join(shared)}" if shared else ""), group
 
 

@@ -2,7 +2,8 @@
 
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from itertools import zip_longest
 from textwrap import wrap
 from typing import Any
@@ -19,8 +20,8 @@ Cells = Sequence[Sequence[str]]
 
 
 def render(rows: Sequence[Row], form: str, baseline: str = "", content: str = "classes") -> str:
-    """Rows as table, markdown, latex, csv or json: a table for each scenario, data, profile and split; csv and json are
-    of ``classes`` and ``cost`` alone. What differences are from: ``baseline``, else ``source_only`` and the control.
+    """Rows as table, markdown, latex, csv or json: a table for each scenario, data, profile and split; of csv and json
+    ``cost`` alone is another one. What differences are from: ``baseline``, else ``source_only`` and the control.
 
     - ``classes``: every subset and class, a line each for a terminal, else a line for every method;
     - ``summary``: headline mIoU with its 95 % interval, paired differences with interval and test;
@@ -98,24 +99,22 @@ def cost_cells(group: Sequence[Row], baseline: str = "") -> tuple[str, Cells]:
     return f": mIoU-{group[0].space.headline} and cost", cells
 
 
-CELLS = {
-    "classes": class_cells,
-    "summary": summary_cells,
-    "gains": lambda group, baseline: summary_cells(group, baseline, by_seed=True),
-    "cost": cost_cells,
-}
+CELLS: dict[str, Callable[..., tuple[str, Cells]]] = {
+    "classes": class_cells, "summary": summary_cells, "gains": partial(summary_cells, by_seed=True), "cost": cost_cells,
+}  # fmt: skip
 
 
 def _by_seed(row: Row, other: Row, kind: str) -> str:
     reference = other.headline(kind)
-    gains = [score - reference[run] for run, score in row.headline(kind).items() if run in reference]
-    seeds = " / ".join(f"{gain:+.1f}" for gain in gains)
-    return f"{sum(gains) / len(gains):+.1f} ({seeds})" if gains else OTHER_SEEDS
+    gains = {run: score - reference[run] for run, score in row.headline(kind).items() if run in reference}
+    seeds = " / ".join(f"{gains[run]:+.1f}" if run in gains else ABSENT for run in row.headline(kind))
+    return f"{sum(gains.values()) / len(gains):+.1f} ({seeds})" if gains else OTHER_SEEDS
 
 
 def _tested(row: Row, other: Row, kind: str) -> str:
     gain = difference(row.headline(kind), other.headline(kind))
     test = f" p={gain['p']:.2g}" if gain and gain["p"] is not None else ""
+    test += f" n={gain['n']}" if gain and gain["n"] < len(row.headline(kind)) else ""
     return _interval(gain, "+.1f") + test if gain else OTHER_SEEDS
 
 

@@ -67,14 +67,13 @@ def labels_of(config: Config, round: int) -> Label | None:
 def _measured(config: Config, round: int, pretraining: bool) -> tuple[str, float, float]:
     """A training's step in words, the training's hours (nan: it does not fit), seconds in which a frame is labelled."""
     training = config.pretraining(round) if pretraining else config.training(round)
-    label, label_s = labels_of(config, round), 0.0
+    label, label_s = labels_of(config, round), [0.0]
 
     def timed(model: SegmentationModel, frame: Sample) -> tuple[Arrays, Arrays]:
-        nonlocal label_s
         assert label is not None
         began = time.perf_counter()
         arrays = label(model, frame)
-        label_s = time.perf_counter() - began
+        label_s.append(time.perf_counter() - began)
         return arrays
 
     try:
@@ -84,4 +83,4 @@ def _measured(config: Config, round: int, pretraining: bool) -> tuple[str, float
     batch, steps = training.batch, int(str(training.steps))
     hours = measured.seconds * steps / 3600
     text = f"{measured} ({batch.source} + {batch.target} images), {steps} steps: {hours:.2f} h"
-    return text, hours, label_s
+    return text, hours, label_s[-1]

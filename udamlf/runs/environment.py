@@ -31,9 +31,9 @@ _CODE = ("udamlf", "configs", "entrypoints", "MLproject")
 
 
 def device_name() -> str:
-    """The GPU, or the kind of processor."""
-    gpu = device().type == "cuda"
-    return torch.cuda.get_device_name() if gpu else platform.processor() or platform.machine()
+    """The GPU, or the processor's model."""
+    model = Path("/proc/cpuinfo").read_text().partition("model name\t: ")[2].partition("\n")[0]
+    return torch.cuda.get_device_name() if device().type == "cuda" else model or platform.machine()
 
 
 def environment(config: Config) -> dict[str, Any]:
