@@ -157,8 +157,8 @@ def steps(sizes: Sizes, compiled: bool = False) -> Iterator[Row]:
 
 
 def peak_gib() -> float | None:
-    """Peak of the allocator since ``fresh``; None without a GPU."""
-    return torch.cuda.max_memory_allocated() / 2**30 if torch.cuda.is_available() else None
+    """Peak of what the allocator held since ``fresh``; None without a GPU."""
+    return torch.cuda.max_memory_reserved() / 2**30 if torch.cuda.is_available() else None
 
 
 def published(model: SegmentationModel, frame: Any) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:

@@ -178,6 +178,18 @@ def test_without_a_gpu_a_stage_gets_none(monkeypatch: pytest.MonkeyPatch) -> Non
         assert gpu == ""
 
 
+@pytest.mark.parametrize(("known", "expected"), [("", None), ("test-one", "test-one")])
+def test_a_stage_is_hidden_no_gpu_where_none_is_known(
+    known: str, expected: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without nvidia-smi an empty CUDA_VISIBLE_DEVICES would train for days on the CPU of a machine with a GPU."""
+    seen = []
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    monkeypatch.setattr(launch, "gpus", known.split)
+    monkeypatch.setattr(launch, "_fork", lambda *_: seen.append(os.environ.get("CUDA_VISIBLE_DEVICES")) or 0)
+    assert launch.launch_stage("warmup", {}, "run", "0") == 0 and seen == [expected]
+
+
 def test_an_environment_manager_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.delenv("MLFLOW_CONDA_HOME", raising=False)

@@ -11,7 +11,7 @@ import torch
 from udamlf.config.compose import available, resolve
 from udamlf.runs import dry_step
 from udamlf.runs.dry_step import labels_of
-from udamlf.training.measure import measure_step
+from udamlf.training.measure import Measured, measure_step
 
 SMALL = ("profile.frames_hw=[64,128]", "profile.warmup.augmentation.crop_hw=[64,128]")
 
@@ -54,6 +54,21 @@ def test_the_peak_of_a_fresh_process_follows_the_batch() -> None:
     one, many = peak("profile.warmup.batch.source=1"), peak("profile.warmup.batch.source=16")
     assert many - one > 15 * 2 * 2**20
     assert peak("profile.warmup.batch.source=16", "profile.micro_batch=4") < 0.7 * many
+
+
+def test_a_step_is_measured_with_the_numerics_of_its_training(monkeypatch: pytest.MonkeyPatch) -> None:
+    """torch's own have TF32 in the convolutions of float32."""
+    seen = []
+
+    def measured(*arguments: object) -> Measured:
+        seen.append((torch.backends.cudnn.allow_tf32, torch.backends.cudnn.benchmark))
+        return Measured(0, 0, 1.0)
+
+    monkeypatch.setattr(dry_step, "measure_step", measured)
+    monkeypatch.setattr(dry_step, "in_fresh_process", lambda function, *arguments: function(*arguments))
+    for changes in (("profile.precision=tf32",), ("profile.deterministic=true",)):
+        list(dry_step.measured_steps(resolve("gta2city", "source_only", overrides=changes)))
+    assert seen == [(True, True), (False, False)]
 
 
 def test_a_training_that_does_not_fit_has_no_hours_and_neither_has_its_chain(monkeypatch: pytest.MonkeyPatch) -> None:

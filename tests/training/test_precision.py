@@ -33,6 +33,15 @@ class AlwaysOverflows(OverflowsAt):
     always = True
 
 
+def test_attention_is_deterministic_where_that_is_asked_for() -> None:
+    """Its other kernels only warn, and add up by atomics going backward."""
+    attention = torch.backends.cuda
+    for deterministic in (True, False):
+        with numerics("float32", deterministic):
+            fast = [attention.flash_sdp_enabled(), attention.mem_efficient_sdp_enabled(), attention.cudnn_sdp_enabled()]
+            assert attention.math_sdp_enabled() and fast == [not deterministic] * 3
+
+
 def half(kind: type[supervised.Objective] = supervised.Objective, path: Path | None = None) -> Trainer:
     healthy = toy.objective("supervised")
     objective = kind(healthy.params, healthy.context)

@@ -17,8 +17,6 @@ from torch import nn
 from udamlf.common.errors import UserError
 from udamlf.training.state import TrainState
 
-CPU = torch.device("cpu")
-
 
 def made(key: str = "k", seed: int = 0) -> TrainState:
     """The state of a network, a teacher and an optimiser after one step."""
@@ -43,7 +41,7 @@ def test_everything_comes_back(tmp_path: Path) -> None:
     """Weights, buffers, further modules, optimiser moments and the step."""
     saved, other = made(seed=0), made(seed=1)
     saved.save(tmp_path / "state.pt")
-    assert other.load(tmp_path / "state.pt", CPU)
+    assert other.load(tmp_path / "state.pt")
     assert other.step == 5
     for name in saved.modules:
         mine, theirs = other.modules[name].state_dict(), saved.modules[name].state_dict()
@@ -54,13 +52,13 @@ def test_everything_comes_back(tmp_path: Path) -> None:
 
 def test_no_file_is_no_state(tmp_path: Path) -> None:
     state = made()
-    assert not state.load(tmp_path / "absent.pt", CPU)
+    assert not state.load(tmp_path / "absent.pt")
 
 
 def test_another_training_is_refused(tmp_path: Path) -> None:
     made("one").save(tmp_path / "state.pt")
     with pytest.raises(UserError, match="another training"):
-        made("two").load(tmp_path / "state.pt", CPU)
+        made("two").load(tmp_path / "state.pt")
 
 
 @given(position=st.floats(0, 1, exclude_max=True), bit=st.integers(0, 7))
@@ -74,7 +72,7 @@ def test_a_flipped_bit_is_noticed(
     path = tmp_path_factory.getbasetemp() / "flipped.pt"
     path.write_bytes(damaged)
     with pytest.raises(UserError, match=r"damaged[\s\S]*rm "):
-        made().load(path, CPU)
+        made().load(path)
 
 
 @pytest.mark.parametrize("share", [0.0, 0.001, 0.5, 0.999])
@@ -82,7 +80,7 @@ def test_a_truncated_file_is_noticed(share: float, written: bytes, tmp_path: Pat
     path = tmp_path / "state.pt"
     path.write_bytes(written[: int(share * len(written))])
     with pytest.raises(UserError, match="damaged"):
-        made().load(path, CPU)
+        made().load(path)
 
 
 @given(payload=st.binary(max_size=200) | st.sampled_from([pickle.dumps({"key": "k"}), pickle.dumps(print)]))
@@ -92,7 +90,7 @@ def test_a_file_that_others_wrote_is_refused(payload: bytes, tmp_path_factory: p
     path = tmp_path_factory.getbasetemp() / "foreign.pt"
     path.write_bytes(hashlib.sha256(payload).digest() + payload)
     with pytest.raises(UserError, match=r"no training state[\s\S]*rm "):
-        made().load(path, CPU)
+        made().load(path)
 
 
 FULL_DISK = """

@@ -24,7 +24,7 @@ def resize_matrix(
     return _rows(size_in, size_out, align_corners, pixels.to(where)).to(kind)
 
 
-@lru_cache(maxsize=64)  # the same in every step, but for the random widths of ProDA's views
+@lru_cache(maxsize=64)  # the same in every step
 def _whole_matrix(size_in: int, size_out: int, align_corners: bool, where: torch.device, kind: torch.dtype) -> Tensor:
     pixels = torch.arange(size_out, dtype=torch.float64, device=where)
     return _rows(size_in, size_out, align_corners, pixels).to(kind)
@@ -64,7 +64,8 @@ def features_in_crops(
             pixels = start + (pixels + 0.5) * (length / cells) - 0.5
             return resize_matrix(size, frame, maps, align_corners, pixels.flip(0) if mirrored else pixels)
         up = resize_matrix(size, frame // unit, maps)
-        box = resize_matrix(frame // unit, g.resized_hw[axis] // unit, maps)[start // unit :][: length // unit]
+        pixels = torch.arange(length // unit, dtype=torch.float64, device=maps.device) + start // unit
+        box = resize_matrix(frame // unit, g.resized_hw[axis] // unit, maps, pixels=pixels)  # of a random length
         box = box.flip(0) if mirrored else box
         return box @ up if unit == stride else resize_matrix(length, cells, maps) @ box @ up
 

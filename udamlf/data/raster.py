@@ -69,37 +69,30 @@ def check_header(
 def read_rgb(path: Path | BytesIO) -> np.ndarray:
     """uint8 RGB [H, W, 3] of any 8-bit image file, or of the content of one."""
     with _opened(path, IMAGE_MODES, AN_IMAGE) as image:
-        colours = cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION
-        pixels = _of_png(path, colours) if image.format == "PNG" and image.mode == "RGB" else None
-        return np.asarray(image.convert("RGB")) if pixels is None else pixels
-
-
-def _of_png(path: Path | BytesIO, flags: int) -> np.ndarray | None:
-    """Pixels of a whole PNG file, whose checksums all hold, by OpenCV: Pillow's, a fifth faster; None: it is not."""
-    data = memoryview(path.getbuffer() if isinstance(path, BytesIO) else path.read_bytes())
-    at, kind = 8, b""
-    while kind != b"IEND":
-        length = int.from_bytes(data[at : at + 4])
-        kind, end = bytes(data[at + 4 : at + 8]), at + 8 + length
-        if len(data) < end + 4 or zlib.crc32(data[at + 4 : end]) != int.from_bytes(data[end : end + 4]):
-            return None
-        at = end + 4
-    return cv2.imdecode(np.frombuffer(data, np.uint8), flags)
+        return np.asarray(image.convert("RGB"))
 
 
 def read_ids(path: Path | BytesIO, modes: tuple[str, ...], expected: str, bits: int = 8) -> np.ndarray:
     """uint8, or uint16 of a PNG of 16 ``bits``, [H, W]: the first channel, of a palette the indices."""
     with _opened(path, modes, expected, bits) as image:
-        plain = image.mode == "L" and image.tile[0].args == "L"  # of 8 bits, not 1, 2 or 4
-        by_opencv = image.format == "PNG" and (plain or bits == 16)
-        pixels = _of_png(path, cv2.IMREAD_UNCHANGED) if by_opencv else None
-        if bits == 16:  # which Pillow cannot read
-            if pixels is None:
-                raise ValueError("not a whole PNG file")
-            return np.ascontiguousarray(pixels[:, :, 2])  # OpenCV's channel order is BGR
-        if pixels is not None and pixels.ndim == 2:
-            return pixels
+        if bits == 16:  # of which Pillow keeps the upper half alone, and OpenCV takes what is damaged
+            data = path.getvalue() if isinstance(path, BytesIO) else path.read_bytes()
+            return np.ascontiguousarray(_of_whole_png(data)[:, :, 2])  # OpenCV's channel order is BGR
         return np.ascontiguousarray(np.atleast_3d(np.asarray(image))[:, :, 0])
+
+
+def _of_whole_png(data: bytes) -> np.ndarray:
+    """Pixels of a PNG file, BGR[A]. ValueError: it is cut off, or one of its checksums does not hold."""
+    at, kind = 8, b""
+    while kind != b"IEND":
+        length = int.from_bytes(data[at : at + 4])
+        kind, end = data[at + 4 : at + 8], at + 8 + length
+        if len(data) < end + 4 or zlib.crc32(data[at + 4 : end]) != int.from_bytes(data[end : end + 4]):
+            raise ValueError("not a whole PNG file")
+        at = end + 4
+    if (pixels := cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)) is None:
+        raise ValueError("not a PNG file")
+    return pixels
 
 
 def write_pixels(path: Path, pixels: np.ndarray) -> None:

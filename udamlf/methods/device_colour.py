@@ -35,7 +35,7 @@ def _in_hsv(images: Tensor, saturation: Tensor, turns: Tensor) -> Tensor:
     red, green, blue = ((value - images) / chroma).split(1, dim=1)
     sixths = torch.where(largest == 0, blue - green, torch.where(largest == 1, 2 + red - blue, 4 + green - red))
     strength = ((value - smallest) / (value + 1e-6) * saturation).clamp(0, 1)
-    offsets = torch.tensor([5, 3, 1], device=images.device).view(1, 3, 1, 1)
+    offsets = torch.arange(5, 0, -2, device=images.device).view(1, 3, 1, 1)
     k = (offsets + sixths + 6 * turns) % 6
     return value - value * strength * torch.minimum(k, 4 - k).clamp(0, 1)
 
@@ -62,6 +62,7 @@ def gaussian_blur(images: Tensor, sigma: Tensor) -> Tensor:
 
 
 @torch.no_grad()
+@torch.autocast("cuda", enabled=False)  # in half precision a colour would be rounded to a grey level
 def coloured(
     images: Tensor, model: SegmentationModel, rng: np.random.Generator, strength: float, together: bool = False
 ) -> Tensor:

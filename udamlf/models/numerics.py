@@ -2,10 +2,11 @@
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 
 import cv2
 import torch
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from udamlf.config.budget import Precision
 
@@ -24,7 +25,9 @@ def numerics(precision: Precision, deterministic: bool) -> Iterator[None]:
     torch.set_deterministic_debug_mode("warn" if deterministic or mode > 0 else "default")
     cv2.setNumThreads(1)
     try:
-        yield
+        # While determinism is a matter of warnings the other kernels of attention add up by atomics going backward.
+        with sdpa_kernel(SDPBackend.MATH) if deterministic else nullcontext():
+            yield
     finally:
         cuda.allow_tf32, cudnn.allow_tf32, cudnn.benchmark = before
         torch.set_deterministic_debug_mode(mode)

@@ -116,7 +116,8 @@ def environment(changes: Mapping[str, str]) -> Iterator[None]:
 
 
 def gpus() -> list[str]:
-    """Ids of the GPUs this process may use, as ``CUDA_VISIBLE_DEVICES`` has them; empty on a machine without."""
+    """Ids of the GPUs this process may use, as ``CUDA_VISIBLE_DEVICES`` has them; empty on a machine without, and
+    without nvidia-smi, where a stage takes the GPU that torch finds."""
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
     if visible is not None:
         return [gpu.strip() for gpu in visible.split(",") if gpu.strip() and gpu.strip() != "-1"]
@@ -146,7 +147,7 @@ def _lock(gpu: str) -> int | None:
 @contextmanager
 def gpu_slot(every: bool = False) -> Iterator[str]:
     """Id of a GPU that no other stage on this machine holds, with ``every`` those of all of them, as
-    ``CUDA_VISIBLE_DEVICES`` has them; waits for one. Empty text: the CPU."""
+    ``CUDA_VISIBLE_DEVICES`` has them; waits for one. Empty text: none is known."""
     ids, held = gpus(), dict[str, int]()
     try:
         while ids and not held:
@@ -174,7 +175,7 @@ def launch_stage(
 
     with (
         gpu_slot(declared(stage).every_gpu) as gpu,
-        environment({"CUDA_VISIBLE_DEVICES": gpu, LAUNCHER: str(os.getpid())}),
+        environment({**({"CUDA_VISIBLE_DEVICES": gpu} if gpu else {}), LAUNCHER: str(os.getpid())}),
     ):
         if env_manager == LOCAL:
             return _fork(stage, parameters, run_id, experiment_id)

@@ -20,7 +20,9 @@ from udamlf.stages.stage import BaseStage, Declaration, Job, previous_training
 def class_balanced_score(probabilities: Tensor) -> float:
     """Mean over the predicted classes of the mean confidence of their pixels, of probabilities float32 [C, H, W]."""
     confidence, label = probabilities.flatten(1).max(0)
-    sums, counts = torch.bincount(label, confidence.double()), torch.bincount(label)
+    counts = torch.bincount(label, minlength=len(probabilities))
+    # Not bincount's weights, which a GPU adds up in any order.
+    sums = torch.stack([confidence[label == c].sum(dtype=torch.float64) for c in range(len(probabilities))])
     present = counts > 0
     return float((sums[present] / counts[present]).mean())
 

@@ -4,6 +4,7 @@ import math
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -22,6 +23,7 @@ from udamlf.training.optimisers import build_optimiser, set_learning_rates
 from udamlf.training.state import TrainState
 
 LOG_EVERY_STEPS, SAVE_EVERY_S = 20, 120.0
+_OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "ALLOC_FAILED")  # torch's allocators, CUDA, its libraries
 
 
 def to_domain(host: Domain, model: SegmentationModel, device: torch.device, part: slice) -> Domain:
@@ -79,7 +81,7 @@ class Trainer:
         self.state = TrainState({"model": self.model, **objective.modules}, self.optimisers, key, self.scaler)
         self._buffers = [buffer for module in self.state.modules.values() for buffer in module.buffers()]
         self._before: list[Tensor] = []  # their values before the step
-        self._losses_of_step: list[tuple[Batch, dict[str, Tensor]]] = []
+        self._losses_of_step: list[tuple[dict[str, Any], dict[str, Tensor]]] = []  # positions in the splits, losses
 
     def run(
         self, on_metrics: Callable[[dict[str, float], int], None] = lambda metrics, step: None,
@@ -88,7 +90,7 @@ class Trainer:
         """Train to the end, from the saved state if there is one. When ``should_stop`` says so, the state is saved and
         ``KeyboardInterrupt`` raised. UserError: a loss or gradient is not finite, or out of memory, after saving."""
         if self.state_path is not None:
-            self.state.load(self.state_path, self.device)
+            self.state.load(self.state_path)
         self.model.train()
         saved = logged = time.monotonic()
         logged_step = self.state.step
@@ -124,7 +126,7 @@ class Trainer:
         try:
             self.take_step(step, host)
         except (UserError, RuntimeError) as error:
-            of_memory = isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)
+            of_memory = any(sign in str(error) for sign in _OUT_OF_MEMORY)
             if of_memory or isinstance(error, UserError):
                 copy_tensors(self._buffers, self._before)
                 self.state.sums = sums
@@ -197,7 +199,8 @@ class Trainer:
                 key = f"train/{loss_name}"
                 self.state.sums[key] = self.state.sums.get(key, 0.0) + value.detach() / count
             totals[name] = sum((weights.get(n, 1.0) * value for n, value in named.items()), torch.zeros(())) / count
-            self._losses_of_step.append((batch, {n: value.detach() for n, value in named.items()}))
+            places = {n: domain.index for n, domain in (("source", batch.source), ("target", batch.target)) if domain}
+            self._losses_of_step.append((places, {n: value.detach() for n, value in named.items()}))
         for position, (name, total) in enumerate(totals.items()):
             scaled, inputs = self.scaler.scale(total), _parameters(self.optimisers[name])
             scaled.backward(inputs=inputs, retain_graph=position + 1 < len(totals))
@@ -220,13 +223,12 @@ def _parameters(optimiser: Optimizer) -> list[nn.Parameter]:
     return [p for group in optimiser.param_groups for p in group["params"]]
 
 
-def _not_finite(step: int, losses: list[tuple[Batch, dict[str, Tensor]]], scaled: bool, budget: str) -> UserError:
+def _not_finite(step: int, losses: list[tuple[Any, dict[str, Tensor]]], scaled: bool, budget: str) -> UserError:
     """Which loss of which images is not finite; of a gradient that is not, its step. ``budget``: of the profile."""
     what = f"a gradient is not finite at step {step}{', whatever its scale' if scaled else ''}"
-    for batch, named in losses:
+    for places, named in losses:
         values = {name: float(value) for name, value in named.items()}
         if not scaled and not all(map(math.isfinite, values.values())):
-            places = {d: getattr(batch, d).index for d in ("source", "target") if getattr(batch, d) is not None}
             what = f"a loss is not finite at step {step}: {values}, split positions {places}"
             break
     hint = f"a lower --set profile.{budget}.optimiser.lr, or profile.precision=float32"

@@ -27,7 +27,7 @@ Label = Callable[[SegmentationModel, Sample], tuple[Arrays, Arrays]]
 
 @dataclass(frozen=True)
 class Measured:
-    """What a step took: the peak of the GPU allocator, or growth of the process's."""
+    """What a step took: the peak of the GPU's allocator (CUDA takes half a GiB beside it), or the process's growth."""
 
     peak_bytes: int
     weight_bytes: int
@@ -52,7 +52,7 @@ def measure_step(config: Config, round: int, pretraining: bool = False, label: L
     if cuda:
         torch.cuda.synchronize()
     seconds = time.perf_counter() - began
-    peak = torch.cuda.max_memory_allocated() if cuda else max(_process_peak() - start, 0)  # the kernel counts roughly
+    peak = torch.cuda.max_memory_reserved() if cuda else max(_process_peak() - start, 0)  # the kernel counts roughly
     return Measured(peak, sum(value.nbytes for value in trainer.model.state_dict().values()), seconds)
 
 

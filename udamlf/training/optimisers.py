@@ -28,8 +28,8 @@ class VisitedSGD(Optimizer):
             parameters = [p for p in group["params"] if p.grad is not None]
             if not parameters:
                 continue
-            for p in parameters:
-                self.state[p].setdefault("momentum_buffer", torch.zeros_like(p))
+            for p in (p for p in parameters if "momentum_buffer" not in self.state[p]):
+                self.state[p]["momentum_buffer"] = torch.zeros_like(p)
             buffers = [self.state[p]["momentum_buffer"] for p in parameters]
             gradients = decayed = [p.grad for p in parameters]
             for _ in range(group["visits"]):

@@ -38,7 +38,7 @@ class TrainState:
             handle.write(hashlib.sha256(buffer.getbuffer()).digest())
             handle.write(buffer.getbuffer())
 
-    def load(self, path: Path, device: torch.device) -> bool:
+    def load(self, path: Path) -> bool:
         """Go on from ``path``; False if it is not there. UserError: it is damaged or belongs to another training."""
         if not path.exists():
             return False
@@ -47,7 +47,8 @@ class TrainState:
         if hashlib.sha256(data[DIGEST_BYTES:]).digest() != data[:DIGEST_BYTES]:
             raise UserError(f"{path} is damaged", "a training state written by udamlf", hint)
         try:
-            payload: Any = torch.load(io.BytesIO(data[DIGEST_BYTES:]), map_location=device, weights_only=True)
+            # On the CPU: a step counter of Adam's that is on a GPU is read back for every parameter in every step.
+            payload: Any = torch.load(io.BytesIO(data[DIGEST_BYTES:]), map_location="cpu", weights_only=True)
             if payload["key"] != self.key:
                 raise UserError(f"{path} belongs to another training", f"key {self.key[:12]}", hint)
             for name, part in self.parts.items():
