@@ -22,15 +22,17 @@ from hypothesis import strategies as st
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 
+from udamlf.cli import entry, guarded
 from udamlf.common.errors import UserError, masked
 from udamlf.config.compose import resolve
-from udamlf.runs import launch, log
+from udamlf.runs import launch, log, runner
 from udamlf.runs import store as places
 from udamlf.runs.log import Journal, RunLog, ending
 from udamlf.runs.maintenance import is_gone, reap
 from udamlf.runs.plan import module_digests, modules
 from udamlf.runs.results import finished_rows
 from udamlf.runs.runner import _check_code
+from udamlf.runs.signals import StopFlag
 from udamlf.runs.store import Patient, output
 from udamlf.runs.tags import HEARTBEAT, PROCESS, damage, step_runs
 from udamlf.runs.tracker import Tracker
@@ -242,6 +244,38 @@ def test_a_run_that_was_closed_while_it_worked_does_not_end_well(tracker: Tracke
     run_id = tracker.create_run("r", {})
     with pytest.raises(UserError, match="was marked KILLED while it was at work"), ending(tracker, run_id):
         tracker.client.set_terminated(run_id, "KILLED")
+
+
+def test_an_error_is_said_to_be_recorded_only_where_it_is(tracker: Tracker) -> None:
+    """What waits for the process then tells it; of a run that something else has closed the process tells it itself."""
+    for closed in (False, True):
+        run_id = tracker.create_run("r", {})
+        with pytest.raises(UserError) as raised, ending(tracker, run_id):
+            if closed:
+                tracker.client.set_terminated(run_id, "KILLED")
+            raise UserError("the reason")
+        assert hasattr(raised.value, "__notes__") is not closed
+
+
+@pytest.mark.parametrize("waits", [True, False])
+@pytest.mark.parametrize("recorded", [True, False])
+def test_a_recorded_error_is_left_to_the_chain_that_waits_for_it(
+    waits: bool, recorded: bool, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def failing(*arguments: object) -> None:
+        error = UserError("the reason")
+        if recorded:
+            error.add_note("recorded in run 0")
+        raise error
+
+    monkeypatch.setattr(runner, "run_stage", failing)
+    monkeypatch.setattr(entry, "follow_launcher", lambda: None)
+    monkeypatch.setattr(StopFlag, "install", lambda flag: flag)
+    if waits:
+        monkeypatch.setenv(launch.LAUNCHER, "1")
+    with pytest.raises(SystemExit) as ended:
+        guarded(entry._entry, ["warmup", "--scenario", "gta2city", "--config", "c.yaml"])
+    assert ended.value.code == 2 and ("the reason" in capsys.readouterr().err) is not (waits and recorded)
 
 
 def test_a_process_of_another_container_is_gone_when_it_is_silent(tracker: Tracker) -> None:

@@ -10,17 +10,11 @@ import cv2
 import numpy as np
 import PIL.Image
 import pytest
-import torch
 
 import udamlf
 from udamlf.common.errors import UserError
-from udamlf.config.compose import resolve
 from udamlf.config.labels import CITYSCAPES_19
-from udamlf.config.parts import Part
-from udamlf.evaluation.predict import scores
-from udamlf.models import checkpoint
-from udamlf.models.base import build
-from udamlf.runs import checkpoints, repeat, serving
+from udamlf.runs import checkpoints, repeat
 from udamlf.runs.results import _request
 from udamlf.runs.serving import Prediction, Segmenter, read_image
 from udamlf.runs.tracker import Tracker
@@ -142,22 +136,3 @@ def test_a_difference_is_one_of_values_and_not_of_where_they_were_set(monkeypatc
     monkeypatch.setattr(repeat, "_facts", lambda _, run: {"configuration": facts[run]})
     said = repeat.differences("one", "two")
     assert said == "configuration\n  profile.b: 3 (profile tiny) -> 4 (--set)\n  seed: 0 -> 1"
-
-
-@pytest.mark.parametrize("precision", ["float32", "tf32"])
-def test_masks_are_computed_with_the_precision_of_the_scores(
-    precision: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """torch's own have TF32 in the convolutions of float32."""
-    config, folder = resolve("gta2city", "st", overrides=[f"profile.precision={precision}"]), tmp_path / "checkpoint"
-    network = build("compact", config.space.num_classes, seed=0)
-    checkpoint.save(folder, {"last": network.state_dict()}, Part(name="compact"), config.space)
-    seen = []
-
-    def scored(*arguments: Any) -> torch.Tensor:
-        seen.append((torch.backends.cudnn.allow_tf32, torch.backends.cuda.matmul.allow_tf32))
-        return scores(*arguments)
-
-    monkeypatch.setattr(serving, "scores", scored)
-    Segmenter([folder], serving.segmenter_config(config))(np.zeros((16, 32, 3), np.uint8))
-    assert seen == [(precision == "tf32",) * 2]

@@ -97,7 +97,7 @@ def test_the_error_of_a_stage_is_told_once_by_its_chain(place: Place) -> None:
     process = place.start(*place.chain("source_only", "--no-references", *too_fast))
     output, _ = process.communicate(timeout=120)
     assert process.returncode == 2 and output.count("Error: ") == output.count("is not finite") == 1, output
-    assert "stage warmup failed (run " in output and "a lower --set profile.warmup.optimiser.lr" in output
+    assert "stage warmup failed (run " in output and "a lower optimiser.lr" in output
 
 
 def test_a_stopped_stage_does_not_hold_up_the_end(place: Place) -> None:

@@ -13,7 +13,7 @@ import click
 from udamlf.cli import guarded
 from udamlf.cli.options import EXIT_USER_ERROR, request_options
 from udamlf.common.errors import UserError
-from udamlf.runs.launch import LOCAL, MANAGERS, follow_launcher
+from udamlf.runs.launch import LAUNCHER, LOCAL, MANAGERS, follow_launcher
 from udamlf.runs.signals import StopFlag
 
 
@@ -55,9 +55,9 @@ def _entry(
         requests, last_step = (request.compared(control=control), None) if whole else ([request], (name, round))
         click.echo(run_chain(requests, stop, env_manager, adopted, last_step)[1])
     except UserError as error:
-        if config is None or not hasattr(error, "__notes__"):
+        if LAUNCHER not in os.environ or not hasattr(error, "__notes__"):
             raise
-        sys.exit(EXIT_USER_ERROR)  # recorded: the chain reads it in the run, and tells it
+        sys.exit(EXIT_USER_ERROR)  # recorded: the chain, which waits for it, reads it in the run and tells it
     except KeyboardInterrupt:
         if adopted:  # the `mlflow run` that would close it may be gone, the store too
             with suppress(UserError), ending(Tracker.connect(), adopted):

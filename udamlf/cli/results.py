@@ -69,6 +69,8 @@ def compare(scenario: str | None, baseline: str, over: str, form: str, content: 
     from udamlf.runs.results import finished_rows, rounds
     from udamlf.runs.tracker import Tracker
 
+    if content == "gains" and form in ("csv", "json"):
+        raise UserError(f"--gains --format {form}", "table, markdown or latex", "udamlf compare --format json")
     plot = output(plot, ".png") if plot else None
     tracker = Tracker.existing()
     rows = finished_rows(tracker, scenario, baseline, over)

@@ -69,30 +69,33 @@ def check_header(
 def read_rgb(path: Path | BytesIO) -> np.ndarray:
     """uint8 RGB [H, W, 3] of any 8-bit image file, or of the content of one."""
     with _opened(path, IMAGE_MODES, AN_IMAGE) as image:
+        _check_whole(path, image)
         return np.asarray(image.convert("RGB"))
 
 
 def read_ids(path: Path | BytesIO, modes: tuple[str, ...], expected: str, bits: int = 8) -> np.ndarray:
     """uint8, or uint16 of a PNG of 16 ``bits``, [H, W]: the first channel, of a palette the indices."""
     with _opened(path, modes, expected, bits) as image:
-        if bits == 16:  # of which Pillow keeps the upper half alone, and OpenCV takes what is damaged
-            data = path.getvalue() if isinstance(path, BytesIO) else path.read_bytes()
-            return np.ascontiguousarray(_of_whole_png(data)[:, :, 2])  # OpenCV's channel order is BGR
+        data = _check_whole(path, image)
+        if bits == 16:  # of which Pillow keeps the upper half alone
+            if (pixels := cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)) is None:
+                raise ValueError("not a PNG file")
+            return np.ascontiguousarray(pixels[:, :, 2])  # OpenCV's channel order is BGR
         return np.ascontiguousarray(np.atleast_3d(np.asarray(image))[:, :, 0])
 
 
-def _of_whole_png(data: bytes) -> np.ndarray:
-    """Pixels of a PNG file, BGR[A]. ValueError: it is cut off, or one of its checksums does not hold."""
-    at, kind = 8, b""
+def _check_whole(path: Path | BytesIO, image: ImageFile.ImageFile) -> bytes:
+    """A file's content. ValueError: it is a PNG file that is cut off, or one of its checksums, at which Pillow does not
+    look, does not hold."""
+    data = path.getvalue() if isinstance(path, BytesIO) else path.read_bytes()
+    at, kind = 8, b"" if image.format == "PNG" else b"IEND"
     while kind != b"IEND":
         length = int.from_bytes(data[at : at + 4])
         kind, end = data[at + 4 : at + 8], at + 8 + length
         if len(data) < end + 4 or zlib.crc32(data[at + 4 : end]) != int.from_bytes(data[end : end + 4]):
             raise ValueError("not a whole PNG file")
         at = end + 4
-    if (pixels := cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)) is None:
-        raise ValueError("not a PNG file")
-    return pixels
+    return data
 
 
 def write_pixels(path: Path, pixels: np.ndarray) -> None:
@@ -130,6 +133,7 @@ class LabelFormat(NamedTuple):
         if not self.colours:
             return read_ids(path, self.modes, self.expected, self.bits)
         with _opened(path, self.modes, self.expected) as image:
+            _check_whole(path, image)
             pixels = np.asarray(image.convert("RGB"))
         codes, used = np.array(self.colours, np.int32) @ _CODE, pixels @ _CODE
         order = np.argsort(codes)

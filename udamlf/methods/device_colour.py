@@ -63,6 +63,7 @@ def gaussian_blur(images: Tensor, sigma: Tensor) -> Tensor:
 
 @torch.no_grad()
 @torch.autocast("cuda", enabled=False)  # in half precision a colour would be rounded to a grey level
+@torch.autocast("cpu", enabled=False)
 def coloured(
     images: Tensor, model: SegmentationModel, rng: np.random.Generator, strength: float, together: bool = False
 ) -> Tensor:

@@ -36,6 +36,7 @@ _TABLE = attrgetter("scenario", "data", "profile", "split", "space.name", "files
 _ROLES = {"baseline": 0, "method": 1, "oracle": 2}
 _NOTHING = dict.fromkeys(("mean", "std", "low", "high", "n", "p"))
 _FIRST = {SOURCE_ONLY: 0, "adabn": 1, CONTROL: 2}
+_UNKNOWN_DEVICES = {"", "x86_64", "aarch64"}  # what versions recorded that did not know the processor's model
 
 Run = tuple[str, int]  # digest of the data's listing (a world), and seed: what runs of two methods are paired by
 Estimate = dict[str, Any]
@@ -56,17 +57,10 @@ def estimate(values: Iterable[float]) -> Estimate | None:
     return {"mean": mean, "std": std, "low": mean - half, "high": mean + half, "n": n}
 
 
-def independent(scores: Mapping[Run, float]) -> list[float]:
-    """The scores of the runs of one world; of several worlds the mean of each, as its seeds share it."""
-    worlds = dict.fromkeys(world for world, _ in scores)
-    means = [statistics.fmean(score for (of, _), score in scores.items() if of == world) for world in worlds]
-    return means if len(worlds) > 1 else [*scores.values()]
-
-
-def difference(scores: Mapping[Run, float], reference: Mapping[Run, float]) -> Estimate | None:
-    """Mean of ``scores`` - ``reference`` over the runs that both have, with its interval and the test of whether it is
-    0, which differences without any spread do not have; None without a common run."""
-    paired = estimate(independent({run: scores[run] - reference[run] for run in scores if run in reference}))
+def difference(scores: Mapping[Any, float], reference: Mapping[Any, float]) -> Estimate | None:
+    """Mean of ``scores`` - ``reference`` over the keys that both have, with its interval and the test of whether it is
+    0, which differences without any spread do not have; None without a common key."""
+    paired = estimate(scores[key] - reference[key] for key in scores if key in reference)
     if paired is None or (paired["std"] or 0.0) < 1e-9:  # equal differences of floats have some spread
         return paired and {**paired, "p": None}
     from scipy.special import stdtr  # scipy.stats, which has the test by name, takes longer to import than all the rest
@@ -116,7 +110,7 @@ class Row:
 
         def one(metric: str) -> Estimate | None:
             scores = self.scores.get(metric, {})
-            return estimate(independent(scores)) if over is None else difference(scores, over.scores.get(metric, {}))
+            return estimate(scores.values()) if over is None else difference(scores, over.scores.get(metric, {}))
 
         classes = (*self.space.classes, *self.space.not_in_source)
         names = {kind: classes if kind == "iou" else (*self.space.subsets,) for kind in METRICS}
@@ -149,8 +143,8 @@ def finished(scenario: str | None = None) -> dict[str, str]:
 
 def rows(runs: Iterable[Any], over: str = "seeds") -> list[Row]:
     """Parent runs, newest first, grouped into rows. Of several runs of one seed the newest counts; those of an older
-    state of the configuration files are left out. ``over`` "worlds": runs on different generated worlds are one row. A
-    control has no file: each of its configurations is a row."""
+    state of the configuration files are left out. ``over`` "worlds": runs on different generated worlds are one row, of
+    each world the lowest seed's, as others share the world. A control has no file: each configuration is a row."""
     lines = []
     for run in runs:
         tags = {name: run.data.tags.get(_DIGESTS.get(name, name), "") for name in (*_GROUP, *_DIGESTS, "device", CODE)}
@@ -165,7 +159,10 @@ def rows(runs: Iterable[Any], over: str = "seeds") -> list[Row]:
     same = table.groupby([name for name in (*_GROUP, "config") if name != "overrides"])["overrides"]
     table["overrides"] = same.transform(lambda texts: min(texts, key=len))
     table = table[table["config"] == table.groupby(_GROUP)["config"].transform("first")]
-    table = table.drop_duplicates([*_GROUP, "world", "seed"]).set_index(["world", "seed"]).sort_index()
+    table = table.drop_duplicates([*_GROUP, "world", "seed"]).sort_values(["world", "seed"])
+    if over == "worlds":
+        table = table[(table["files"] != "") | ~table.duplicated([*_GROUP, "world"])]
+    table = table.set_index(["world", "seed"])
 
     def row(runs: pd.DataFrame) -> Row:
         shared = runs[[*IDENTITY, "role", "files", "protocol", "config", "matched", "reference"]].iloc[0].to_dict()
@@ -175,7 +172,7 @@ def rows(runs: Iterable[Any], over: str = "seeds") -> list[Row]:
             worlds=runs.index.get_level_values("world").tolist(),
             seeds=runs.index.get_level_values("seed").tolist(),
             run_ids=runs["run_id"].tolist(),
-            devices=sorted({*runs["device"]} - {""}),
+            devices=sorted({each for text in runs["device"] for each in text.split(", ")} - _UNKNOWN_DEVICES),
             codes=sorted({*runs[CODE]} - {""}),
             scores={str(name): column.dropna().to_dict() for name, column in runs.select_dtypes("number").items()},
         )

@@ -29,7 +29,7 @@ def report() -> Iterator[str]:
     yield f"python {platform.python_version()} on {platform.platform()}"
     for name in _PACKAGES:
         yield f"{name} {next((package.version for package in distributions(name=name)), 'is not installed')}"
-    yield f"devices: {', '.join(f'GPU {gpu}' for gpu in gpus()) or 'CPU only'}"
+    yield f"devices: {', '.join(f'GPU {gpu}' for gpu in gpus()) or 'CPU, as nvidia-smi shows no GPU'}"
     yield ""
     for name, missing in managers().items():
         option = f"--env-manager {name}"

@@ -17,6 +17,7 @@ from udamlf.runs.launch import in_fresh_process
 from udamlf.runs.plan import data_root, plan
 from udamlf.selection.base import build, label_images
 from udamlf.stages.pseudo_label import selector_part
+from udamlf.training.loop import is_of_memory
 from udamlf.training.measure import Arrays, Label, measure_step
 
 
@@ -81,7 +82,9 @@ def _measured(config: Config, round: int, pretraining: bool) -> tuple[str, float
     try:
         with numerics(config.profile.precision, config.profile.deterministic):
             measured = measure_step(config, round, pretraining, timed if label else None)
-    except torch.OutOfMemoryError:
+    except RuntimeError as error:
+        if not is_of_memory(error):
+            raise
         return "does not fit into the memory of this GPU", math.nan, 0.0
     batch, steps = training.batch, int(str(training.steps))
     hours = measured.seconds * steps / 3600

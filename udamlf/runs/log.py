@@ -248,8 +248,8 @@ def ending(tracker: Tracker, run_id: str) -> Iterator[None]:
         status, message = ("KILLED", INTERRUPTED) if killed else ("FAILED", str(error) or type(error).__name__)
         try:
             with at_once():
-                tracker.end(run_id, status, message)
-                error.add_note(f"recorded in run {run_id}")
+                if tracker.end(run_id, status, message):
+                    error.add_note(f"recorded in run {run_id}")
         except UNAVAILABLE as unavailable:  # which must not replace the error
             lines = f"the run {run_id} could not be marked {status}: {unavailable}\nlater: udamlf runs reap"
             print(masked(lines), file=sys.stderr)

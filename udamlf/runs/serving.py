@@ -32,7 +32,6 @@ from udamlf.data.raster import IMAGE_MODES, read_rgb
 from udamlf.evaluation.predict import probabilities, scores
 from udamlf.models import checkpoint
 from udamlf.models.base import device
-from udamlf.models.numerics import numerics
 from udamlf.report.figures import colour
 from udamlf.runs.tags import MODEL, NETWORKS, PRUNED
 from udamlf.runs.tracker import Tracker, local_folder
@@ -77,12 +76,10 @@ class Segmenter:
     def __init__(self, folders: Sequence[Path], use: Mapping[str, Any]) -> None:
         self.space, self.protocol = find_space(use["label_space"]), EvalProtocol(**use["protocol"])
         self.model = checkpoint.load_mean(folders, self.space).to(device())
-        self.precision = use.get("precision", "float32")
 
     def __call__(self, image: Image) -> Prediction:
         """UserError: see ``read_image``."""
-        with numerics(self.precision, deterministic=False):
-            values = scores(self.model, read_image(image)[None], self.protocol)[0]
+        values = scores(self.model, read_image(image)[None], self.protocol)[0]
         classes = values.argmax(0, keepdim=True)
         class_map = classes[0].byte().cpu().numpy()
         confidence = probabilities(values, self.protocol).gather(0, classes)[0].clamp(0, 1).cpu().numpy()
@@ -115,8 +112,7 @@ def _png(values: np.ndarray) -> str:
 def segmenter_config(config: Config) -> dict[str, Any]:
     """What a ``Segmenter`` takes of a run's configuration, as plain values."""
     protocol = config.protocol(config.report_split).model_dump(mode="json")
-    space = space_tag(config.scenario.label_space)
-    return {"label_space": space, "protocol": protocol, "precision": config.profile.precision}
+    return {"label_space": space_tag(config.scenario.label_space), "protocol": protocol}
 
 
 def _load_pyfunc(path: str, model_config: Mapping[str, Any]) -> Segmenter:

@@ -136,8 +136,8 @@ class Tracker:
 
         return [run for run in get_results_from_paginated_fn(page, 1000, most) if readable(run)]
 
-    def end(self, run_id: str, status: str, error: str | None = None) -> None:
-        """Close a run that is still open. UserError: it ought to have come to its end, but something closed it."""
+    def end(self, run_id: str, status: str, error: str | None = None) -> bool:
+        """Close a run that is still open; whether it was. UserError: it came to its end, but something closed it."""
         before = self.client.get_run(run_id).info.status
         if before == "RUNNING":
             if error:
@@ -146,6 +146,7 @@ class Tracker:
         elif status == "FINISHED" != before:
             message = f"run {run_id} was marked {before} while it was at work"
             raise UserError(message, "RUNNING: has `udamlf runs reap --older-than` been called?", "the command again")
+        return before == "RUNNING"
 
     def fetch(self, run_id: str) -> Input:
         """Artifacts of a finished stage run in a local folder, checked against their manifest. UserError: no such run,

@@ -23,7 +23,6 @@ from udamlf.training.optimisers import build_optimiser, set_learning_rates
 from udamlf.training.state import TrainState
 
 LOG_EVERY_STEPS, SAVE_EVERY_S = 20, 120.0
-_OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "ALLOC_FAILED")  # torch's allocators, CUDA, its libraries
 
 
 def to_domain(host: Domain, model: SegmentationModel, device: torch.device, part: slice) -> Domain:
@@ -126,7 +125,7 @@ class Trainer:
         try:
             self.take_step(step, host)
         except (UserError, RuntimeError) as error:
-            of_memory = any(sign in str(error) for sign in _OUT_OF_MEMORY)
+            of_memory = is_of_memory(error)
             if of_memory or isinstance(error, UserError):
                 copy_tensors(self._buffers, self._before)
                 self.state.sums = sums
@@ -167,7 +166,7 @@ class Trainer:
             values.append(get_total_norm([p.grad for p in _parameters(optimiser) if p.grad is not None]))
         finite = not values or bool(torch.isfinite(torch.stack([value.float() for value in values])).all())
         if not finite and (not scaled or self.scaler.get_scale() < 2):
-            raise _not_finite(step, losses, scaled, "round" if self.objective.context.round else "warmup")
+            raise _not_finite(step, losses, scaled)
         if not finite and self._before:
             copy_tensors(self._buffers, self._before)
         for optimiser in moving:
@@ -223,13 +222,19 @@ def _parameters(optimiser: Optimizer) -> list[nn.Parameter]:
     return [p for group in optimiser.param_groups for p in group["params"]]
 
 
-def _not_finite(step: int, losses: list[tuple[Any, dict[str, Tensor]]], scaled: bool, budget: str) -> UserError:
-    """Which loss of which images is not finite; of a gradient that is not, its step. ``budget``: of the profile."""
+def is_of_memory(error: Exception) -> bool:
+    """Whether memory ran out: what torch's allocators say, CUDA, and its libraries."""
+    signs = ("out of memory", "can't allocate memory", "ALLOC_FAILED")
+    return isinstance(error, torch.OutOfMemoryError) or any(sign in str(error) for sign in signs)
+
+
+def _not_finite(step: int, losses: list[tuple[Any, dict[str, Tensor]]], scaled: bool) -> UserError:
+    """Which loss of which images is not finite; of a gradient that is not, its step."""
     what = f"a gradient is not finite at step {step}{', whatever its scale' if scaled else ''}"
     for places, named in losses:
         values = {name: float(value) for name, value in named.items()}
         if not scaled and not all(map(math.isfinite, values.values())):
             what = f"a loss is not finite at step {step}: {values}, split positions {places}"
             break
-    hint = f"a lower --set profile.{budget}.optimiser.lr, or profile.precision=float32"
+    hint = "a lower optimiser.lr in the budget of this training, or --set profile.precision=float32"
     return UserError(what, "finite losses and gradients", hint)

@@ -44,6 +44,7 @@ def measure_step(config: Config, round: int, pretraining: bool = False, label: L
     start, where = _process_peak(), device()
     trainer, cuda = trainer_on_noise(config, round, pretraining, where, label), where.type == "cuda"
     if cuda:
+        torch.cuda.empty_cache()  # of the labelling, which no training holds
         torch.cuda.reset_peak_memory_stats()
     trainer.model.train()
     for step, host in trainer.batches(0, 2):
