@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
+import torch
 
 from tests.in_process import InProcess, run_step, small
 from udamlf.common.errors import UserError
@@ -15,6 +17,7 @@ from udamlf.data.splits import SUBSET, subset_images
 from udamlf.runs.plan import plan
 from udamlf.runs.runner import _check_inputs
 from udamlf.stages.stage import stage
+from udamlf.stages.target_subset import class_balanced_score, highest
 
 TOP_K = 3
 
@@ -99,3 +102,14 @@ def test_mistakes_are_named(chains: InProcess, tiny_world: Path, tmp_path: Path)
         config_of(tiny_world, 0)
     with pytest.raises(UserError, match="no readable"):
         subset_images(tmp_path)
+
+
+def test_the_score_is_the_mean_over_classes_of_their_mean_confidence() -> None:
+    """cbst.md 3: of the predicted classes alone, each as much as another, however few its pixels are."""
+    scores = np.random.default_rng(0).dirichlet(np.ones(6), (9, 13)).transpose(2, 0, 1)
+    scores[4] = 0  # never predicted
+    confidence, label = scores.max(0), scores.argmax(0)
+    by_class = [confidence[label == c].mean() for c in np.unique(label)]
+    found = class_balanced_score(torch.from_numpy(scores.astype(np.float32)))
+    assert len(by_class) == 5 and found == pytest.approx(np.mean(by_class), rel=1e-6)
+    assert highest([0.2, 0.9, 0.9, 0.1], 2) == [1, 2] and highest([0.5, 0.5], 1) == [0]
