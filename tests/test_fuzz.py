@@ -27,7 +27,7 @@ from tests.data.test_pseudo_labels import LABELS, TOY, finish, soft
 from tests.released_files import params
 from tests.released_files import state as released_state
 from tests.soak import FUZZ_S
-from tests.training.test_state import CPU, made
+from tests.training.test_state import made
 from udamlf.cli.entry import _named_runs, _words
 from udamlf.common.errors import UserError
 from udamlf.common.files import digest_bytes, digest_file
@@ -173,7 +173,7 @@ def store_manifest(path: Path) -> None:
 def training_state(path: Path) -> None:
     content = path.read_bytes()
     path.write_bytes(bytes.fromhex(digest_bytes(content)) + content)
-    made().load(path, CPU)
+    made().load(path)
 
 
 def store_config(path: Path) -> None:
