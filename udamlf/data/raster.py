@@ -78,20 +78,21 @@ def read_ids(path: Path | BytesIO, modes: tuple[str, ...], expected: str, bits: 
     with _opened(path, modes, expected, bits) as image:
         data = _check_whole(path, image)
         if bits == 16:  # of which Pillow keeps the upper half alone
-            if (pixels := cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)) is None:
+            if not data or (pixels := cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)) is None:
                 raise ValueError("not a PNG file")
             return np.ascontiguousarray(pixels[:, :, 2])  # OpenCV's channel order is BGR
         return np.ascontiguousarray(np.atleast_3d(np.asarray(image))[:, :, 0])
 
 
-def _check_whole(path: Path | BytesIO, image: ImageFile.ImageFile) -> bytes:
-    """A file's content. ValueError: it is a PNG file that is cut off, or one of its checksums, at which Pillow does not
-    look, does not hold."""
-    data = path.getvalue() if isinstance(path, BytesIO) else path.read_bytes()
-    at, kind = 8, b"" if image.format == "PNG" else b"IEND"
+def _check_whole(path: Path | BytesIO, image: ImageFile.ImageFile) -> memoryview:
+    """A PNG file's content, of any other file nothing. ValueError: it is cut off, or one of its checksums, at which
+    Pillow does not look, does not hold."""
+    if image.format != "PNG":
+        return memoryview(b"")
+    data, at, kind = memoryview(path.getvalue() if isinstance(path, BytesIO) else path.read_bytes()), 8, b""
     while kind != b"IEND":
         length = int.from_bytes(data[at : at + 4])
-        kind, end = data[at + 4 : at + 8], at + 8 + length
+        kind, end = bytes(data[at + 4 : at + 8]), at + 8 + length
         if len(data) < end + 4 or zlib.crc32(data[at + 4 : end]) != int.from_bytes(data[end : end + 4]):
             raise ValueError("not a whole PNG file")
         at = end + 4

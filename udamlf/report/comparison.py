@@ -160,9 +160,8 @@ def rows(runs: Iterable[Any], over: str = "seeds") -> list[Row]:
     table["overrides"] = same.transform(lambda texts: min(texts, key=len))
     table = table[table["config"] == table.groupby(_GROUP)["config"].transform("first")]
     table = table.drop_duplicates([*_GROUP, "world", "seed"]).sort_values(["world", "seed"])
-    if over == "worlds":
-        table = table[(table["files"] != "") | ~table.duplicated([*_GROUP, "world"])]
-    table = table.set_index(["world", "seed"])
+    shares_world = (table["files"] == "") & table.duplicated([*_GROUP, "world"]) & (over == "worlds")
+    table = table[~shares_world].set_index(["world", "seed"])
 
     def row(runs: pd.DataFrame) -> Row:
         shared = runs[[*IDENTITY, "role", "files", "protocol", "config", "matched", "reference"]].iloc[0].to_dict()
